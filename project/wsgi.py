@@ -1,0 +1,16 @@
+"""The site for a WSGI server, ``gunicorn project.wsgi``: in production unless DEBUG=1 is said."""
+
+import os
+import sys
+
+from django.core.wsgi import get_wsgi_application
+
+from project.errors import CannotStart
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+os.environ.setdefault("DEBUG", "0")
+
+try:
+    application = get_wsgi_application()
+except CannotStart as error:
+    sys.exit(str(error))
