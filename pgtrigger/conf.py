@@ -1,0 +1,36 @@
+"""The ``PGTRIGGER_*`` settings, each with its default and what it decides."""
+
+from django.conf import settings
+
+
+def install_on_migrate() -> bool:
+    """Whether every ``migrate`` ends by installing all triggers, migrated or not."""
+    return bool(getattr(settings, "PGTRIGGER_INSTALL_ON_MIGRATE", False))
+
+
+def migrations() -> bool:
+    """Whether ``makemigrations`` writes triggers into migrations."""
+    return bool(getattr(settings, "PGTRIGGER_MIGRATIONS", True))
+
+
+def model_meta() -> bool:
+    """Whether a model's ``Meta`` may have ``triggers``."""
+    return bool(getattr(settings, "PGTRIGGER_MODEL_META", True))
+
+
+def prune_on_install() -> bool:
+    """Whether an install of everything removes what is no longer declared."""
+    return bool(getattr(settings, "PGTRIGGER_PRUNE_ON_INSTALL", True))
+
+
+def schema() -> str:
+    """The schema of the engine's database-wide objects: there are none, so nothing reads it.
+
+    The setting is kept for projects that have it.
+    """
+    return str(getattr(settings, "PGTRIGGER_SCHEMA", "public"))
+
+
+def schema_editor() -> bool:
+    """Whether Django's schema editor sets triggers aside while it alters their columns."""
+    return bool(getattr(settings, "PGTRIGGER_SCHEMA_EDITOR", True))

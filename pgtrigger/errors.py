@@ -1,0 +1,147 @@
+"""The exceptions of broken rules, read from what PostgreSQL reports.
+
+A rule raises SQLSTATE 23000 with a DETAIL that is a small JSON object::
+
+    {"rule": "protect", "uri": "shop.Order:no_delete", "operation": "DELETE", "key": {"id": 1}}
+
+https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html
+"""
+
+import json
+from typing import Any, ClassVar
+
+import psycopg
+from django.apps import apps
+from django.db import IntegrityError, InternalError, ProgrammingError
+from django.db.models import Model
+
+SQLSTATE = "23000"
+RAISED_SQLSTATE = "P0001"
+
+
+class DeclarationError(ValueError):
+    """A trigger that cannot be: what was declared, why it is refused, and what to write instead."""
+
+
+class TriggerError(IntegrityError, InternalError):
+    """A rule refused a write.
+
+    Both an IntegrityError, which it is, and an InternalError, which the tutorial catches. The
+    driver's error, with all that PostgreSQL said, is ``__cause__``.
+    """
+
+    rule: ClassVar[str] = ""
+    _by_rule: ClassVar[dict[str, type["TriggerError"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.rule:
+            TriggerError._by_rule[cls.rule] = cls
+
+    def __init__(self, *args: object, table: str = "", detail: dict[str, Any] | None = None):
+        super().__init__(*args)
+        self.table = table
+        self.detail = detail or {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.table, self.detail)
+
+    @property
+    def uri(self) -> str:
+        """``app_label.ModelName:trigger_name``."""
+        return str(self.detail.get("uri", ""))
+
+    @property
+    def trigger(self) -> str:
+        """The trigger's declared name."""
+        return self.uri.rpartition(":")[2]
+
+    @property
+    def model(self) -> type[Model] | None:
+        """The model the rule is declared on, or None where this project has no such model."""
+        try:
+            return apps.get_model(self.uri.rpartition(":")[0])
+        except (LookupError, ValueError):
+            return None
+
+    @property
+    def operation(self) -> str:
+        """``INSERT``, ``UPDATE``, ``DELETE`` or ``TRUNCATE``."""
+        return str(self.detail.get("operation", ""))
+
+    @property
+    def key(self) -> dict[str, Any] | None:
+        """The refused row's primary key by field name, or None where no one row was refused."""
+        return self.detail.get("key")
+
+
+class ProtectedError(TriggerError):
+    """``pgtrigger.Protect`` refused an operation."""
+
+    rule = "protect"
+
+
+class ReadOnlyError(TriggerError):
+    """``pgtrigger.ReadOnly`` refused a change of a field."""
+
+    rule = "read_only"
+
+    @property
+    def fields(self) -> list[str]:
+        """The read-only fields that the write would have changed."""
+        return list(self.detail.get("fields", []))
+
+
+class InvalidTransitionError(TriggerError):
+    """``pgtrigger.FSM`` refused a transition."""
+
+    rule = "transition"
+
+    @property
+    def field(self) -> str:
+        """The field whose states these are."""
+        return str(self.detail.get("field", ""))
+
+    @property
+    def old(self) -> Any:
+        """The state from which, as JSON holds it."""
+        return self.detail.get("old")
+
+    @property
+    def new(self) -> Any:
+        """The state to which, as JSON holds it."""
+        return self.detail.get("new")
+
+
+class RaisedError(InternalError, ProgrammingError):
+    """A plain ``RAISE EXCEPTION`` (SQLSTATE P0001), such as one in a trigger's own ``func``.
+
+    An InternalError, and the ProgrammingError that Django makes of it by itself.
+    """
+
+
+def translate(error: psycopg.Error) -> Exception | None:
+    """What Python code is to see instead of the driver's error, or None: as Django has it."""
+    if error.sqlstate == RAISED_SQLSTATE:
+        return RaisedError(*error.args)
+    if error.sqlstate != SQLSTATE:
+        return None
+    detail = _read_detail(error.diag.message_detail)
+    if detail is None:
+        return None
+    error_class = TriggerError._by_rule.get(str(detail.get("rule")), TriggerError)
+    return error_class(*error.args, table=error.diag.table_name or "", detail=detail)
+
+
+def _read_detail(text: str | None) -> dict[str, Any] | None:
+    try:
+        detail = json.loads(text or "")
+    except ValueError:
+        return None
+    return detail if isinstance(detail, dict) and "uri" in detail else None
+
+
+def _restore(
+    error_class: type[TriggerError], args: tuple[object, ...], table: str, detail: dict[str, Any]
+) -> TriggerError:
+    return error_class(*args, table=table, detail=detail)

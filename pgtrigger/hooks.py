@@ -1,0 +1,148 @@
+"""Every touch of Django's own machinery; each may be made twice, and says why it is made."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import connections
+from django.db.backends.signals import connection_created
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import Field, options
+from django.db.models.signals import class_prepared, post_migrate
+from django.db.utils import DatabaseErrorWrapper
+
+from pgtrigger import administration, catalog, conf, errors, registry
+from pgtrigger.conditions import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.schema_editing import DatabaseSchemaEditorMixin
+from pgtrigger.variables import Synchronizer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from django.apps import AppConfig
+    from django.db.models import Model
+
+
+def before_models_load() -> None:
+    """What a model class needs while it is made."""
+    if conf.model_meta():
+        _accept_meta_triggers()
+    _register_lookups()
+    class_prepared.connect(_register_meta_triggers, dispatch_uid="pgtrigger.meta")
+
+
+def after_models_load() -> None:
+    """What connections and migrations need, and a look at every declaration made so far."""
+    connection_created.connect(_equip_connection, dispatch_uid="pgtrigger.connection")
+    post_migrate.connect(_install_unmigrated, dispatch_uid="pgtrigger.unmigrated")
+    if conf.schema_editor():
+        _extend_schema_editors()
+    for model, trigger in registry.registered():
+        trigger.compile(model)
+
+
+def _accept_meta_triggers() -> None:
+    """``Meta`` refuses names that Django does not know, and Django offers no way to add one."""
+    if "triggers" not in options.DEFAULT_NAMES:
+        options.DEFAULT_NAMES = (*options.DEFAULT_NAMES, "triggers")
+
+
+def _register_lookups() -> None:
+    """``df`` and ``ndf`` are looked up by Django's query builder, as any lookup."""
+    Field.register_lookup(IsDistinctFrom)
+    Field.register_lookup(IsNotDistinctFrom)
+
+
+def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
+    """A class is registered when Django has prepared it, unless it is a migration's."""
+    if sender._meta.apps is not apps or sender._meta.swapped:
+        return
+    for trigger in getattr(sender._meta, "triggers", ()):
+        trigger.register(sender)
+        if apps.models_ready:
+            trigger.compile(sender)
+
+
+def _equip_connection(connection: Any, **kwargs: Any) -> None:
+    """Each connection gets the transaction variables and the rules' exceptions.
+
+    Django translates the driver's errors through ``wrap_database_errors``, a cached property of
+    the connection, so the connection's own is replaced. ``set_autocommit(False)`` is how every
+    transaction of Django's begins, and the only sign of it that COPY does not slip by.
+    """
+    if connection.vendor != "postgresql":
+        return
+    connection.wrap_database_errors = TriggerErrorWrapper(connection)
+    synchronizer = Synchronizer.of(connection)
+    if synchronizer is None:
+        synchronizer = Synchronizer.attach(connection)
+        connection.set_autocommit = _flushing(connection.set_autocommit, synchronizer)
+
+
+def _flushing(set_autocommit: Any, synchronizer: Synchronizer) -> Any:
+    @functools.wraps(set_autocommit)
+    def set_autocommit_and_flush(autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        set_autocommit(autocommit, *args, **kwargs)
+        if not autocommit:
+            synchronizer.flush()
+
+    return set_autocommit_and_flush
+
+
+class TriggerErrorWrapper(DatabaseErrorWrapper):
+    """Django's translation of the driver's errors, with the rules' own exceptions first.
+
+    Like Django for an integrity error, it leaves ``errors_occurred`` alone: the connection is fine.
+    """
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_type is not None and issubclass(exc_type, self.wrapper.Database.Error):
+            translated = errors.translate(exc_value)  # type: ignore[arg-type]
+            if translated is not None:
+                raise translated.with_traceback(traceback) from exc_value
+        super().__exit__(exc_type, exc_value, traceback)
+
+
+def _extend_schema_editors() -> None:
+    """Schema editors are made by a class attribute of the backend, without any signal."""
+    for alias in connections:
+        backend = type(connections[alias])
+        editor = backend.SchemaEditorClass
+        if backend.vendor != "postgresql" or editor is None:
+            continue
+        if not issubclass(editor, DatabaseSchemaEditorMixin):
+            backend.SchemaEditorClass = type(
+                editor.__name__, (DatabaseSchemaEditorMixin, editor), {}
+            )
+
+
+def _install_unmigrated(app_config: AppConfig, using: str, **kwargs: Any) -> None:
+    """Tables that no migration makes get their triggers here, and all do where the setting asks."""
+    connection = connections[using]
+    models = set(app_config.get_models(include_auto_created=True))
+    declared = [(model, trigger) for model, trigger in registry.registered() if model in models]
+    if connection.vendor != "postgresql" or not declared:
+        return
+    is_migrated = not conf.install_on_migrate() and _has_migrations(app_config)
+    wanted = [
+        (model, trigger.get_uri(model))
+        for model, trigger in declared
+        if trigger.allow_migrate(model, using) and not (is_migrated and not model._meta.auto_created)
+    ]
+    existing = catalog.schemas(connection, {model._meta.db_table for model, _ in wanted})
+    uris = [uri for model, uri in wanted if model._meta.db_table in existing]
+    if uris:
+        administration.install(*uris, database=using)
+
+
+def _has_migrations(app_config: AppConfig) -> bool:
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    return app_config.label in loader.migrated_apps

@@ -1,0 +1,194 @@
+"""Compiled triggers into the database, and out of it.
+
+Note [Concurrent installs]. Two sessions that replace one function at once fail with "tuple
+concurrently updated", so each change takes an advisory lock first, and looks again, under the
+lock, at what is there. A change waits for the table no longer than ``lock_timeout``, so that
+writers do not queue up behind it, and tries again.
+
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg.errors
+from django.db import OperationalError, transaction
+from psycopg import sql
+
+from pgtrigger import catalog, compiler, naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pgtrigger.catalog import InstalledTrigger
+
+# Any constant of ours: "pgtr" in ASCII.
+ADVISORY_LOCK = 0x70677472
+DEFAULT_LOCK_TIMEOUT = 2000
+RETRIES = 10
+
+
+def install(
+    compiled: compiler.Trigger,
+    connection: Any,
+    *,
+    table: str | None = None,
+    lock_timeout: int | None = None,
+) -> bool:
+    """Creates the trigger, or changes what differs; whether anything did.
+
+    ``table`` is where it goes when that is not called ``compiled.table`` at the moment;
+    ``lock_timeout`` is in milliseconds (None: as the server has it, and one try).
+    """
+
+    def change(cursor: Any) -> bool:
+        script = list(changes(compiled, connection, table=table))
+        for statement in script:
+            cursor.execute(statement)
+        return bool(script)
+
+    return _locked(connection, change, lock_timeout)
+
+
+def changes(
+    compiled: compiler.Trigger, connection: Any, *, table: str | None = None
+) -> Iterator[str]:
+    """The statements that make the database fit, none where it does."""
+    table = table or compiled.table
+    declared = compiled.sql
+    installed = catalog.read(connection, table).find(table, compiled.pgid)
+    if installed and installed.is_defined_as(declared) and installed.does_as(declared):
+        return
+    schemas = catalog.schemas(connection, {table, *declared.tables})
+    home = compiler.Target(table, schemas)
+    # A table that is not there under this name, such as this one before its renaming, is looked
+    # for beside this one.
+    target = compiler.Target(
+        table, {**dict.fromkeys({*declared.tables, table}, home.schema or ""), **schemas}
+    )
+    if not (installed and installed.does_as(declared)) and not declared.execute:
+        yield declared.function_sql(target)
+    if not (installed and installed.is_defined_as(declared)):
+        yield declared.trigger_sql(target)
+        if installed and installed.enabled_state != "O":
+            _, action = catalog.ENABLED_STATES[installed.enabled_state]
+            yield compiler.alter_trigger(compiled.pgid, target, action)
+    yield declared.comment_sql(target)
+    if installed and installed.function != declared.function_name and not declared.execute:
+        yield from _drop_function(installed)
+
+
+def uninstall(
+    compiled: compiler.Trigger,
+    connection: Any,
+    *,
+    table: str | None = None,
+    lock_timeout: int | None = None,
+) -> bool:
+    """Drops the trigger and its function; whether there was one."""
+
+    def change(cursor: Any) -> bool:
+        where = table or compiled.table
+        installed = catalog.read(connection, where).find(where, compiled.pgid)
+        if installed:
+            drop(installed, cursor)
+        return installed is not None
+
+    return _locked(connection, change, lock_timeout)
+
+
+def drop(installed: InstalledTrigger, cursor: Any) -> None:
+    """Drops a trigger that was found, and its function unless others call that."""
+    drop_trigger(installed, cursor)
+    for statement in _drop_function(installed):
+        cursor.execute(statement)
+
+
+def drop_trigger(installed: InstalledTrigger, cursor: Any) -> None:
+    """Drops a trigger that was found, and keeps its function."""
+    cursor.execute(
+        naming.as_text(
+            sql.SQL("DROP TRIGGER {} ON {}").format(
+                sql.Identifier(installed.pgid), sql.Identifier(installed.schema, installed.table)
+            )
+        )
+    )
+
+
+def drop_functions(functions: list[tuple[str, str]], cursor: Any) -> None:
+    """Drops the engine's functions of these (schema, name)."""
+    for schema, name in functions:
+        cursor.execute(naming.as_text(_DROP_FUNCTION.format(sql.Identifier(schema, name))))
+
+
+def enable(compiled: compiler.Trigger, connection: Any) -> None:
+    """Lets the trigger fire."""
+    _alter(compiled, connection, "ENABLE TRIGGER")
+
+
+def disable(compiled: compiler.Trigger, connection: Any) -> None:
+    """Keeps the trigger from firing, whoever writes."""
+    _alter(compiled, connection, "DISABLE TRIGGER")
+
+
+def prune(installed: InstalledTrigger, connection: Any, lock_timeout: int | None = None) -> None:
+    """Drops a trigger that no declaration asks for."""
+
+    def change(cursor: Any) -> None:
+        snapshot = catalog.read(connection, f'"{installed.schema}"."{installed.table}"')
+        for found in snapshot.triggers:
+            if (found.schema, found.pgid) == (installed.schema, installed.pgid):
+                drop(found, cursor)
+
+    _locked(connection, change, lock_timeout)
+
+
+def put_back(installed: InstalledTrigger, connection: Any) -> None:
+    """Creates a trigger again that was dropped while its table was altered, as it was."""
+    target = compiler.Target(f'"{installed.schema}"."{installed.table}"')
+    with connection.cursor() as cursor:
+        cursor.execute(installed.definition)
+        if installed.enabled_state != "O":
+            _, action = catalog.ENABLED_STATES[installed.enabled_state]
+            cursor.execute(compiler.alter_trigger(installed.pgid, target, action))
+        if installed.declared_mark:
+            cursor.execute(compiler.remark_sql(installed.pgid, target, installed.declared_mark))
+
+
+def _alter(compiled: compiler.Trigger, connection: Any, action: str) -> None:
+    target = compiler.Target(compiled.table)
+    with connection.cursor() as cursor:
+        cursor.execute(compiler.alter_trigger(compiled.pgid, target, action))
+
+
+def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
+    is_ours = installed.function.startswith(naming.PREFIX)
+    if is_ours and not installed.function_shared:
+        name = sql.Identifier(installed.function_schema, installed.function)
+        yield naming.as_text(_DROP_FUNCTION.format(name))
+
+
+def _locked(connection: Any, change: Callable[[Any], Any], lock_timeout: int | None) -> Any:
+    """The change's result, made in a transaction of its own under the engine's lock."""
+    for attempt in range(RETRIES if lock_timeout else 1):
+        if attempt:
+            time.sleep(min(0.1 * 2**attempt, 2))
+        try:
+            with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+                if lock_timeout:
+                    cursor.execute(
+                        "SELECT pg_catalog.set_config('lock_timeout', %s, true)",
+                        [f"{lock_timeout}ms"],
+                    )
+                return change(cursor)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            failure = error
+    raise failure
+
+
+_DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}()")

@@ -1,0 +1,92 @@
+"""What things are called: URIs, triggers, functions and tables.
+
+PostgreSQL cuts identifiers at 63 bytes
+(https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS), so every
+name made here fits.
+"""
+
+import hashlib
+import re
+
+from psycopg import sql
+
+PREFIX = "pgtrigger_"
+MAX_NAME_LENGTH = 47
+MAX_IDENTIFIER_BYTES = 63
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
+_URI = re.compile(r"[^.:]+\.[^.:]+:[^.:]+")
+
+
+def validate_trigger_name(name: object) -> str:
+    """The name, or a ValueError that says which of its rules is broken."""
+    if not isinstance(name, str) or not name:
+        raise ValueError(f'A trigger must have a "name": found {name!r}, expected a text.')
+    if len(name) > MAX_NAME_LENGTH:
+        raise ValueError(
+            f'Trigger name "{name}" > {MAX_NAME_LENGTH} characters: '
+            f"it has {len(name)}. Choose a shorter one."
+        )
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f'Trigger name "{name}" must contain only alphanumeric characters, '
+            "hyphens and underscores (a-z, A-Z, 0-9, - and _)."
+        )
+    return name
+
+
+def validate_uri(uri: str) -> str:
+    """The URI, or a ValueError that says what one looks like."""
+    if not isinstance(uri, str) or not _URI.fullmatch(uri):
+        raise ValueError(
+            f'Trigger URI {uri!r} must be in the format "app_label.ModelName:trigger_name".'
+        )
+    return uri
+
+
+def trigger_identifier(name: str, uri: str) -> str:
+    """``pgtrigger_<name>_<5 hex digits of the URI>``: the trigger's name in the database."""
+    return f"{PREFIX}{name}_{_digest(uri)[:5]}".lower()
+
+
+def function_identifier(pgid: str, table: str) -> str:
+    """The name of a trigger's function, in the schema of its table.
+
+    Five digits collide, and functions of one name would overwrite each other silently, so a
+    function's name carries twenty, of what makes a trigger one: its name and its table.
+    """
+    return f"{pgid[:42]}_{_digest(f'{table}:{pgid}')[:20]}"
+
+
+def ignore_key(table: str, pgid: str) -> str:
+    """How a trigger is named in the setting ``pgtrigger.ignore``."""
+    return f"{table}:{pgid}"
+
+
+def split_table(db_table: str) -> tuple[str | None, str]:
+    """The schema (None for whichever ``search_path`` finds) and name of a ``Meta.db_table``.
+
+    ``'"archive"."entry"'``, the way to name a schema in Django, is two identifiers.
+    """
+    if len(db_table) > 2 and db_table.startswith('"') and db_table.endswith('"'):
+        parts = db_table[1:-1].split('"."')
+        if len(parts) == 2:
+            return parts[0], parts[1]
+        return None, db_table[1:-1]
+    return None, db_table
+
+
+def table_identifier(db_table: str, schema: str | None = None) -> sql.Identifier:
+    """The table as SQL, in ``schema`` where the table's own name does not say another."""
+    own_schema, name = split_table(db_table)
+    found = own_schema or schema
+    return sql.Identifier(found, name) if found else sql.Identifier(name)
+
+
+def as_text(composed: sql.Composable) -> str:
+    """Composed SQL as text, rendered without a connection."""
+    return composed.as_string(None)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

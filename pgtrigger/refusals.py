@@ -1,0 +1,193 @@
+"""How a rule refuses a write: a condition on rows that must not be, and what is raised of them.
+
+At row level the trigger's WHEN holds the condition, so that a write that keeps the rule calls no
+function. At statement level the function looks for one refused row in the transition tables.
+
+Note [Statement plans]. PL/pgSQL keeps the plan of a statement, and a query over transition tables
+has no parameters, so the plan made for a one-row save (a nested loop) would serve the 8,000-row
+update that follows on the connection. So there are two paths: one row is compared without any
+join, and more are joined by a statement that EXECUTE plans each time. They are paired by their
+ordinal, in which PostgreSQL fills both tables, and not by key, which the update may change.
+
+https://www.postgresql.org/docs/current/plpgsql-trigger.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from pgtrigger import clauses
+from pgtrigger.compiler import Body, Quoted
+from pgtrigger.conditions import (
+    NEW,
+    OLD,
+    ROW_VARIABLES,
+    Condition,
+    Rows,
+    columns_of,
+)
+from pgtrigger.errors import SQLSTATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import Model
+
+REFUSAL = "pgtrigger_refusal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What a rule raises. ``message`` and ``detail`` are SQL over the rows they are given."""
+
+    rule: str
+    uri: str
+    name: str
+    hint: str
+    message: Callable[[Rows], sql.Composable]
+    detail: Callable[[Rows], list[tuple[str, sql.Composable]]] = lambda rows: []
+    column: str | None = None
+
+
+def raise_for_row(
+    refusal: Refusal, model: type[Model], operations: clauses.Operations
+) -> sql.Composable:
+    """``RAISE`` for the row that a row-level trigger fires for, or for no row in particular."""
+    sides = sides_of(operations)
+    if clauses.Insert not in operations:
+        sides = sides[:1]
+    detail = _detail(refusal, model, ROW_VARIABLES, sides, sql.SQL("TG_OP"))
+    return _raise(refusal, model, refusal.message(ROW_VARIABLES), detail)
+
+
+def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
+    """``RAISE`` for a statement whose rows cannot be seen."""
+    return _raise(
+        refusal,
+        model,
+        refusal.message(ROW_VARIABLES),
+        _detail(refusal, model, None, [], sql.SQL("TG_OP")),
+    )
+
+
+def raise_for_transition_rows(
+    refusal: Refusal,
+    model: type[Model],
+    operation: clauses.Operation,
+    condition: Condition | None,
+    rows: Rows,
+) -> Body:
+    """The statements that look for one refused row in the transition tables, and raise for it."""
+    sides = sides_of(operation)
+    operation_name = sql.Literal(operation.name)
+    selected = sql.SQL("{} AS message, {} AS detail").format(
+        refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
+    )
+    where = sql.SQL(condition.render(model, rows)) if condition else sql.SQL("true")
+    found = sql.SQL("SELECT {} FROM {} WHERE {} LIMIT 1")
+    if len(sides) == 1:
+        search = Body(_into(found.format(selected, sql.SQL(rows.alias(sides[0])), where)))
+    else:
+        search = Body(
+            f"PERFORM 1 FROM {rows.new} OFFSET 1;\nIF FOUND THEN\n    EXECUTE ",
+            Quoted(Body(found.format(selected, paired(model, rows), where))),
+            f" INTO {REFUSAL};\nELSE\n    ",
+            _into(found.format(selected, sql.SQL(f"{rows.old}, {rows.new}"), where)),
+            "\nEND IF;",
+        )
+    message = sql.SQL(f"{REFUSAL}.message")
+    detail = sql.SQL(f"{REFUSAL}.detail")
+    return Body(
+        search,
+        f"\nIF {REFUSAL}.detail IS NOT NULL THEN\n",
+        _raise(refusal, model, message, detail),
+        "\nEND IF;\nRETURN NULL;",
+    )
+
+
+def sides_of(operations: clauses.Operations) -> list[str]:
+    """Which rows the operations have, the one that names the refused row first."""
+    if clauses.Truncate in operations:
+        return []
+    sides = [] if operations.names == ["INSERT"] else [OLD]
+    return sides if operations.names == ["DELETE"] else [*sides, NEW]
+
+
+def paired(model: type[Model], rows: Rows) -> sql.Composable:
+    """The two transition tables of an UPDATE, each old row beside its new one."""
+    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in columns_of(model))
+    numbered = [
+        sql.SQL(
+            "(SELECT {}, pg_catalog.row_number() OVER () AS pgtrigger_ordinal FROM {}) AS {}"
+        ).format(columns, table, table)
+        for table in (sql.SQL(rows.old), sql.SQL(rows.new))
+    ]
+    return sql.SQL("{} JOIN {} USING (pgtrigger_ordinal)").format(*numbered)
+
+
+def _detail(
+    refusal: Refusal,
+    model: type[Model],
+    rows: Rows | None,
+    sides: list[str],
+    operation: sql.Composable,
+) -> sql.Composable:
+    pairs: list[tuple[str, sql.Composable]] = [
+        ("rule", sql.Literal(refusal.rule)),
+        ("uri", sql.Literal(refusal.uri)),
+        ("operation", operation),
+    ]
+    if rows and sides:
+        pairs.append(("key", key(model, rows, sides)))
+        pairs.extend(refusal.detail(rows))
+    arguments = sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in pairs
+    )
+    return sql.SQL("pg_catalog.json_build_object({})::text").format(arguments)
+
+
+def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:
+    """The refused row's primary key, as JSON by attname; the old one where there is one."""
+    concrete = model._meta.concrete_model or model
+    key_fields = getattr(concrete._meta, "pk_fields", None) or [concrete._meta.pk]
+    own = columns_of(model)
+    pairs = [
+        sql.SQL("{}, {}").format(
+            sql.Literal(field.attname),
+            _coalesce([rows.column(side, field.column) for side in sides]),
+        )
+        for field in key_fields
+        if field in own
+    ]
+    return sql.SQL("pg_catalog.json_build_object({})").format(sql.SQL(", ").join(pairs))
+
+
+def _coalesce(values: list[sql.Composable]) -> sql.Composable:
+    return sql.SQL("COALESCE({})").format(sql.SQL(", ").join(values)) if values[1:] else values[0]
+
+
+def _raise(
+    refusal: Refusal, model: type[Model], message: sql.Composable, detail: sql.Composable
+) -> sql.Composable:
+    options = {
+        "ERRCODE": sql.Literal(SQLSTATE),
+        "MESSAGE": message,
+        "DETAIL": detail,
+        "HINT": sql.Literal(refusal.hint),
+        "SCHEMA": sql.SQL("TG_TABLE_SCHEMA"),
+        "TABLE": sql.Literal(model._meta.db_table),
+        "CONSTRAINT": sql.Literal(refusal.name),
+    }
+    if refusal.column:
+        options["COLUMN"] = sql.Literal(refusal.column)
+    rendered = [
+        sql.SQL("    {} = {}").format(sql.SQL(name), value) for name, value in options.items()
+    ]
+    return sql.SQL("RAISE EXCEPTION USING\n{};").format(sql.SQL(",\n").join(rendered))
+
+
+def _into(query: sql.Composable) -> sql.Composable:
+    return sql.SQL("{} INTO {};").format(query, sql.SQL(REFUSAL))

@@ -1,0 +1,255 @@
+"""The ready-made triggers, on real tables."""
+
+import datetime
+
+import pytest
+from django.db import IntegrityError, InternalError, connection, transaction
+
+import pgtrigger
+from tests.pgtrigger import models
+from tests.pgtrigger.migrated.models import UserProxy
+
+pytestmark = pytest.mark.django_db
+
+
+class TestProtect:
+    def test_it_refuses_its_operation(self):
+        row = models.Protected.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError), transaction.atomic():
+            row.delete()
+        assert models.Protected.objects.filter(pk=row.pk).exists()
+
+    def test_it_refuses_only_where_its_condition_holds(self):
+        row = models.Protected.objects.create()
+        models.Protected.objects.update(number=1)
+        with pytest.raises(InternalError), transaction.atomic():
+            models.Protected.objects.update(number=-1)
+        row.refresh_from_db()
+        assert row.number == 1
+
+    def test_the_server_reports_all_of_the_rule(self):
+        row = models.Protected.objects.create()
+        with pytest.raises(IntegrityError) as caught, transaction.atomic():
+            row.delete()
+        diagnostic = caught.value.__cause__.diag
+        assert diagnostic.sqlstate == "23000"
+        assert diagnostic.message_primary == (
+            "pgtrigger: Cannot delete rows from pgtrigger_tests_protected table"
+        )
+        assert diagnostic.schema_name == "public"
+        assert diagnostic.table_name == "pgtrigger_tests_protected"
+        assert diagnostic.constraint_name == "no_delete"
+        assert '"operation" : "DELETE"' in diagnostic.message_detail
+        assert diagnostic.message_hint == (
+            "The rule no_delete refuses DELETE; it allows INSERT and UPDATE."
+        )
+
+    def test_the_exception_has_what_the_server_reports_as_attributes(self):
+        row = models.Protected.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError) as caught, transaction.atomic():
+            row.delete()
+        error = caught.value
+        assert error.model is models.Protected
+        assert error.trigger == "no_delete"
+        assert error.uri == "pgtrigger_tests.Protected:no_delete"
+        assert error.table == "pgtrigger_tests_protected"
+        assert error.operation == "DELETE"
+        assert error.key == {"id": row.pk}
+
+    def test_a_statement_that_touches_no_row_is_not_refused(self):
+        models.FrozenStatement.objects.filter(pk=0).delete()
+        models.FrozenStatement.objects.filter(pk=0).update(kept=1)
+
+    def test_a_statement_level_rule_names_a_refused_row(self):
+        row = models.FrozenStatement.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError) as caught, transaction.atomic():
+            models.FrozenStatement.objects.filter(pk=row.pk).delete()
+        assert caught.value.key == {"id": row.pk}
+        assert caught.value.operation == "DELETE"
+
+    def test_truncate_can_be_refused(self):
+        with (
+            pytest.raises(pgtrigger.ProtectedError) as caught,
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("TRUNCATE pgtrigger_tests_frozenstatement")
+        assert caught.value.operation == "TRUNCATE"
+
+
+@pytest.mark.parametrize("model", [models.Frozen, models.FrozenStatement])
+class TestReadOnly:
+    def test_other_fields_can_change(self, model):
+        model.objects.create()
+        model.objects.update(other=1)
+        assert model.objects.get().other == 1
+
+    def test_its_fields_cannot(self, model):
+        row = model.objects.create()
+        with pytest.raises(pgtrigger.ReadOnlyError) as caught, transaction.atomic():
+            model.objects.update(kept=1, other=1)
+        assert caught.value.fields == ["kept"]
+        assert caught.value.key == {"id": row.pk}
+        assert caught.value.__cause__.diag.column_name == "kept"
+
+    def test_one_refused_row_of_many_refuses_the_statement(self, model):
+        rows = model.objects.bulk_create(model(other=n) for n in range(5))
+        with pytest.raises(pgtrigger.ReadOnlyError) as caught, transaction.atomic():
+            connection.cursor().execute(
+                f"UPDATE {model._meta.db_table} SET kept = CASE other WHEN 3 THEN 1 ELSE 0 END"
+            )
+        assert caught.value.key == {"id": rows[3].pk}
+        assert not model.objects.filter(kept=1).exists()
+
+    def test_a_change_of_the_key_is_not_a_change_of_the_field(self, model):
+        model.objects.bulk_create(model(kept=n) for n in range(1, 6))
+        keys = list(model.objects.order_by("pk").values_list("pk", "kept"))
+        connection.cursor().execute(
+            f"UPDATE {model._meta.db_table} SET id = -id"
+        )
+        assert list(model.objects.order_by("-pk").values_list("pk", "kept")) == [
+            (-pk, kept) for pk, kept in keys
+        ]
+
+    def test_a_field_that_moves_with_the_key_is_refused(self, model):
+        model.objects.bulk_create(model(kept=n) for n in range(1, 6))
+        with pytest.raises(pgtrigger.ReadOnlyError), transaction.atomic():
+            connection.cursor().execute(
+                f"UPDATE {model._meta.db_table} t SET id = -o.id, kept = o.kept"
+                f" FROM {model._meta.db_table} o WHERE o.kept = 6 - t.kept"
+            )
+
+
+class TestFSM:
+    def test_a_listed_transition_is_made(self):
+        row = models.Machine.objects.create()
+        row.state = models.Machine.State.LIVE
+        row.save()
+
+    def test_any_other_is_refused(self):
+        row = models.Machine.objects.create(state=models.Machine.State.LIVE)
+        row.state = models.Machine.State.DRAFT
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            row.save()
+        error = caught.value
+        assert (error.field, error.old, error.new) == ("state", "it's: live", "draft")
+        assert error.__cause__.diag.column_name == "state"
+        assert str(error).startswith(
+            'pgtrigger: Invalid transition of field state from "it\'s: live" to "draft" '
+            "on table pgtrigger_tests_machine"
+        )
+
+    def test_staying_is_no_transition(self):
+        models.Machine.objects.create(state="gone").save()
+
+    def test_null_is_a_state(self):
+        row = models.Machine.objects.create(state=None)
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            models.Machine.objects.update(state="it's: live")
+        assert caught.value.old is None
+        models.Machine.objects.update(state="draft")
+        with pytest.raises(pgtrigger.InvalidTransitionError), transaction.atomic():
+            models.Machine.objects.update(state=None)
+        row.refresh_from_db()
+        assert row.state == "draft"
+
+    def test_a_star_is_any_state(self):
+        models.Machine.objects.create(state=None)
+        models.Machine.objects.create(state="draft")
+        models.Machine.objects.update(state="gone")
+
+    def test_states_may_be_of_any_type(self):
+        models.Machine.objects.create(step=1)
+        models.Machine.objects.update(step=2)
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            models.Machine.objects.update(step=1)
+        assert (caught.value.old, caught.value.new) == (2, 1)
+        models.Machine.objects.update(step=3)
+        models.Machine.objects.update(step=None)
+
+    def test_at_statement_level_every_row_is_looked_at(self):
+        models.StatementMachine.objects.create(state="a")
+        models.StatementMachine.objects.create(state="b")
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            models.StatementMachine.objects.update(state="c")
+        assert (caught.value.old, caught.value.new) == ("a", "c")
+
+
+class TestSoftDelete:
+    def test_the_row_stays_and_is_marked(self):
+        row = models.Soft.objects.create()
+        pk = row.pk
+        row.delete()
+        assert models.Soft.objects.get(pk=pk).is_active is False
+
+    def test_the_mark_may_be_an_expression(self):
+        models.SoftWhen.objects.create()
+        models.SoftWhen.objects.all().delete()
+        assert isinstance(models.SoftWhen.objects.get().deleted_at, datetime.datetime)
+
+    def test_only_the_row_of_a_composite_key_is_marked(self):
+        models.Keyed.objects.create(tenant=1, number=1)
+        models.Keyed.objects.create(tenant=1, number=2)
+        models.Keyed.objects.filter(number=2).delete()
+        assert list(models.Keyed.objects.order_by("number").values_list("is_active", flat=True)) == [
+            True,
+            False,
+        ]
+
+
+class TestOtherKindsOfModels:
+    def test_a_child_has_the_rules_of_its_abstract_parent(self):
+        row = models.RuledChild.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError), transaction.atomic():
+            row.delete()
+
+    def test_a_rule_of_a_child_table(self):
+        row = models.ConcreteChild.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError) as caught, transaction.atomic():
+            row.delete()
+        assert caught.value.key == {"concreteparent_ptr_id": row.pk}
+
+    def test_a_rule_of_a_proxy_holds_for_the_model_it_stands_for(self):
+        with pytest.raises(pgtrigger.ProtectedError) as caught, transaction.atomic():
+            UserProxy.objects.create(username="refused")
+        assert caught.value.model is UserProxy
+
+    def test_a_rule_of_a_many_to_many_table(self, django_user_model):
+        from django.contrib.auth.models import Group
+
+        user = django_user_model.objects.create(username="u")
+        group = Group.objects.create(name="g")
+        user.groups.add(group)
+        with pytest.raises(pgtrigger.ProtectedError), transaction.atomic():
+            user.groups.remove(group)
+
+    def test_any_change_leaves_generated_columns_out(self):
+        row = models.Generated.objects.create()
+        models.Generated.objects.update(number=2)
+        models.Generated.objects.update(number=2)
+        row.refresh_from_db()
+        assert (row.changes, row.double) == (1, 4)
+
+
+class TestRaisedError:
+    def test_a_plain_raise_is_both_of_what_code_may_catch(self):
+        from django.db import ProgrammingError
+
+        for expected in (InternalError, ProgrammingError, pgtrigger.RaisedError):
+            with pytest.raises(expected, match=r"100% \{no\}"), transaction.atomic():
+                models.Raising.objects.create()
+
+
+class TestVersioned:
+    def test_the_documented_model_behaves_as_documented(self):
+        row = models.Versioned.objects.create(text="hello")
+        row.text = "hi"
+        row.save()
+        row.refresh_from_db()
+        assert row.version == 1
+        row.save()
+        row.refresh_from_db()
+        assert row.version == 1
+        row.version = 5
+        with pytest.raises(InternalError), transaction.atomic():
+            row.save()
