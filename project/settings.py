@@ -17,15 +17,14 @@ from project import database, environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = environment.flag("DEBUG", default=True)
+
+EMBEDDED_FOLDER = BASE_DIR / ".postgres"
+DATABASES = {"default": database.from_environment(EMBEDDED_FOLDER if DEBUG else None)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
 SECRET_KEY = environment.secret("SECRET_KEY", development="development" if DEBUG else None)
 ALLOWED_HOSTS = environment.names("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS")
-
-EMBEDDED_FOLDER = BASE_DIR / ".postgres"
-DATABASES = {
-    "default": database.from_environment(EMBEDDED_FOLDER if DEBUG else None),
-}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "project",

@@ -13,4 +13,5 @@ os.environ.setdefault("DEBUG", "0")
 try:
     application = get_wsgi_application()
 except CannotStart as error:
-    sys.exit(str(error))
+    print(error, file=sys.stderr)
+    sys.exit(3)  # to gunicorn, that starting another worker will not help

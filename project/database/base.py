@@ -84,10 +84,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _remedy(self) -> str:
         if self.embedded:
             return f"see {self.embedded.log}, or run `make stop` and try again"
-        return "start that server, or correct DATABASE_URL"
+        return "start that server, make that database, or correct DATABASE_URL"
 
 
 def _reason(error: psycopg.Error) -> str:
-    """libpq's own words, without the address in front of them and the advice on later lines."""
+    """libpq's own words, without the address in front of them and the advice in later lines."""
     first = str(error).strip().splitlines()[0]
-    return first.rpartition("failed: ")[2].rstrip(".")
+    return first.rpartition("failed: ")[2].removeprefix("FATAL:").strip(" .")

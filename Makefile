@@ -1,0 +1,64 @@
+# Paths are relative, since make cannot bear a space in the name of a target.
+
+PYTHON ?= python3
+PORT ?= 8000
+ARGS ?=
+export DEBUG ?= 1
+
+VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())' 2>&1)
+READY := .venv/ready-$(lastword $(VERSION))
+RUN := .venv/bin/python
+MANAGE := $(RUN) manage.py
+DEPLOYED := DEBUG=0 SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(50))") \
+	ALLOWED_HOSTS=example.org DATABASE_URL=postgres://localhost/unused
+
+.PHONY: help demo test walkthrough setup lint stop bench screenshots
+
+help:
+	@echo 'make demo         the tutorial on http://127.0.0.1:$(PORT)/ (PORT=...)'
+	@echo 'make test         the tests, in parallel (ARGS="-k name")'
+	@echo 'make walkthrough  every chapter, printed (ARGS="slug ...")'
+	@echo 'make setup        the virtual environment, which the others make too'
+	@echo 'make lint         ruff, mypy, import-linter, missing migrations, deployment checks'
+	@echo 'make stop         end the embedded PostgreSQL'
+	@echo 'make bench        the benchmarks'
+	@echo 'make screenshots  the pictures in the README'
+
+demo: setup
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo_account
+	@echo 'The tutorial: http://127.0.0.1:$(PORT)/   The admin: http://127.0.0.1:$(PORT)/admin/'
+	@echo 'Log in as admin, password admin. Ctrl-C ends the site, make stop the database.'
+	@$(MANAGE) runserver $(PORT)
+
+test: setup
+	$(RUN) -m pytest -n auto $(ARGS)
+
+walkthrough: setup
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) walkthrough $(ARGS)
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+	$(MANAGE) makemigrations --check --dry-run
+	$(DEPLOYED) $(MANAGE) check --deploy --fail-level INFO
+
+stop: setup
+	@$(MANAGE) stop_database
+
+bench: setup
+	$(RUN) -m bench $(ARGS)
+
+screenshots: setup
+	$(RUN) -m bench.screenshots $(ARGS)
+
+setup: $(READY)
+	@:
+
+# Made anew for another Python, brought up to date for other requirements, else not touched.
+$(READY): requirements.txt requirements-test.txt requirements-dev.txt
+	@"$(PYTHON)" project/virtual_environment.py
+	@touch $@
