@@ -1,0 +1,104 @@
+"""The chapters: scenario modules, read as what a page, a command or a test shows of them."""
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from django.db import models
+
+from tutorial.scenarios import PARTS
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One scenario module. `number` counts from 1 in the order of the tutorial."""
+
+    number: int
+    part: str
+    module: ModuleType
+
+    @property
+    def slug(self) -> str:
+        return self.module.__name__.rpartition(".")[2].replace("_", "-")
+
+    @property
+    def title(self) -> str:
+        return self._docstring.partition("\n")[0]
+
+    @property
+    def prose(self) -> str:
+        """What there is to read, in Markdown, without the title."""
+        return self._docstring.partition("\n")[2].strip()
+
+    @property
+    def run(self) -> Callable[[], None]:
+        return self.module.run
+
+    @property
+    def code(self) -> str:
+        """The body of `run()`, as a reader types it."""
+        return textwrap.dedent("".join(self._run_lines[1:]))
+
+    @property
+    def first_line(self) -> int:
+        """The number, in the module, of the first line of `code`."""
+        return inspect.getsourcelines(self.run)[1] + 1
+
+    @property
+    def shell_line(self) -> str:
+        """The command that runs `code`, ready for a terminal."""
+        return f'python manage.py shell_plus --quiet-load -c "\n{self.code}"'
+
+    @property
+    def models(self) -> list[type[models.Model]]:
+        """The models that the module imports, in that order."""
+        return [
+            value
+            for value in vars(self.module).values()
+            if isinstance(value, type) and issubclass(value, models.Model)
+        ]
+
+    @property
+    def model_names(self) -> list[str]:
+        return [model.__name__ for model in self.models]
+
+    @property
+    def own_schema(self) -> bool:
+        """Whether the scenario commits, or replaces what other visitors use."""
+        return getattr(self.module, "OWN_SCHEMA", False)
+
+    @property
+    def expected_output(self) -> Path:
+        return Path(inspect.getfile(self.module)).with_suffix(".out")
+
+    @property
+    def _docstring(self) -> str:
+        return inspect.getdoc(self.module) or self.slug
+
+    @property
+    def _run_lines(self) -> list[str]:
+        return inspect.getsourcelines(self.run)[0]
+
+
+@cache
+def all_chapters() -> tuple[Chapter, ...]:
+    """Every chapter, in the order in which they are meant to be read."""
+    names = [(part, name) for part, names in PARTS.items() for name in names]
+    return tuple(
+        Chapter(number, part, import_module(f"tutorial.scenarios.{name}"))
+        for number, (part, name) in enumerate(names, start=1)
+    )
+
+
+def get_chapter(slug: str) -> Chapter:
+    """The chapter of that slug; LookupError says which there are."""
+    for chapter in all_chapters():
+        if chapter.slug == slug:
+            return chapter
+    slugs = ", ".join(chapter.slug for chapter in all_chapters())
+    raise LookupError(f'There is no chapter "{slug}". The chapters are: {slugs}.')

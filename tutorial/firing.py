@@ -1,0 +1,115 @@
+"""When a model's triggers fire: a drawing of their declarations.
+
+https://www.postgresql.org/docs/current/trigger-definition.html
+"""
+
+import textwrap
+from dataclasses import dataclass
+
+from django.db.models import Model
+
+import pgtrigger
+
+WIDTH = 620
+LABEL_WIDTH = 170
+LINE_HEIGHT = 19
+CARD_PADDING = 12
+GAP = 14
+CHARACTERS = 52
+
+THE_WRITE = "the row is written"
+STATIONS = (
+    "before the statement",
+    "before each row",
+    THE_WRITE,
+    "after each row",
+    "after the statement",
+    "at COMMIT",
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One trigger: where it stands, and its lines of text, each with its baseline."""
+
+    top: int
+    height: int
+    name: str
+    operations: str
+    condition: tuple[tuple[int, str], ...]
+
+    @property
+    def baseline(self) -> int:
+        return self.top + CARD_PADDING + 12
+
+
+@dataclass(frozen=True)
+class Station:
+    label: str
+    y: int
+    cards: tuple[Card, ...]
+
+    @property
+    def is_write(self) -> bool:
+        return self.label == THE_WRITE
+
+
+@dataclass(frozen=True)
+class Firing:
+    """The stations of a write, from the top down, each with the triggers that fire there."""
+
+    name: str
+    stations: tuple[Station, ...]
+    height: int
+    width: int = WIDTH
+    label_width: int = LABEL_WIDTH
+    card_width: int = WIDTH - LABEL_WIDTH - 20
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is drawn, in words."""
+        return [
+            f"{card.name}: {station.label}, on {card.operations}"
+            + (f", {' '.join(text for _, text in card.condition)}" if card.condition else "")
+            for station in self.stations
+            for card in station.cards
+        ]
+
+
+def firing(model: type[Model]) -> Firing:
+    """The drawing for one model, of every trigger declared on it."""
+    declared = [trigger for owner, trigger in pgtrigger.registered() if owner is model]
+    y, stations = 24, []
+    for label in STATIONS:
+        cards, top = [], y - 16
+        for trigger in declared:
+            if station_of(trigger) == label:
+                cards.append(_card(model, trigger, top))
+                top += cards[-1].height + GAP
+        stations.append(Station(label, y, tuple(cards)))
+        y = max(y + 34, top + 22)
+    return Firing(model.__name__, tuple(stations), height=y - 10)
+
+
+def station_of(trigger: pgtrigger.Trigger) -> str:
+    """Where in the life of a write the trigger fires."""
+    if trigger.timing == pgtrigger.Deferred:
+        return "at COMMIT"
+    when = "before" if trigger.when == pgtrigger.Before else "after"
+    level = "the statement" if trigger.level == pgtrigger.Statement else "each row"
+    return f"{when} {level}"
+
+
+def _card(model: type[Model], trigger: pgtrigger.Trigger, top: int) -> Card:
+    condition = trigger.get_condition(model)
+    text = f"when {condition.resolve(model)}" if condition else ""
+    wrapped = textwrap.wrap(text, CHARACTERS)
+    first = top + CARD_PADDING + 12 + LINE_HEIGHT
+    lines = tuple((first + number * LINE_HEIGHT, line) for number, line in enumerate(wrapped))
+    return Card(
+        top=top,
+        height=2 * CARD_PADDING + LINE_HEIGHT * (1 + len(lines)) - 4,
+        name=trigger.name or "",
+        operations=str(trigger.operation),
+        condition=lines,
+    )

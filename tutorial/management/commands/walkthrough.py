@@ -1,0 +1,150 @@
+"""`manage.py walkthrough`: the tutorial in a terminal."""
+
+import argparse
+import difflib
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.playback import Play, mask, play
+
+EXAMPLES = """\
+examples:
+  manage.py walkthrough --list                    the chapters there are
+  manage.py walkthrough protecting-deletions      play one
+  manage.py walkthrough append-only --sql         with each statement and Postgres' answer
+  manage.py walkthrough --check                   is every output still the expected one?
+
+Every scenario runs against the database of the settings, and leaves nothing in it: it plays in a
+transaction that is rolled back or, where it must commit, in a schema of its own that is dropped.
+
+exit codes: 0 all went as expected; 1 an output differs (--check), or there is no such chapter.
+"""
+
+
+class Command(BaseCommand):
+    help = "Play the tutorial's scenarios against the database and print what they print."
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            *args, **kwargs, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "slug", nargs="*", metavar="SLUG", help="which chapters to play; none means all of them"
+        )
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--list", action="store_true", help="list the chapters and play none")
+        what.add_argument(
+            "--sql",
+            action="store_true",
+            help="also print each statement that was sent, how long it took and the answer",
+        )
+        what.add_argument(
+            "--check",
+            action="store_true",
+            help="compare with the expected output (the .out file beside the scenario; "
+            "ids are masked), print the differences, and exit with 1 if there is one",
+        )
+        what.add_argument(
+            "--write", action="store_true", help="write the output as the expected one"
+        )
+        parser.add_argument(
+            "--format",
+            choices=("text", "json"),
+            default="text",
+            help="json: an array of chapters, for --list and for playing (default: text)",
+        )
+
+    def handle(self, *, slug: list[str], **options: Any) -> None:
+        try:
+            chapters = [get_chapter(name) for name in slug] or list(all_chapters())
+        except LookupError as error:
+            raise CommandError(str(error)) from None
+        if options["list"]:
+            self._list(chapters, options["format"])
+        elif options["check"]:
+            self._check(chapters)
+        elif options["write"]:
+            for chapter in chapters:
+                chapter.expected_output.write_text(mask(play(chapter).output), encoding="utf-8")
+        elif options["format"] == "json":
+            self.stdout.write(
+                json.dumps([as_data(play(chapter)) for chapter in chapters], indent=2)
+            )
+        else:
+            for chapter in chapters:
+                self._show(play(chapter), sql=options["sql"])
+
+    def _list(self, chapters: list[Chapter], output_format: str) -> None:
+        if output_format == "json":
+            rows = [
+                {"slug": chapter.slug, "part": chapter.part, "title": chapter.title}
+                for chapter in chapters
+            ]
+            self.stdout.write(json.dumps(rows, indent=2))
+            return
+        width = max(len(chapter.slug) for chapter in chapters)
+        for chapter in chapters:
+            self.stdout.write(f"{chapter.slug:<{width}}  {chapter.title}")
+
+    def _show(self, performance: Play, sql: bool) -> None:
+        chapter = performance.chapter
+        self.stdout.write(self.style.MIGRATE_HEADING(f"{chapter.number}. {chapter.title}"))
+        self.stdout.write(self.style.SQL_KEYWORD(chapter.shell_line) + "\n\n")
+        if sql:
+            for statement in performance.statements:
+                style = self.style.ERROR if statement.refusal else self.style.SUCCESS
+                self.stdout.write(statement.text)
+                self.stdout.write(f"  {statement.milliseconds:.1f} ms  {style(statement.answer)}")
+                for name, value in statement.refusal.items():
+                    if name not in ("SQLSTATE", "message"):
+                        self.stdout.write(f"           {name}: {value}")
+            self.stdout.write("")
+        self.stdout.write(performance.output or "(it prints nothing)")
+        self.stdout.write("")
+
+    def _check(self, chapters: list[Chapter]) -> None:
+        differing = [chapter.slug for chapter in chapters if not self._is_as_expected(chapter)]
+        if differing:
+            raise CommandError(
+                f"{len(differing)} of {len(chapters)} outputs are not the expected ones: "
+                f"{', '.join(differing)}. If they are right, keep them with "
+                f"`manage.py walkthrough --write {' '.join(differing)}`."
+            )
+        self.stdout.write(f"{len(chapters)} chapters print what is expected.")
+
+    def _is_as_expected(self, chapter: Chapter) -> bool:
+        path = chapter.expected_output
+        expected = path.read_text(encoding="utf-8") if path.exists() else ""
+        found = mask(play(chapter).output)
+        difference = difflib.unified_diff(
+            expected.splitlines(keepends=True),
+            found.splitlines(keepends=True),
+            fromfile=path.name,
+            tofile="printed now",
+        )
+        self.stdout.write("".join(difference), ending="")
+        return expected == found
+
+
+def as_data(performance: Play) -> dict[str, Any]:
+    """A play as JSON can hold it."""
+    return {
+        "slug": performance.chapter.slug,
+        "output": performance.output,
+        "error": performance.error_fields,
+        "statements": [
+            {
+                "line": statement.line,
+                "text": statement.text,
+                "milliseconds": round(statement.milliseconds, 3),
+                "answer": statement.answer,
+                "refusal": statement.refusal,
+            }
+            for statement in performance.statements
+        ],
+    }

@@ -1,0 +1,34 @@
+"""One module per chapter: its docstring is the prose, its `run()` the code, and the `.out` file
+beside it what the code prints.
+
+`run()` is what a reader pastes into `manage.py shell_plus --quiet-load -c "…"`, so there is no
+dollar, backtick or backslash in it, and a double quote in comments alone.
+"""
+
+PARTS = {
+    "Protect": (
+        "protecting_deletions",
+        "append_only",
+        "read_only_field",
+        "read_only_fields",
+    ),
+    "Change what is written": (
+        "soft_delete",
+        "soft_delete_cascades",
+        "versioning",
+    ),
+    "Permit one way": (
+        "official_interface",
+        "transitions",
+        "conditional_transitions",
+    ),
+    "Constraints": (
+        "deferred_constraints",
+        "refined_errors",
+    ),
+    "Further": (
+        "typed_errors",
+        "statement_triggers",
+        "drift",
+    ),
+}

@@ -1,0 +1,54 @@
+"""How prose, Python, SQL and values look on a page."""
+
+import json
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import JsonLexer, PostgresLexer, PythonLexer
+
+register = template.Library()
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_INLINE = HtmlFormatter(nowrap=True)
+_LEXERS = {
+    "python": PythonLexer(stripnl=False),
+    "sql": PostgresLexer(stripnl=False),
+    "json": JsonLexer(),
+}
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    return mark_safe(_MARKDOWN.render(text))
+
+
+@register.filter
+def coloured(code: str, language: str) -> SafeString:
+    """The code as HTML, its tokens in classes; `language` is python, sql or json."""
+    return mark_safe(highlight(code, _LEXERS[language], _INLINE).rstrip("\n"))
+
+
+@register.filter
+def as_json(text: str) -> SafeString | str:
+    """The text indented and coloured where it is a JSON object, as it is where not."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return text
+    return coloured(json.dumps(parsed, indent=2), "json") if isinstance(parsed, dict) else text
+
+
+@register.filter
+def cell(value: Any) -> str:
+    """A value as psql shows it, but for a NULL that can be seen."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if hasattr(value, "isoformat"):
+        return value.isoformat(sep=" ", timespec="milliseconds")[:23]
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

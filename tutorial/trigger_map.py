@@ -1,0 +1,79 @@
+"""Every trigger in the database beside its declaration."""
+
+from dataclasses import dataclass
+
+import pgtrigger
+from pgtrigger import administration
+from pgtrigger.catalog import InstalledTrigger
+from tutorial.firing import station_of
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the map. `status` is as `manage.py pgtrigger ls` has it; `drift` says what
+    differs from the declaration, if anything does.
+    """
+
+    uri: str
+    table: str
+    fires: str
+    operations: str
+    status: str
+    state: str
+    drift: str = ""
+
+    @property
+    def kind(self) -> str:
+        """How it looks: good, bad or off."""
+        if self.status != "INSTALLED":
+            return "bad"
+        return "off" if self.state == "DISABLED" else "good"
+
+
+def trigger_map(search: str = "") -> list[Entry]:
+    """The entries that have `search` in their URI, table, moment, operations or status."""
+    declared = {trigger.get_uri(model): trigger for model, trigger in pgtrigger.registered()}
+    found = [_declared(entry, declared[entry.uri]) for entry in administration.entries()]
+    found += [_undeclared(installed) for installed in administration.undeclared()]
+    words = search.lower().split()
+    return [
+        entry
+        for entry in sorted(found, key=lambda entry: entry.uri)
+        if all(any(word in str(value).lower() for value in vars(entry).values()) for word in words)
+    ]
+
+
+def _declared(entry: administration.Entry, trigger: pgtrigger.Trigger) -> Entry:
+    return Entry(
+        uri=entry.uri,
+        table=entry.compiled.table,
+        fires=station_of(trigger),
+        operations=str(trigger.operation),
+        status=entry.status,
+        state=entry.state,
+        drift=_drift(entry),
+    )
+
+
+def _undeclared(installed: InstalledTrigger) -> Entry:
+    return Entry(
+        uri=f"{installed.table}:{installed.pgid}",
+        table=installed.table,
+        fires="",
+        operations="",
+        status="PRUNE",
+        state=installed.state,
+        drift="no declaration asks for it",
+    )
+
+
+def _drift(entry: administration.Entry) -> str:
+    installed, declared = entry.installed, entry.compiled.sql
+    if installed is None:
+        return "it is not in the database" if entry.status == "UNINSTALLED" else ""
+    differs = []
+    if not installed.is_defined_as(declared):
+        differs.append("the trigger")
+    if not installed.does_as(declared):
+        differs.append("the function")
+    return f"{' and '.join(differs)} differs from the declaration" if differs else ""

@@ -1,0 +1,13 @@
+from django.urls import path
+
+from tutorial import views
+
+app_name = "tutorial"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("health/", views.health, name="health"),
+    path("triggers/", views.triggers, name="triggers"),
+    path("<slug:slug>/", views.chapter, name="chapter"),
+    path("<slug:slug>/run/", views.run, name="run"),
+    path("<slug:slug>/try/", views.attempt, name="attempt"),
+]
