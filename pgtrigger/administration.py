@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from pgtrigger import catalog, conf, installation, registry
 from pgtrigger.triggers import Undo
@@ -38,21 +39,43 @@ class Entry:
         return self.installed.state if self.installed else "N/A"
 
 
+def survey(
+    *uris: str, database: str | None = None
+) -> tuple[list[Entry], list[InstalledTrigger]]:
+    """Declared and installed triggers, compared with one query of the catalog.
+
+    The first list has every declared trigger, or those of the URIs; the second has the engine's
+    triggers, on tables in ``search_path``, that no model declares.
+    """
+    connection = _connection(database)
+    is_postgres = connection.vendor == "postgresql"
+    snapshot = catalog.read(connection) if is_postgres else catalog.Snapshot(())
+    undeclared = {id(found): found for found in snapshot.visible()}
+    for model, trigger in registry.registered():
+        if trigger.allow_migrate(model, database):
+            found = snapshot.find(model._meta.db_table, trigger.get_pgid(model))
+            undeclared.pop(id(found), None)
+    compared = [
+        _compare(model, trigger, snapshot, database) for model, trigger in registry.registered(*uris)
+    ]
+    return compared, list(undeclared.values())
+
+
+def _compare(
+    model: type[Model], trigger: Trigger, snapshot: Snapshot, database: str | None
+) -> Entry:
+    compiled = trigger.compile(model)
+    installed = None
+    status: tuple[str, bool | None] = (catalog.UNALLOWED, None)
+    if trigger.allow_migrate(model, database):
+        installed = snapshot.find(compiled.table, compiled.pgid)
+        status = catalog.status(compiled, installed)
+    return Entry(trigger.get_uri(model), *status, compiled, installed)
+
+
 def entries(*uris: str, database: str | None = None) -> list[Entry]:
-    """Every declared trigger, or those of the URIs, compared with one query of the catalog."""
-    snapshot: Snapshot | None = None
-    found = []
-    for model, trigger in registry.registered(*uris):
-        compiled = trigger.compile(model)
-        if not trigger.allow_migrate(model, database):
-            status: tuple[str, bool | None] = (catalog.UNALLOWED, None)
-            installed = None
-        else:
-            snapshot = snapshot or catalog.read(_connection(database))
-            installed = snapshot.find(compiled.table, compiled.pgid)
-            status = catalog.status(compiled, installed)
-        found.append(Entry(trigger.get_uri(model), *status, compiled, installed))
-    return found
+    """Every declared trigger, or those of the URIs, and what the database has of them."""
+    return survey(*uris, database=database)[0]
 
 
 def install(
@@ -105,16 +128,8 @@ def prunable(database: str | None = None) -> list[tuple[str, str, bool, str]]:
 
 
 def undeclared(database: str | None = None) -> list[InstalledTrigger]:
-    """The engine's triggers, on tables in ``search_path``, that nothing declares there."""
-    if _connection(database).vendor != "postgresql":
-        return []
-    snapshot = catalog.read(_connection(database))
-    declared = {
-        id(snapshot.find(model._meta.db_table, trigger.get_pgid(model)))
-        for model, trigger in registry.registered()
-        if trigger.allow_migrate(model, database)
-    }
-    return [trigger for trigger in snapshot.visible() if id(trigger) not in declared]
+    """The engine's triggers, on tables in ``search_path``, that no model declares."""
+    return survey(database=database)[1]
 
 
 def prune(database: str | None = None) -> None:
@@ -131,6 +146,23 @@ def plan(*uris: str, database: str | None = None) -> Iterator[tuple[str, list[st
     """What ``install`` would run: each URI that needs it, with its statements."""
     for uri, compiled in _outdated(uris, database):
         yield uri, list(installation.changes(compiled, _connection(database)))
+
+
+def diff(*uris: str, database: str | None = None) -> Iterator[str]:
+    """Lines of a unified diff: the database's rendering now, and after an install.
+
+    The install is made and rolled back: PostgreSQL renders a definition its own way, which the
+    declared SQL cannot be compared with.
+    """
+    for uri, compiled in _outdated(uris, database):
+        connection = _connection(database)
+        before = catalog.render(connection, compiled.table, compiled.pgid)
+        with transaction.atomic(using=connection.alias):
+            installation.install(compiled, connection)
+            after = catalog.render(connection, compiled.table, compiled.pgid)
+            transaction.set_rollback(True, using=connection.alias)
+        names = (f"{uri} in the database", f"{uri} as declared")
+        yield from difflib.unified_diff(before, after, *names, lineterm="")
 
 
 def _outdated(uris: tuple[str, ...], database: str | None) -> list[tuple[str, CompiledTrigger]]:

@@ -143,6 +143,20 @@ def read(connection: Any, *tables: str) -> Snapshot:
     return Snapshot(tuple(InstalledTrigger(*row) for row in rows))
 
 
+def render(connection: Any, table: str, pgid: str) -> list[str]:
+    """The lines of a trigger's function and definition as PostgreSQL has them; none if it has not."""
+    installed = read(connection, table).find(table, pgid)
+    if installed is None:
+        return []
+    with connection.cursor() as cursor:
+        name = naming.as_text(sql.Identifier(installed.function_schema, installed.function))
+        cursor.execute(
+            "SELECT pg_catalog.pg_get_functiondef((%s || '()')::pg_catalog.regprocedure)", [name]
+        )
+        (function,) = cursor.fetchone()
+    return [*function.rstrip().splitlines(), installed.definition]
+
+
 def schemas(connection: Any, tables: Iterable[str]) -> dict[str, str]:
     """The schema in which ``search_path`` finds each table; a table it does not find is left out."""
     by_text = {naming.as_text(naming.table_identifier(table)): table for table in tables}

@@ -1,13 +1,15 @@
 """System checks.
 
 pgtrigger.W001
-    A declared trigger is not in the database as declared (``manage.py check --database ALIAS``).
+    Declared triggers are not in the database as declared (``manage.py check --database ALIAS``).
 pgtrigger.W002
-    The database has a trigger of the engine's that nothing declares.
+    The database has triggers of the engine's that no model declares.
 """
 
 from __future__ import annotations
 
+import contextlib
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.core import checks
@@ -16,39 +18,54 @@ from django.db import connections
 from pgtrigger import administration, catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+_left_out: ContextVar[bool] = ContextVar("left_out", default=False)
 
 
 def register() -> None:
     checks.register(check_installed, checks.Tags.database)
 
 
+@contextlib.contextmanager
+def left_out() -> Iterator[None]:
+    """For migrate, which is what these checks ask for, and which Django checks before it begins."""
+    token = _left_out.set(True)
+    try:
+        yield
+    finally:
+        _left_out.reset(token)
+
+
 def check_installed(
     databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """Compares what is declared with what these databases have."""
-    return [message for alias in databases or () for message in _messages(alias)]
-
-
-def _messages(alias: str) -> list[checks.CheckMessage]:
-    if connections[alias].vendor != "postgresql":
-        return []
-    differing = [
-        checks.Warning(
-            f'Trigger {entry.uri} is {entry.status} on database "{alias}".',
-            hint="Run manage.py migrate, or manage.py pgtrigger install; "
-            f"manage.py pgtrigger diff {entry.uri} shows the difference.",
-            id="pgtrigger.W001",
-        )
-        for entry in administration.entries(database=alias)
-        if entry.status in (catalog.OUTDATED, catalog.UNINSTALLED)
+    aliases = [] if _left_out.get() else list(databases or ())
+    return [
+        message
+        for alias in aliases
+        if connections[alias].vendor == "postgresql"
+        for message in _messages(alias)
     ]
-    undeclared = [
-        checks.Warning(
-            f'Trigger {pgid} on table {table} of database "{alias}" is declared by no model.',
+
+
+def _messages(alias: str) -> Iterator[checks.CheckMessage]:
+    entries, undeclared = administration.survey(database=alias)
+    for status in (catalog.UNINSTALLED, catalog.OUTDATED):
+        uris = [entry.uri for entry in entries if entry.status == status]
+        if uris:
+            yield checks.Warning(
+                f'On database "{alias}" {len(uris)} declared triggers are {status}: '
+                f"{', '.join(uris)}.",
+                hint=f"Run manage.py migrate --database {alias}. manage.py pgtrigger diff "
+                "shows the difference, manage.py pgtrigger install mends it.",
+                id="pgtrigger.W001",
+            )
+    if undeclared:
+        names = ", ".join(f"{trigger.table}:{trigger.pgid}" for trigger in undeclared)
+        yield checks.Warning(
+            f'On database "{alias}" {len(undeclared)} triggers are declared by no model: {names}.',
             hint=f"Run manage.py pgtrigger prune --database {alias}.",
             id="pgtrigger.W002",
         )
-        for table, pgid, _, _ in administration.prunable(alias)
-    ]
-    return [*differing, *undeclared]

@@ -1,0 +1,212 @@
+"""``manage.py pgtrigger``: the declared triggers and a database, looked at and brought together."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from pgtrigger import administration, catalog, registry, runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+EPILOG = """\
+A trigger's URI is app_label.ModelName:trigger_name; ls shows them all. Without URIs a command means
+every declared trigger, and install and uninstall then also drop those that nothing declares.
+
+  manage.py pgtrigger ls                      what is declared, and what the database has of it
+  manage.py pgtrigger check                   exit code 1 where the two differ
+  manage.py pgtrigger diff shop.Order:paid    how a trigger in the database differs from its model
+  manage.py pgtrigger install --dry-run       the SQL that would bring the database up to date
+  manage.py pgtrigger sql shop.Order:paid     the SQL of one trigger
+
+status   INSTALLED    in the database as declared
+         OUTDATED     declared otherwise since, or changed by hand in the database
+         UNINSTALLED  declared, but not in the database
+         PRUNE        in the database, but declared by no model (shown as table:trigger)
+         UNALLOWED    the routers keep its model off this database
+enabled  ENABLED, DISABLED, ALWAYS or REPLICA: when it fires (ALTER TABLE … TRIGGER); N/A: it is not there
+"""
+
+
+class Command(BaseCommand):
+    help = "Lists, installs, compares, enables, disables and removes triggers."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="verb", metavar="command", required=True)
+        uris = _parent(lambda p: p.add_argument("uris", nargs="*", metavar="uri"))
+        place = _parent(_add_place)
+        output = _parent(_add_format)
+        lock = _parent(_add_lock_timeout)
+
+        def add(name: str, help_text: str, *parents: argparse.ArgumentParser) -> Any:
+            return commands.add_parser(name, help=help_text, description=help_text, parents=parents)
+
+        add("ls", "Lists triggers with their status.", uris, place, output)
+        add("check", "Lists what differs; exit code 1 if anything does.", uris, place, output)
+        add("diff", "Shows how the database differs from the declarations.", uris, place)
+        install = add("install", "Installs what is missing or outdated.", uris, place, lock)
+        install.add_argument(
+            "--dry-run", action="store_true", help="print the SQL, and change nothing"
+        )
+        add("uninstall", "Drops triggers and their functions.", uris, place, lock)
+        add("enable", "Lets triggers fire.", uris, place)
+        add("disable", "Keeps triggers from firing, for everybody.", uris, place)
+        add("prune", "Drops the triggers that no model declares.", place)
+        sql = add("sql", "Prints the SQL that installs a trigger.")
+        sql.add_argument("uri")
+
+    def handle(self, *args: Any, verb: str, schema: list[str] | None = None, **options: Any) -> None:
+        scope = runtime.schema(*schema) if schema else contextlib.nullcontext()
+        try:
+            with scope:
+                getattr(self, f"do_{verb}")(**options)
+        except (KeyError, ValueError) as error:
+            raise CommandError(str(error.args[0] if error.args else error)) from error
+
+    def do_ls(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
+        rows = _rows(uris, database)
+        self._print_rows(rows, format)
+
+    def do_check(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
+        differing = [
+            row
+            for row in _rows(uris, database)
+            if row["status"] in (catalog.OUTDATED, catalog.UNINSTALLED, catalog.PRUNE)
+            or row["enabled"] not in ("ENABLED", "N/A")
+        ]
+        self._print_rows(differing, format)
+        if differing:
+            sys.exit(1)
+
+    def do_diff(self, uris: Sequence[str], database: str, **options: Any) -> None:
+        for line in administration.diff(*uris, database=database):
+            self.stdout.write(line)
+
+    def do_install(
+        self,
+        uris: Sequence[str],
+        database: str,
+        lock_timeout: int | None,
+        dry_run: bool,
+        verbosity: int,
+        **options: Any,
+    ) -> None:
+        if dry_run:
+            for uri, statements in administration.plan(*uris, database=database):
+                self.stdout.write(f"-- {uri}")
+                for statement in statements:
+                    self.stdout.write(statement)
+            return
+
+        def progress(done: int, total: int, uri: str) -> None:
+            if verbosity:
+                self.stdout.write(f"{done}/{total} {uri}")
+
+        administration.install(
+            *uris, database=database, lock_timeout=lock_timeout, progress=progress
+        )
+
+    def do_uninstall(
+        self, uris: Sequence[str], database: str, lock_timeout: int | None, **options: Any
+    ) -> None:
+        administration.uninstall(*uris, database=database, lock_timeout=lock_timeout)
+
+    def do_enable(self, uris: Sequence[str], database: str, **options: Any) -> None:
+        administration.enable(*uris, database=database)
+
+    def do_disable(self, uris: Sequence[str], database: str, **options: Any) -> None:
+        administration.disable(*uris, database=database)
+
+    def do_prune(self, database: str, **options: Any) -> None:
+        administration.prune(database)
+
+    def do_sql(self, uri: str, **options: Any) -> None:
+        model, trigger = registry.find(uri)
+        self.stdout.write(trigger.compile(model).install_sql)
+
+    def _print_rows(self, rows: Iterable[dict[str, str]], format: str) -> None:
+        rows = list(rows)
+        if format == "json":
+            self.stdout.write(json.dumps(rows, indent=2))
+            return
+        widths = {
+            column: max((len(row[column]) for row in rows), default=0)
+            for column in ("status", "enabled")
+        }
+        for row in rows:
+            status = _STYLES.get(row["status"], "SUCCESS")
+            enabled = "SUCCESS" if row["enabled"] == "ENABLED" else "WARNING"
+            self.stdout.write(
+                f"{getattr(self.style, status)(row['status'].ljust(widths['status']))}  "
+                f"{getattr(self.style, enabled)(row['enabled'].ljust(widths['enabled']))}  "
+                f"{row['uri']}"
+            )
+
+
+_STYLES = {
+    catalog.OUTDATED: "WARNING",
+    catalog.UNINSTALLED: "ERROR",
+    catalog.PRUNE: "WARNING",
+    catalog.UNALLOWED: "NOTICE",
+}
+
+
+def _rows(uris: Sequence[str], database: str) -> list[dict[str, str]]:
+    """A row for each trigger, the undeclared ones last."""
+    rows, undeclared = administration.survey(*uris, database=database)
+    return [
+        *(_row(entry.status, entry.state, entry.uri, database) for entry in rows),
+        *(
+            _row(catalog.PRUNE, found.state, f"{found.table}:{found.pgid}", database)
+            for found in (() if uris else undeclared)
+        ),
+    ]
+
+
+def _row(status: str, enabled: str, uri: str, database: str) -> dict[str, str]:
+    return {"status": status, "enabled": enabled, "uri": uri, "database": database}
+
+
+def _parent(add_arguments: Any) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        *("-d", "--database"),
+        default=DEFAULT_DB_ALIAS,
+        choices=tuple(connections),
+        help="the database, by its alias in settings.DATABASES",
+    )
+    parser.add_argument(
+        *("-s", "--schema"),
+        action="append",
+        help="a schema to look for tables in, instead of search_path; may be repeated",
+    )
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _add_lock_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lock-timeout",
+        type=int,
+        metavar="MS",
+        help="wait for a table no longer than this, and try again, ten times in all, "
+        "so that nobody queues up behind the installation",
+    )
