@@ -1,0 +1,143 @@
+"""What the catalog knows of the names in an error, read once per process and database.
+
+https://www.postgresql.org/docs/current/catalogs.html
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+from psycopg.pq import TransactionStatus
+
+from .tables import Table
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint or unique index, as the root of its partition tree knows it."""
+
+    schema: str
+    table: str
+    name: str
+    kind: str  # 'primary key', 'unique', 'exclusion', 'foreign key' or 'check'
+    columns: frozenset[str]
+    has_expressions: bool  # it is over expressions too, which are no columns
+
+
+def constraints(model: type[Model], error: psycopg.Error) -> list[Constraint]:
+    """The constraints that ``error`` may mean; a check and a unique index can share a name."""
+    report = error.diag
+    return [
+        Constraint(schema, table, name, kind, frozenset(columns), has_expressions)
+        for schema, table, name, kind, columns, has_expressions in _first_found(
+            model, "constraint", report.schema_name, report.table_name, report.constraint_name
+        )
+    ]
+
+
+def concerns(table: Table, model: type[Model], error: psycopg.Error) -> bool:
+    """Whether ``error`` is about the table, or one of its partitions."""
+    report = error.diag
+    if report.table_name is None:
+        return False
+    return table.is_at(report.schema_name, report.table_name) or any(
+        table.is_at(*root)
+        for root in _first_found(model, "root", report.schema_name, report.table_name, None)
+    )
+
+
+def trigger_uris(model: type[Model], error: psycopg.Error) -> set[str]:
+    """The URIs of the triggers on the table that ``error`` is about: how their comments begin."""
+    report = error.diag
+    comments = _first_found(model, "triggers", report.schema_name, report.table_name, None)
+    return {comment.split(maxsplit=1)[0] for (comment,) in comments if comment.strip()}
+
+
+_answers: dict[tuple[str, str, str | None, str | None, str | None], list[Row]] = {}
+
+
+def forget() -> None:
+    """Read everything anew: after a migration, or a change of the schema by hand."""
+    _answers.clear()
+
+
+def _first_found(
+    model: type[Model], question: str, schema: str | None, table: str | None, name: str | None
+) -> list[Row]:
+    """The rows of the first database that has any. What none of them has is asked again."""
+    for using in _databases(model):
+        key = (using, question, schema, table, name)
+        rows = _answers.get(key) or _read(
+            using, question, {"schema": schema, "table": table, "name": name}
+        )
+        if rows:
+            _answers[key] = rows
+            return rows
+    return []
+
+
+def _databases(model: type[Model]) -> Iterator[str]:
+    """Where an error of this model may come from, for the error itself does not say."""
+    written_to = router.db_for_write(model)
+    yield written_to
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None and connection.alias != written_to:
+            yield connection.alias
+
+
+def _read(using: str, question: str, parameters: Parameters) -> list[Row]:
+    own = connections[using]
+    if own.vendor != "postgresql":
+        return []
+    if _can_be_asked(own):
+        return query(own, question, parameters)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(_query_apart, own, question, parameters).result()
+
+
+def _can_be_asked(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a query may be sent here and now; mostly not, for an error fails its transaction."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return is_usable(connection)
+    return False
+
+
+def is_usable(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the connection is open, and not in a transaction that has failed."""
+    return (
+        connection.connection is not None
+        and not connection.needs_rollback
+        and connection.connection.info.transaction_status
+        in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
+    )
+
+
+def _query_apart(own: BaseDatabaseWrapper, question: str, parameters: Parameters) -> list[Row]:
+    """Ask on a connection of its own, in a thread where there is no event loop."""
+    apart = own.copy()
+    # A pool may have no connection left: this one is not to wait for another to be given back.
+    apart.settings_dict["OPTIONS"].pop("pool", None)
+    try:
+        return query(apart, question, parameters)
+    finally:
+        apart.close()
+
+
+def query(connection: BaseDatabaseWrapper, question: str, parameters: Parameters) -> list[Row]:
+    """The rows that the query in ``sql/`` of this name gives."""
+    statement = files(__package__).joinpath("sql", f"{question}.sql").read_text()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor)

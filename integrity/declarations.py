@@ -1,0 +1,110 @@
+"""What a model declares: its columns, and what is unique among them."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.db import connections, router
+from django.db.models import (
+    CheckConstraint,
+    Expression,
+    F,
+    Field,
+    Model,
+    UniqueConstraint,
+)
+from django.db.models.constants import LOOKUP_SEP
+
+from .tables import kept
+
+
+class RuleCannotMatch(ValueError):
+    """A rule about something that the model does not have, so that no error could ever match it."""
+
+
+class NotAForeignKey(RuleCannotMatch):
+    """The field is not a foreign key."""
+
+
+class ModelHasNoPrimaryKey(RuleCannotMatch):
+    """The model has no primary key: it is abstract."""
+
+
+def name_of(model: type[Model]) -> str:
+    return f"{model._meta.app_label}.{model.__name__}"
+
+
+def require_table(model: type[Model]) -> None:
+    if model._meta.abstract:
+        raise RuleCannotMatch(
+            f"{name_of(model)} is abstract and has no table; name a model that inherits from it."
+        )
+
+
+def fields_of(model: type[Model], names: Collection[str]) -> "list[Field[Any, Any]]":
+    """The concrete fields of these names.
+
+    Raises:
+        FieldDoesNotExist: if the model has no such field.
+        RuleCannotMatch: if one of them has no column.
+    """
+    require_table(model)
+    if isinstance(names, str) or not names:
+        raise RuleCannotMatch(f"Expected a tuple of field names, found {names!r}.")
+    fields = []
+    for name in names:
+        field = model._meta.get_field(name)
+        if not isinstance(field, Field) or field.column is None:
+            raise RuleCannotMatch(f"{name_of(model)}.{name} has no column in the model's table.")
+        fields.append(field)
+    return fields
+
+
+def column_of(field: "Field[Any, Any]") -> str:
+    return kept(field.column or "")
+
+
+def columns_of(fields: "Collection[Field[Any, Any]]") -> frozenset[str]:
+    return frozenset(map(column_of, fields))
+
+
+def primary_key(model: type[Model]) -> frozenset[str]:
+    return columns_of(model._meta.pk_fields)
+
+
+def uniques(model: type[Model]) -> Iterator[tuple[frozenset[str], str | None]]:
+    """The columns of each unique constraint of the model's own table, and its name if declared."""
+    meta = model._meta
+    yield primary_key(model), None
+    for field in meta.local_concrete_fields:
+        if field.unique:
+            yield columns_of([field]), None
+    for together in meta.unique_together:
+        yield columns_of(fields_of(model, together)), None
+    for constraint in meta.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            names = constraint.fields or tuple(_referenced(constraint.expressions))
+            yield columns_of(fields_of(model, names)), kept(constraint.name)
+
+
+def _referenced(expressions: Collection[object]) -> Iterator[str]:
+    """The fields that expressions refer to."""
+    for expression in expressions:
+        if isinstance(expression, F):
+            yield str(vars(expression)["name"]).split(LOOKUP_SEP)[0]
+        elif isinstance(expression, Expression):
+            yield from _referenced(expression.get_source_expressions())
+
+
+def checks(model: type[Model]) -> set[str]:
+    return {kept(c.name) for c in model._meta.constraints if isinstance(c, CheckConstraint)}
+
+
+def exclusions(model: type[Model]) -> set[str]:
+    return {kept(c.name) for c in model._meta.constraints if isinstance(c, ExclusionConstraint)}
+
+
+def has_unnamed_checks(model: type[Model]) -> bool:
+    """Whether a field brings a check that PostgreSQL names, as a PositiveIntegerField does."""
+    connection = connections[router.db_for_write(model)]
+    return any(field.db_check(connection) for field in model._meta.local_concrete_fields)

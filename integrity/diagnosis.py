@@ -1,0 +1,54 @@
+"""What PostgreSQL says of an error.
+
+https://www.postgresql.org/docs/current/protocol-error-fields.html
+"""
+
+import psycopg
+from psycopg import errors
+
+
+def reported(error: BaseException) -> psycopg.Error | None:
+    """The error of the server that ``error`` is, or was raised from, however far up the chain.
+
+    Its ``diag`` holds the fields of the report. None where the server has reported nothing: an
+    error that Python raised, or a lost connection.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, psycopg.Error) and cause.sqlstate is not None:
+            return cause
+        cause = cause.__cause__
+    return None
+
+
+# Note [What is a refused write]
+# The server refuses what a user wants to write when the data breaks a rule: a constraint, the range
+# of a type, a policy, or a trigger. Everything else (a lost connection, a deadlock, a statement
+# that is wrong) is no fault of the data, and is not for a form to show.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+REFUSING_CLASSES = {
+    "22",  # data exception: out of range, too long, not valid for its type
+    "23",  # integrity constraint violation
+    "27",  # triggered data change violation
+    "44",  # WITH CHECK OPTION violation
+    "P0",  # raised by a PL/pgSQL function
+}
+
+
+def is_refused_write(error: psycopg.Error) -> bool:
+    """Whether the server refused the data. See Note [What is a refused write]."""
+    sqlstate = error.sqlstate or ""
+    return (
+        sqlstate[:2] in REFUSING_CLASSES
+        or isinstance(error, errors.InsufficientPrivilege)  # a policy: CREATE POLICY … WITH CHECK
+        or _is_made_up(sqlstate)
+    )
+
+
+def _is_made_up(sqlstate: str) -> bool:
+    """Whether the SQLSTATE is none of PostgreSQL's own: RAISE … USING ERRCODE may choose any."""
+    try:
+        errors.lookup(sqlstate)
+    except KeyError:
+        return True
+    return False

@@ -1,0 +1,300 @@
+"""Rules that an integrity error may match.
+
+A match reads the SQLSTATE and the names that PostgreSQL reports, and resolves them through the
+model and the catalog. It never reads a message, whose language is the server's (lc_messages).
+
+A rule that could never match is refused when it is made: FieldDoesNotExist, or RuleCannotMatch with
+the reason. Of a model that Django does not manage, only the fields are known, so there a rule about
+constraints is believed.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import psycopg
+from django.db.models import ForeignKey as ForeignKeyField
+from django.db.models import Model
+from psycopg import errors
+
+from . import catalog, declarations
+from .declarations import ModelHasNoPrimaryKey, NotAForeignKey, RuleCannotMatch, name_of
+from .diagnosis import reported
+from .tables import kept, table_of, truncated
+
+
+class Rule(Protocol):
+    """Whatever can tell whether an error is the one that it is about."""
+
+    def is_match(self, error: Exception) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Named:
+    """Any violation of a constraint of this name, whichever the table."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise RuleCannotMatch("Expected the name of a constraint, found an empty string.")
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        return report is not None and report.diag.constraint_name == truncated(self.name)
+
+
+@dataclass(frozen=True)
+class Unique:
+    """Values that are there already, of exactly these fields, in any order.
+
+    It matches a unique field, unique_together, and a UniqueConstraint, also one with a condition,
+    or over expressions that refer to these fields.
+    """
+
+    model: type[Model]
+    fields: Collection[str]
+
+    def __post_init__(self) -> None:
+        owner, columns = self._columns()
+        declared = [columns for columns, _ in declarations.uniques(owner)]
+        if owner._meta.managed and columns not in declared:
+            raise RuleCannotMatch(
+                f"{name_of(self.model)} declares nothing unique over {', '.join(self.fields)}. For"
+                " an index that only the database knows, use Named."
+            )
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        if not isinstance(report, errors.UniqueViolation):
+            return False
+        owner, columns = self._columns()
+        names = {name for declared, name in declarations.uniques(owner) if declared == columns}
+        return any(
+            constraint.name in names
+            or (constraint.columns == columns and not constraint.has_expressions)
+            for constraint in _broken(owner, report, "unique", "primary key")
+        )
+
+    def _columns(self) -> tuple[type[Model], frozenset[str]]:
+        """The columns, and the model whose table has them: a parent's, for what is inherited."""
+        fields = declarations.fields_of(self.model, self.fields)
+        owners = {field.model for field in fields}
+        if len(owners) > 1:
+            raise RuleCannotMatch(
+                f"{', '.join(self.fields)} of {name_of(self.model)} are columns of several tables,"
+                " and nothing can be unique across tables."
+            )
+        return owners.pop(), declarations.columns_of(fields)
+
+
+@dataclass(frozen=True)
+class PrimaryKey:
+    """A primary key that is there already, composite ones included.
+
+    Raises:
+        ModelHasNoPrimaryKey: if the model is abstract.
+    """
+
+    model: type[Model]
+
+    def __post_init__(self) -> None:
+        if self.model._meta.abstract:
+            raise ModelHasNoPrimaryKey(f"{name_of(self.model)} is abstract and has no primary key.")
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        return isinstance(report, errors.UniqueViolation) and any(
+            _broken(self.model, report, "primary key")
+        )
+
+
+@dataclass(frozen=True)
+class NotNull:
+    """NULL in a column that must have a value."""
+
+    model: type[Model]
+    field: str
+
+    def __post_init__(self) -> None:
+        (field,) = declarations.fields_of(self.model, [self.field])
+        if field.null and field.model._meta.managed:
+            raise RuleCannotMatch(f"{name_of(self.model)}.{self.field} may be null.")
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        if not isinstance(report, errors.NotNullViolation):
+            return False
+        (field,) = declarations.fields_of(self.model, [self.field])
+        return report.diag.column_name == declarations.column_of(field) and catalog.concerns(
+            table_of(field.model), field.model, report
+        )
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A reference to a row that is not there: never was, or is to be deleted.
+
+    PostgreSQL reports both sides alike, with the referring table, so one rule matches both.
+
+    Raises:
+        FieldDoesNotExist: if the model has no such field.
+        NotAForeignKey: if the field is not a foreign key.
+    """
+
+    model: type[Model]
+    field: str
+
+    def __post_init__(self) -> None:
+        field = foreign_key(self.model, self.field)
+        if not getattr(field, "db_constraint", True) and field.model._meta.managed:
+            raise RuleCannotMatch(
+                f"{name_of(self.model)}.{self.field} has db_constraint=False: PostgreSQL does not"
+                " check it."
+            )
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        # ON DELETE RESTRICT has a SQLSTATE of its own since PostgreSQL 18.
+        if not isinstance(report, errors.ForeignKeyViolation | errors.RestrictViolation):
+            return False
+        field = foreign_key(self.model, self.field)
+        return any(
+            constraint.columns == {declarations.column_of(field)}
+            for constraint in _broken(field.model, report, "foreign key")
+        )
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row that a check constraint of the model refuses."""
+
+    model: type[Model]
+    name: str
+
+    def __post_init__(self) -> None:
+        declarations.require_table(self.model)
+        declared = declarations.checks(self.model)
+        if kept(self.name) not in declared and not declarations.has_unnamed_checks(self.model):
+            _refuse_undeclared(self.model, "check constraint", self.name, declared)
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        return isinstance(report, errors.CheckViolation) and any(
+            constraint.name == kept(self.name)
+            for constraint in _broken(self.model, report, "check")
+        )
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A row that conflicts with another by an exclusion constraint of the model."""
+
+    model: type[Model]
+    name: str
+
+    def __post_init__(self) -> None:
+        declarations.require_table(self.model)
+        declared = declarations.exclusions(self.model)
+        if kept(self.name) not in declared:
+            _refuse_undeclared(self.model, "exclusion constraint", self.name, declared)
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        return isinstance(report, errors.ExclusionViolation) and any(
+            constraint.name == kept(self.name)
+            for constraint in _broken(self.model, report, "exclusion")
+        )
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A rule that a trigger of the model enforces, by the trigger's declared name.
+
+    The trigger reports SQLSTATE 23000, its table, and its name as the constraint's; the comment of
+    the trigger begins with its URI, ``app_label.ModelName:name``. What a model declares is not
+    known here, so the rule is checked against the catalog the first time that it might match.
+
+    Raises:
+        RuleCannotMatch: by ``is_match``, if the table has no such trigger.
+    """
+
+    model: type[Model]
+    name: str
+
+    def __post_init__(self) -> None:
+        declarations.require_table(self.model)
+        if not self.name:
+            raise RuleCannotMatch("Expected the name of a trigger, found an empty string.")
+
+    def is_match(self, error: Exception) -> bool:
+        report = reported(error)
+        if not isinstance(report, errors.IntegrityConstraintViolation):
+            return False
+        if not catalog.concerns(table_of(self.model), self.model, report):
+            return False
+        uri, found = f"{name_of(self.model)}:{self.name}", catalog.trigger_uris(self.model, report)
+        if uri not in found:
+            raise RuleCannotMatch(
+                f"No trigger of the table {report.diag.table_name} is {uri};"
+                f" it has {', '.join(sorted(found)) or 'none'}."
+            )
+        return report.diag.constraint_name == self.name
+
+
+@dataclass(frozen=True)
+class OutOfRange:
+    """A number outside the range of its column, or a sequence that has run out.
+
+    PostgreSQL names no column for it. It is a DataError in Django.
+    """
+
+    def is_match(self, error: Exception) -> bool:
+        return isinstance(
+            reported(error),
+            errors.NumericValueOutOfRange | errors.SequenceGeneratorLimitExceeded,
+        )
+
+
+def foreign_key(model: type[Model], name: str) -> "ForeignKeyField[Any, Any]":
+    """The foreign key of this name; see ForeignKey for what it raises."""
+    field = model._meta.get_field(name)
+    if not isinstance(field, ForeignKeyField):
+        raise NotAForeignKey(
+            f"{name_of(model)}.{name} is a {type(field).__name__}, not a foreign key. A"
+            " many-to-many field's foreign keys belong to its `through` model."
+        )
+    return field
+
+
+def _broken(model: type[Model], error: psycopg.Error, *kinds: str) -> list[catalog.Constraint]:
+    """The constraints of these kinds on the model's table that the error may mean."""
+    table = table_of(model)
+    return [
+        constraint
+        for constraint in catalog.constraints(model, error)
+        if constraint.kind in kinds and table.is_at(constraint.schema, constraint.table)
+    ]
+
+
+def _refuse_undeclared(model: type[Model], kind: str, name: str, declared: set[str]) -> None:
+    if model._meta.managed:
+        raise RuleCannotMatch(
+            f"{name_of(model)} declares no {kind} {name!r}; it has"
+            f" {', '.join(sorted(declared)) or 'none'}. For one that only the database knows, use"
+            " Named."
+        )
+
+
+__all__ = [
+    "Check",
+    "Exclusion",
+    "ForeignKey",
+    "Named",
+    "NotNull",
+    "OutOfRange",
+    "PrimaryKey",
+    "Rule",
+    "Trigger",
+    "Unique",
+]
