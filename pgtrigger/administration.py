@@ -39,9 +39,7 @@ class Entry:
         return self.installed.state if self.installed else "N/A"
 
 
-def survey(
-    *uris: str, database: str | None = None
-) -> tuple[list[Entry], list[InstalledTrigger]]:
+def survey(*uris: str, database: str | None = None) -> tuple[list[Entry], list[InstalledTrigger]]:
     """Declared and installed triggers, compared with one query of the catalog.
 
     The first list has every declared trigger, or those of the URIs; the second has the engine's
@@ -56,7 +54,8 @@ def survey(
             found = snapshot.find(model._meta.db_table, trigger.get_pgid(model))
             undeclared.pop(id(found), None)
     compared = [
-        _compare(model, trigger, snapshot, database) for model, trigger in registry.registered(*uris)
+        _compare(model, trigger, snapshot, database)
+        for model, trigger in registry.registered(*uris)
     ]
     return compared, list(undeclared.values())
 
@@ -99,9 +98,7 @@ def uninstall(*uris: str, database: str | None = None, lock_timeout: int | None 
     """Drops the triggers and their functions; without URIs, also prunes."""
     for entry in entries(*uris, database=database):
         if entry.installed:
-            installation.uninstall(
-                entry.compiled, _connection(database), lock_timeout=lock_timeout
-            )
+            installation.uninstall(entry.compiled, _connection(database), lock_timeout=lock_timeout)
     if not uris and conf.prune_on_install():
         prune(database)
     return Undo(lambda: install(*uris, database=database))

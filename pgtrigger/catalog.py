@@ -144,7 +144,7 @@ def read(connection: Any, *tables: str) -> Snapshot:
 
 
 def render(connection: Any, table: str, pgid: str) -> list[str]:
-    """The lines of a trigger's function and definition as PostgreSQL has them; none if it has not."""
+    """The lines of a trigger's function and definition as PostgreSQL has them, if it has."""
     installed = read(connection, table).find(table, pgid)
     if installed is None:
         return []
@@ -158,7 +158,7 @@ def render(connection: Any, table: str, pgid: str) -> list[str]:
 
 
 def schemas(connection: Any, tables: Iterable[str]) -> dict[str, str]:
-    """The schema in which ``search_path`` finds each table; a table it does not find is left out."""
+    """The schema in which ``search_path`` finds each table, if it finds it."""
     by_text = {naming.as_text(naming.table_identifier(table)): table for table in tables}
     with connection.cursor() as cursor:
         cursor.execute(_SCHEMAS, [list(by_text)])

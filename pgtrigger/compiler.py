@@ -349,9 +349,7 @@ def remark_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str 
         (_COMMENT_ON_FUNCTION, function_mark, FUNCTION_IN_CATALOG),
     ]
     statements = [
-        comment.format(
-            declared=sql.Literal(mark), in_catalog=in_catalog, pgid=sql.Literal(pgid)
-        )
+        comment.format(declared=sql.Literal(mark), in_catalog=in_catalog, pgid=sql.Literal(pgid))
         for comment, mark, in_catalog in marks
         if mark
     ]

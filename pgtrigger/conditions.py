@@ -49,8 +49,8 @@ class Rows:
     def alias(self, side: str) -> str:
         return self.old if side == OLD else self.new
 
-    def column(self, side: str, column: str) -> sql.Composable:
-        return sql.SQL("{}.{}").format(sql.SQL(self.alias(side)), sql.Identifier(column))
+    def column(self, side: str, field: Field[Any, Any]) -> sql.Composable:
+        return sql.SQL("{}.{}").format(sql.SQL(self.alias(side)), column_identifier(field))
 
 
 ROW_VARIABLES = Rows()
@@ -149,11 +149,14 @@ class NotTrue(Condition):
 class F(models.F):
     """A field of the old or the new row: ``F("old__name")``."""
 
+    name: str
+
     @property
     def resolved_name(self) -> str:
         """The column as a row-level trigger has it, with the field's name for its column."""
-        side, path = split_side(self.name)
-        return naming.as_text(ROW_VARIABLES.column(side, path))
+        side, name = split_side(self.name)
+        row = sql.SQL(ROW_VARIABLES.alias(side))
+        return naming.as_text(sql.SQL("{}.{}").format(row, sql.Identifier(name)))
 
 
 class Q(models.Q, Condition):
@@ -164,16 +167,20 @@ class Q(models.Q, Condition):
     """
 
     def __and__(self, other: Any) -> Any:
-        return super().__and__(other) if isinstance(other, models.Q) else Condition.__and__(
-            self, other
+        return (
+            super().__and__(other)
+            if isinstance(other, models.Q)
+            else Condition.__and__(self, other)
         )
 
     def __or__(self, other: Any) -> Any:
-        return super().__or__(other) if isinstance(other, models.Q) else Condition.__or__(
-            self, other
+        return (
+            super().__or__(other) if isinstance(other, models.Q) else Condition.__or__(self, other)
         )
 
-    __invert__ = models.Q.__invert__
+    def __invert__(self) -> Q:
+        return cast("Q", models.Q.__invert__(self))
+
     __eq__ = models.Q.__eq__
     __hash__ = models.Q.__hash__
     __repr__ = models.Q.__repr__
@@ -213,9 +220,9 @@ class _FieldsCondition(Condition):
             return f"{rows.old}.* {self.operator} {rows.new}.*"
         comparisons = [
             sql.SQL("{} {} ({})").format(
-                rows.column(OLD, field.column),
+                rows.column(OLD, field),
                 sql.SQL(self.operator),
-                rows.column(NEW, field.column),
+                rows.column(NEW, field),
             )
             for field in compared
         ]
@@ -242,9 +249,7 @@ class _FieldsCondition(Condition):
         else:
             compared = own
         if not compared:
-            raise DeclarationError(
-                f"{self!r} leaves no field of {model._meta.label} to compare."
-            )
+            raise DeclarationError(f"{self!r} leaves no field of {model._meta.label} to compare.")
         return sorted(set(compared), key=lambda field: field.name)
 
 
@@ -280,10 +285,10 @@ class IsDistinctFrom(_Lookup):
     operator = sql.SQL("IS DISTINCT FROM")
     can_use_none_as_rhs = True
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
-        return f"{left} {naming.as_text(self.operator)} {right}", [*left_params, *right_params]
+        return f"{left} {naming.as_text(self.operator)} {right}", (*left_params, *right_params)
 
 
 class IsNotDistinctFrom(IsDistinctFrom):
@@ -300,9 +305,10 @@ class RowColumn(Expression):
         super().__init__(output_field=field)
         self.side, self.rows = side, rows
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        column = naming.as_text(self.rows.column(self.side, self.output_field.column))
-        return column.replace("%", "%%"), []
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column = naming.as_text(self.rows.column(self.side, self.output_field))
+        # In Django's compiled SQL a "%" begins a placeholder.
+        return column.replace("%", "%%"), ()
 
     def get_lookup(self, lookup: str) -> Any:
         return self.output_field.get_lookup(lookup)
@@ -313,6 +319,7 @@ class RowQuery(Query):
 
     def __init__(self, model: type[Model], rows: Rows):
         super().__init__(model)
+        self.declared_on = model
         self.rows = rows
         self.sides: set[str] = set()
 
@@ -321,8 +328,9 @@ class RowQuery(Query):
         try:
             where = self.build_where(condition)
         except (FieldError, FieldDoesNotExist, TypeError) as error:
+            label = self.declared_on._meta.label
             raise DeclarationError(
-                f"The condition {condition} on {self.model._meta.label} cannot be compiled: {error}"
+                f"The condition {condition} on {label} cannot be compiled: {error}"
             ) from error
         return self.compile(where)
 
@@ -345,7 +353,8 @@ class RowQuery(Query):
 
     def resolve_ref(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """The expression that ``F(name)`` stands for."""
-        resolved, transforms = self._column(name)
+        column, transforms = self._column(name)
+        resolved: Any = column
         for transform in transforms:
             resolved = self.try_transform(resolved, transform)
         return resolved
@@ -353,7 +362,7 @@ class RowQuery(Query):
     def _column(self, path: str) -> tuple[RowColumn, list[str]]:
         side, rest = split_side(path)
         name, *transforms = rest.split(LOOKUP_SEP)
-        field = own_field(self.model, name)
+        field = own_field(self.declared_on, name)
         if field.is_relation and transforms:
             transforms = self._within_relation(field, transforms)
         self.sides.add(side)
@@ -362,14 +371,13 @@ class RowQuery(Query):
     def _within_relation(self, field: Field[Any, Any], transforms: list[str]) -> list[str]:
         """What is left of a path once the key of the related row, which this row has, is taken."""
         first, *rest = transforms
-        related = field.remote_field.model
-        target = field.target_field  # type: ignore[attr-defined]
-        if first in ("pk", target.name, target.attname) and not isinstance(related, str):
+        target: Any = getattr(field, "target_field", None)
+        if target is not None and first in ("pk", target.name, target.attname):
             return rest
         if field.get_lookup(first) is None and first not in ("df", "ndf"):
             raise DeclarationError(
                 f'"{field.name}{LOOKUP_SEP}{first}" follows a relation, but a trigger sees one row '
-                f"of {self.model._meta.label} and no other table. "
+                f"of {self.declared_on._meta.label} and no other table. "
                 f'Compare "{field.name}" itself, or copy the column you need into this table.'
             )
         return transforms
@@ -400,7 +408,9 @@ def own_field(model: type[Model], name: str) -> Field[Any, Any]:
     if found.many_to_many:
         reason = "is a many-to-many field, which is a table of its own: put a trigger on that"
     elif getattr(found, "model", model)._meta.concrete_model is not options.concrete_model:
-        reason = f"is a column of the table of {found.model._meta.label}, its parent: declare it there"
+        reason = (
+            f"is a column of the table of {found.model._meta.label}, its parent: declare it there"
+        )
     else:
         reason = "has no single column in its table"
     raise DeclarationError(f"{options.label}.{name} {reason}.")
@@ -408,6 +418,11 @@ def own_field(model: type[Model], name: str) -> Field[Any, Any]:
 
 class UnknownField(DeclarationError, FieldDoesNotExist):
     """A field that the model does not have."""
+
+
+def column_identifier(field: Field[Any, Any]) -> sql.Identifier:
+    """The column of a field that has one."""
+    return sql.Identifier(str(field.column))
 
 
 def split_side(path: str) -> tuple[str, str]:
@@ -434,7 +449,7 @@ def postgres_connection() -> BaseDatabaseWrapper:
     aliases = [DEFAULT_DB_ALIAS, *connections]
     for alias in aliases:
         if connections[alias].vendor == "postgresql":
-            return cast("BaseDatabaseWrapper", connections[alias])
+            return connections[alias]
     raise DeclarationError("Triggers need a PostgreSQL database: settings.DATABASES has none.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Field
 from psycopg import sql
 
 from pgtrigger import clauses, naming, refusals
@@ -20,17 +19,18 @@ from pgtrigger.conditions import (
     Q,
     RowQuery,
     Rows,
+    column_identifier,
     columns_of,
     own_field,
     postgres_connection,
 )
 from pgtrigger.refusals import Refusal
-from pgtrigger.triggers import Func, Trigger
+from pgtrigger.triggers import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from django.db.models import Model
+    from django.db.models import Field, Model
 
 ANY_STATE = "*"
 
@@ -121,9 +121,7 @@ class Composer(Trigger):
         rows = self._rows()
         condition = self.get_condition(model)
         on = [
-            sql.SQL("{} = {}").format(
-                rows.column(OLD, field.column), rows.column(NEW, field.column)
-            )
+            sql.SQL("{} = {}").format(rows.column(OLD, field), rows.column(NEW, field))
             for field in _key_fields(model)
         ]
         if condition is not None:
@@ -289,14 +287,14 @@ class FSM(Rule):
                     'pgtrigger: Invalid transition of field %s from "%s" to "%s" on table %s'
                 ),
                 sql.Literal(field.name),
-                _or_null(rows.column(OLD, field.column)),
-                _or_null(rows.column(NEW, field.column)),
+                _or_null(rows.column(OLD, field)),
+                _or_null(rows.column(NEW, field)),
                 sql.Literal(table),
             ),
             detail=lambda rows: [
                 ("field", sql.Literal(field.name)),
-                ("old", rows.column(OLD, field.column)),
-                ("new", rows.column(NEW, field.column)),
+                ("old", rows.column(OLD, field)),
+                ("new", rows.column(NEW, field)),
             ],
             column=field.column,
         )
@@ -352,16 +350,14 @@ class SoftDelete(Trigger):
             return super().get_func(model)
         field = own_field(model, str(self.field))
         same_row = [
-            sql.SQL("{} = {}").format(
-                sql.Identifier(key.column), ROW_VARIABLES.column(OLD, key.column)
-            )
+            sql.SQL("{} = {}").format(column_identifier(key), ROW_VARIABLES.column(OLD, key))
             for key in _key_fields(model)
         ]
         return Body(
             "UPDATE ",
             Relation(model._meta.db_table),
             sql.SQL(" SET {} = {} WHERE {};\nRETURN NULL;").format(
-                sql.Identifier(field.column),
+                column_identifier(field),
                 sql.SQL(RowQuery(model, ROW_VARIABLES).value(self.value, field)),
                 sql.SQL(" AND ").join(same_row),
             ),
@@ -394,7 +390,7 @@ class UpdateSearchVector(Trigger):
         vector = own_field(model, str(self.vector_field))
         documents = [own_field(model, name) for name in self.document_fields or ()]
         changed = AnyChange(*(field.name for field in documents)).resolve(model)
-        texts = [ROW_VARIABLES.column(NEW, field.column) for field in documents]
+        texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
         return naming.as_text(
             sql.SQL(
                 "IF TG_OP = 'INSERT' OR {} THEN\n"
@@ -403,7 +399,7 @@ class UpdateSearchVector(Trigger):
                 "END IF;\nRETURN NEW;"
             ).format(
                 sql.SQL(changed),
-                ROW_VARIABLES.column(NEW, vector.column),
+                ROW_VARIABLES.column(NEW, vector),
                 sql.Literal(self.config_name),
                 sql.SQL(", ").join(texts),
             )
@@ -433,8 +429,8 @@ def _changed_names(fields: Iterable[Field[Any, Any]], rows: Rows) -> sql.Composa
     """The names of the fields that change, as an array."""
     names = [
         sql.SQL("CASE WHEN {} IS DISTINCT FROM {} THEN {} END").format(
-            rows.column(OLD, field.column),
-            rows.column(NEW, field.column),
+            rows.column(OLD, field),
+            rows.column(NEW, field),
             sql.Literal(field.name),
         )
         for field in fields

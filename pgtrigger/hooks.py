@@ -134,7 +134,8 @@ def _install_unmigrated(app_config: AppConfig, using: str, **kwargs: Any) -> Non
     wanted = [
         (model, trigger.get_uri(model))
         for model, trigger in declared
-        if trigger.allow_migrate(model, using) and not (is_migrated and not model._meta.auto_created)
+        if trigger.allow_migrate(model, using)
+        and not (is_migrated and not model._meta.auto_created)
     ]
     existing = catalog.schemas(connection, {model._meta.db_table for model, _ in wanted})
     uris = [uri for model, uri in wanted if model._meta.db_table in existing]

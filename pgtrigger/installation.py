@@ -11,7 +11,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg.errors
 from django.db import OperationalError, transaction
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pgtrigger.catalog import InstalledTrigger
+
+    Changed = TypeVar("Changed")
 
 # Any constant of ours: "pgtr" in ASCII.
 ADVISORY_LOCK = 0x70677472
@@ -170,7 +172,7 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
         yield naming.as_text(_DROP_FUNCTION.format(name))
 
 
-def _locked(connection: Any, change: Callable[[Any], Any], lock_timeout: int | None) -> Any:
+def _locked(connection: Any, change: Callable[[Any], Changed], lock_timeout: int | None) -> Changed:
     """The change's result, made in a transaction of its own under the engine's lock."""
     for attempt in range(RETRIES if lock_timeout else 1):
         if attempt:

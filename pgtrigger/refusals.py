@@ -27,6 +27,7 @@ from pgtrigger.conditions import (
     ROW_VARIABLES,
     Condition,
     Rows,
+    column_identifier,
     columns_of,
 )
 from pgtrigger.errors import SQLSTATE
@@ -118,7 +119,7 @@ def sides_of(operations: clauses.Operations) -> list[str]:
 
 def paired(model: type[Model], rows: Rows) -> sql.Composable:
     """The two transition tables of an UPDATE, each old row beside its new one."""
-    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in columns_of(model))
+    columns = sql.SQL(", ").join(column_identifier(field) for field in columns_of(model))
     numbered = [
         sql.SQL(
             "(SELECT {}, pg_catalog.row_number() OVER () AS pgtrigger_ordinal FROM {}) AS {}"
@@ -157,7 +158,7 @@ def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:
     pairs = [
         sql.SQL("{}, {}").format(
             sql.Literal(field.attname),
-            _coalesce([rows.column(side, field.column) for side in sides]),
+            _coalesce([rows.column(side, field) for side in sides]),
         )
         for field in key_fields
         if field in own
@@ -184,9 +185,9 @@ def _raise(
     if refusal.column:
         options["COLUMN"] = sql.Literal(refusal.column)
     rendered = [
-        sql.SQL("    {} = {}").format(sql.SQL(name), value) for name, value in options.items()
+        sql.SQL("        {} = {}").format(sql.SQL(name), value) for name, value in options.items()
     ]
-    return sql.SQL("RAISE EXCEPTION USING\n{};").format(sql.SQL(",\n").join(rendered))
+    return sql.SQL("    RAISE EXCEPTION USING\n{};").format(sql.SQL(",\n").join(rendered))
 
 
 def _into(query: sql.Composable) -> sql.Composable:

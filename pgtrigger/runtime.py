@@ -64,7 +64,7 @@ _ignored = Variable(compiler.IGNORE_SETTING, _render_ignored)
 _search_path = RestoredVariable("search_path", _render_search_path, statements=WRITES | READS)
 
 
-class ignore(Scope):  # noqa: N801
+class ignore(Scope):
     """Ignores triggers: a context manager, and a decorator of functions, also of coroutines.
 
     Each trigger is a URI, a model (all of its triggers), or a ``Trigger``; none means every
@@ -98,9 +98,7 @@ class ignore(Scope):  # noqa: N801
 
     def values(self) -> dict[Variable, Any]:
         keys = _keys(self.triggers) if self.triggers else _ignorable_keys()
-        return {
-            _ignored: _Ignored(keys, not self.triggers, self.databases, outer=_ignored.get())
-        }
+        return {_ignored: _Ignored(keys, not self.triggers, self.databases, outer=_ignored.get())}
 
 
 class _IgnoreOthers(ignore):
@@ -114,7 +112,7 @@ class _IgnoreOthers(ignore):
         return {_ignored: _Ignored(keys, False, self.databases, outer=_ignored.get())}
 
 
-class schema(Scope):  # noqa: N801
+class schema(Scope):
     """Sets ``search_path`` to these schemas: a context manager, and a decorator."""
 
     def __init__(self, *schemas: str, databases: Iterable[str] | None = None):
@@ -143,9 +141,7 @@ def is_ignored(uri: str, database: str | None = None) -> bool:
     return any(layer.everything or key in layer.keys for layer in value.layers(database))
 
 
-def constraints(
-    timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None
-) -> None:
+def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
     """Sets when deferrable triggers fire, for the rest of the transaction.
 
     Without URIs, all deferrable ones. ValueError for a trigger that is not deferrable,

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, router
+
 from pgtrigger import catalog, clauses, compiler, installation, naming, registry
 from pgtrigger.conditions import NEW, OLD, ROW_VARIABLES
 from pgtrigger.errors import DeclarationError
@@ -119,7 +120,9 @@ class Trigger:
         for attribute, expected in _EXPECTED.items():
             value = getattr(self, attribute)
             if not isinstance(value, expected):
-                self._refuse(f'Invalid "{attribute}": found {value!r}, expected {_NAMES[attribute]}')
+                self._refuse(
+                    f'Invalid "{attribute}": found {value!r}, expected {_NAMES[attribute]}'
+                )
         operations, row_level = self.operation, self.level == clauses.Row
         assert operations is not None
         if clauses.Truncate in operations and row_level:

@@ -31,7 +31,7 @@ status   INSTALLED    in the database as declared
          UNINSTALLED  declared, but not in the database
          PRUNE        in the database, but declared by no model (shown as table:trigger)
          UNALLOWED    the routers keep its model off this database
-enabled  ENABLED, DISABLED, ALWAYS or REPLICA: when it fires (ALTER TABLE … TRIGGER); N/A: it is not there
+enabled  ENABLED, DISABLED, ALWAYS or REPLICA (see ALTER TABLE … TRIGGER); N/A: not there
 """
 
 
@@ -66,7 +66,9 @@ class Command(BaseCommand):
         sql = add("sql", "Prints the SQL that installs a trigger.")
         sql.add_argument("uri")
 
-    def handle(self, *args: Any, verb: str, schema: list[str] | None = None, **options: Any) -> None:
+    def handle(
+        self, *args: Any, verb: str, schema: list[str] | None = None, **options: Any
+    ) -> None:
         scope = runtime.schema(*schema) if schema else contextlib.nullcontext()
         try:
             with scope:
