@@ -87,7 +87,7 @@ def install(
 
     ``lock_timeout`` is in milliseconds a table; ``progress(done, of, uri)`` hears of each change.
     """
-    for uri, compiled in _each(_outdated(uris, database), progress):
+    for _, compiled in _each(_outdated(uris, database), progress):
         installation.install(compiled, _connection(database), lock_timeout=lock_timeout)
     if not uris and conf.prune_on_install():
         prune(database)

@@ -66,7 +66,11 @@ class MigrationAutodetectorMixin:
 
     def _migrated(self, app_label: str, model_name: str) -> dict[str, CompiledTrigger]:
         state = self.from_state.models.get((app_label, model_name))
-        return {trigger.name: trigger for trigger in state.options.get("triggers", [])} if state else {}
+        return (
+            {trigger.name: trigger for trigger in state.options.get("triggers", [])}
+            if state
+            else {}
+        )
 
     def _alters_columns(self, app_label: str, model: Any) -> bool:
         """Whether, going either way, a column changes that the trigger as it was may name."""
@@ -108,6 +112,4 @@ def _model(app_label: str, model_name: str) -> type[Model] | None:
 
 
 def _models_of(tables: set[str]) -> list[type[Model]]:
-    return [
-        model for model in apps.get_models() if tables and model._meta.db_table in tables
-    ]
+    return [model for model in apps.get_models() if tables and model._meta.db_table in tables]

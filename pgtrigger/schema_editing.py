@@ -20,9 +20,7 @@ class DatabaseSchemaEditorMixin:
     connection: Any
     collect_sql: bool
 
-    def alter_field(
-        self, model: Any, old_field: Any, new_field: Any, strict: bool = False
-    ) -> None:
+    def alter_field(self, model: Any, old_field: Any, new_field: Any, strict: bool = False) -> None:
         self._set_aside: list[InstalledTrigger] = []
         super().alter_field(model, old_field, new_field, strict)  # type: ignore[misc]
         for trigger in self._set_aside:
