@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend, which says in one sentence why there is no connection."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,9 @@ from project.errors import DatabaseUnavailable
 class DatabaseClient(client.DatabaseClient):
     """``manage.py dbshell``, with the wheel's psql for the wheel's server."""
 
-    def runshell(self, parameters: list[str]) -> None:
+    connection: "DatabaseWrapper"
+
+    def runshell(self, parameters: Iterable[str]) -> None:
         if self.connection.embedded:
             self.connection.ensure_connection()
             self.connection.settings_dict |= self.connection.address("HOST")

@@ -34,7 +34,7 @@ def folder() -> Path:
 
 
 def run(
-    program: str, *arguments: str | Path, owned: Path, keep: IO[bytes] | None = None
+    program: str, *arguments: str, owned: Path, keep: IO[bytes] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """
     Run a program as the owner of the folder ``owned``; ``stdout`` has all that it said.
@@ -42,7 +42,7 @@ def run(
     ``keep`` is an open file that the program, and what it starts, inherit. Raises OSError where
     the program cannot be run at all.
     """
-    command: list[str | Path] = [folder() / program, *arguments]
+    command = [str(folder() / program), *arguments]
     owner = owned.stat()
     user: dict[str, Any] = {}
     if owner.st_uid != os.geteuid():

@@ -20,6 +20,7 @@ https://www.postgresql.org/docs/18/app-initdb.html, app-pg-ctl.html and storage-
 import contextlib
 import fcntl
 import os
+import pwd
 import re
 import shutil
 import tempfile
@@ -96,7 +97,7 @@ class Server:
             if _acquired(lock):
                 return False
         sockets = self.socket_folder()
-        self._run("pg_ctl", "stop", "-w", "-t", str(PATIENCE), "-m", "fast", "-D", self.data)
+        self._run("pg_ctl", "stop", "-w", "-t", str(PATIENCE), "-m", "fast", "-D", str(self.data))
         _remove(sockets)
         return True
 
@@ -113,7 +114,7 @@ class Server:
             ) from error
         if os.geteuid() not in (0, owner):
             raise DatabaseUnavailable(
-                f"The data folder {self.folder} belongs to {binaries.user_name(owner)}: work as"
+                f"The data folder {self.folder} belongs to {_name(owner)}: work as"
                 " that user, remove the folder, or set DATABASE_URL."
             )
         if strangers:
@@ -131,10 +132,7 @@ class Server:
             if not self.data.exists():
                 self._create(lock)
             self._check_version()
-            self._prepare()
-            self.log.unlink(missing_ok=True)
-            arguments = ["-w", "-t", str(PATIENCE), "-D", self.data, "-l", self.log]
-            self._run("pg_ctl", "start", *arguments, keep=lock)
+            self._serve(lock)
             return True
 
     def _create(self, lock: IO[bytes]) -> None:
@@ -142,7 +140,7 @@ class Server:
         shutil.rmtree(self.unfinished, ignore_errors=True)
         options = ["-A", "trust", "-E", "UTF8", "--no-locale", "-U", "postgres"]
         try:
-            self._run("initdb", *options, "-D", self.unfinished, keep=lock)
+            self._run("initdb", *options, "-D", str(self.unfinished), keep=lock)
         except DatabaseUnavailable:
             shutil.rmtree(self.unfinished, ignore_errors=True)
             raise
@@ -159,18 +157,25 @@ class Server:
                 " move that folder away, or set DATABASE_URL."
             )
 
-    def _prepare(self) -> None:
-        """Clear away what a killed server left; give the new one its socket and settings."""
+    def _serve(self, lock: IO[bytes]) -> None:
+        """Clear away what a killed server left, and start a new one. Note [The socket]"""
         _remove(self.socket_folder())
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for left in (self.data / "postmaster.pid", self.log):
+            left.unlink(missing_ok=True)
         sockets = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
         settings = self.data / "postgresql.auto.conf"
         settings.write_text(SETTINGS.format(sockets=sockets))
         owner = self.folder.stat()
         for path in (sockets, settings):
             os.chown(path, owner.st_uid, owner.st_gid)
+        arguments = ["-w", "-t", str(PATIENCE), "-D", str(self.data), "-l", str(self.log)]
+        try:
+            self._run("pg_ctl", "start", *arguments, keep=lock)
+        except DatabaseUnavailable:
+            _remove(sockets)
+            raise
 
-    def _run(self, program: str, *arguments: str | Path, keep: IO[bytes] | None = None) -> None:
+    def _run(self, program: str, *arguments: str, keep: IO[bytes] | None = None) -> None:
         try:
             ended = binaries.run(program, *arguments, owned=self.folder, keep=keep)
         except OSError as error:
@@ -212,3 +217,10 @@ def _acquired(lock: IO[bytes]) -> bool:
 def _remove(sockets: Path | None) -> None:
     if sockets is not None and sockets.name.startswith("postgres-"):
         shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
