@@ -351,6 +351,16 @@ class RowQuery(Query):
         column, rest = self._column(lookup)
         return rest or ["exact"], (), column
 
+    def resolve_lookup_value(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """The right-hand side of a lookup (Django asks this of every value)."""
+        if isinstance(getattr(value, "query", value), Query):
+            raise DeclarationError(
+                "A trigger's condition sees one row and can run no query: "
+                f"found {type(value).__name__} on {self.declared_on._meta.label}. "
+                "Write the query in the trigger's function."
+            )
+        return super().resolve_lookup_value(value, *args, **kwargs)
+
     def resolve_ref(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """The expression that ``F(name)`` stands for."""
         column, transforms = self._column(name)

@@ -1,8 +1,18 @@
-"""The project's settings, and the models that only the tests know."""
+"""The project's settings, the models that only the tests know, and a second database."""
 
 from project.settings import *  # noqa: F403
-from project.settings import INSTALLED_APPS
+from project.settings import DATABASES, INSTALLED_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.pgtrigger",
-    "tests.pgtrigger.migrated", "tests.integrity"]
+_default = DATABASES["default"]
+DATABASES = {
+    "default": _default,
+    "other": {**_default, "TEST": {"NAME": f"test_{_default['NAME']}_other"}},
+}
+
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "tests.pgtrigger",
+    "tests.pgtrigger.migrated",
+    "tests.integrity",
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

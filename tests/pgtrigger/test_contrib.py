@@ -104,9 +104,7 @@ class TestReadOnly:
     def test_a_change_of_the_key_is_not_a_change_of_the_field(self, model):
         model.objects.bulk_create(model(kept=n) for n in range(1, 6))
         keys = list(model.objects.order_by("pk").values_list("pk", "kept"))
-        connection.cursor().execute(
-            f"UPDATE {model._meta.db_table} SET id = -id"
-        )
+        connection.cursor().execute(f"UPDATE {model._meta.db_table} SET id = -id")
         assert list(model.objects.order_by("-pk").values_list("pk", "kept")) == [
             (-pk, kept) for pk, kept in keys
         ]
@@ -191,7 +189,9 @@ class TestSoftDelete:
         models.Keyed.objects.create(tenant=1, number=1)
         models.Keyed.objects.create(tenant=1, number=2)
         models.Keyed.objects.filter(number=2).delete()
-        assert list(models.Keyed.objects.order_by("number").values_list("is_active", flat=True)) == [
+        assert list(
+            models.Keyed.objects.order_by("number").values_list("is_active", flat=True)
+        ) == [
             True,
             False,
         ]
