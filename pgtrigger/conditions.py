@@ -285,6 +285,11 @@ class IsDistinctFrom(_Lookup):
     operator = sql.SQL("IS DISTINCT FROM")
     can_use_none_as_rhs = True
 
+    def get_prep_lookup(self) -> Any:
+        if isinstance(self.rhs, models.Model):
+            self.rhs = self.rhs.pk
+        return super().get_prep_lookup()
+
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)

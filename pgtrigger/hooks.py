@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.migrations.loader import MigrationLoader
-from django.db.models import Field, options
+from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
@@ -50,9 +50,13 @@ def _accept_meta_triggers() -> None:
 
 
 def _register_lookups() -> None:
-    """``df`` and ``ndf`` are looked up by Django's query builder, as any lookup."""
-    Field.register_lookup(IsDistinctFrom)
-    Field.register_lookup(IsNotDistinctFrom)
+    """``df`` and ``ndf`` are found by Django's query builder, as any lookup.
+
+    A foreign key does not look at the lookups of other fields.
+    """
+    for field_class in (Field, ForeignObject):
+        field_class.register_lookup(IsDistinctFrom)
+        field_class.register_lookup(IsNotDistinctFrom)
 
 
 def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
