@@ -35,6 +35,10 @@ __all__ = [
 # kept in a variable of the transaction, which PostgreSQL takes back where it takes back SET
 # CONSTRAINTS: at the transaction's end, and with a savepoint. What is not in there is as the
 # catalog declares it.
+#
+# Note [A released savepoint]
+# What SET CONSTRAINTS changes is taken back with the savepoint that it ran in, but not with an outer
+# one once that savepoint is released. So it never runs here in a savepoint that will be released.
 VARIABLE = "integrity.constraints"
 ALL = ""
 
@@ -90,7 +94,8 @@ def immediate(names: Collection[str], *, using: str = DEFAULT_DB_ALIAS) -> Itera
     constraints = _find(names, using)
     modes = _modes(using) if constraints else {}
     deferred = [constraint for constraint in constraints if constraint.is_deferred(modes)]
-    with transaction.atomic(using=using):
+    if constraints:
+        _rehearse(_identifiers(constraints), using)
         _set(constraints, IMMEDIATE, using)
     try:
         yield
@@ -153,9 +158,7 @@ def rehearse(*, using: str = DEFAULT_DB_ALIAS) -> None:
         IntegrityError: if a violation is pending, or whatever else a deferred trigger raises.
     """
     _require_transaction(using)
-    with transaction.atomic(using=using):
-        _execute(sql.SQL("SET CONSTRAINTS ALL IMMEDIATE"), using)
-        transaction.set_rollback(True, using=using)
+    _rehearse(sql.SQL("ALL"), using)
 
 
 def foreign_key_constraint_name(
@@ -226,9 +229,21 @@ def _choose(name: str, candidates: list[Row], using: str) -> _Constraint:
 
 def _set(constraints: list[_Constraint], mode: str, using: str) -> None:
     if constraints:
-        identifiers = sql.SQL(", ").join(constraint.identifier for constraint in constraints)
-        _execute(sql.SQL("SET CONSTRAINTS {} {}").format(identifiers, sql.SQL(mode)), using)
+        _execute(
+            sql.SQL("SET CONSTRAINTS {} {}").format(_identifiers(constraints), sql.SQL(mode)), using
+        )
         _remember(_modes(using) | {constraint.key: mode for constraint in constraints}, using)
+
+
+def _identifiers(constraints: list[_Constraint]) -> sql.Composed:
+    return sql.SQL(", ").join(constraint.identifier for constraint in constraints)
+
+
+def _rehearse(which: sql.Composable, using: str) -> None:
+    """Check these now, in a savepoint that is rolled back. See Note [A released savepoint]."""
+    with transaction.atomic(using=using):
+        _execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(which), using)
+        transaction.set_rollback(True, using=using)
 
 
 def _modes(using: str) -> dict[str, str]:

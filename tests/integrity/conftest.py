@@ -5,7 +5,14 @@ from itertools import count
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, models, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
 
 from integrity import catalog
 
@@ -94,3 +101,25 @@ def refused_creation(model: Any, **values: Any) -> DatabaseError:
     with refused() as errors:
         model.objects.create(**values)
     return errors[0]
+
+
+@contextmanager
+def second_database(name: str | None = None) -> Iterator[str]:
+    """A second alias: of the test database, or of the server's database of this name."""
+    alias = "integrity_second"
+    second = connections[DEFAULT_DB_ALIAS].copy(alias)
+    second.settings_dict["NAME"] = name or second.settings_dict["NAME"]
+    # pytest-django allows a connection that was made before its alias was known.
+    second.ensure_connection()
+    connections[alias] = second
+    connections.settings[alias] = second.settings_dict
+    try:
+        yield alias
+    finally:
+        second.close()
+        del connections[alias]
+        del connections.settings[alias]
+
+
+# Only these tables are emptied after a test: a rule of another app may refuse TRUNCATE.
+committing = pytest.mark.django_db(transaction=True, available_apps=["tests.integrity"])
