@@ -34,6 +34,7 @@ from project.database import binaries
 from project.errors import DatabaseUnavailable
 
 PATIENCE = 60  # seconds after which a server that does not answer is given up
+GRACE = 2  # seconds in which whoever starts a server has removed what an old one left
 ROOM = 64 << 20  # bytes that a data folder needs, and its first log
 
 SETTINGS = """\
@@ -58,6 +59,7 @@ class Server:
         self.unfinished = folder / "data.new"
         self.lock = folder / "lock"
         self.log = folder / "log"
+        self._patiently = ("-w", "-t", str(PATIENCE), "-D", str(self.data))
 
     def socket_folder(self) -> Path | None:
         """Where the server listens, or did when it was last seen; None where none was started."""
@@ -80,13 +82,16 @@ class Server:
     def start(self) -> None:
         """Return when the server answers, having started it if it was not running."""
         self._claim_folder()
-        deadline = time.monotonic() + PATIENCE
+        begun = time.monotonic()
         while not self._launched_here() and not self.answers():
-            if time.monotonic() > deadline:
+            silent = time.monotonic() - begun
+            if silent > PATIENCE:
                 raise DatabaseUnavailable(
                     f"The embedded PostgreSQL in {self.folder} has not answered for {PATIENCE}"
                     f" seconds: see {self.log}, or run `make stop` and try again."
                 )
+            if silent > GRACE and self._lost_its_socket():
+                self.stop()
             time.sleep(0.05)
 
     def stop(self) -> bool:
@@ -96,10 +101,16 @@ class Server:
         with self.lock.open("ab") as lock:
             if _acquired(lock):
                 return False
+            sockets = self.socket_folder()
+            self._run("pg_ctl", "stop", *self._patiently, "-m", "fast")
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the last of its processes is gone
+            _remove(sockets)
+            return True
+
+    def _lost_its_socket(self) -> bool:
+        """Whether somebody has cleared /tmp under the server, which can then only be replaced."""
         sockets = self.socket_folder()
-        self._run("pg_ctl", "stop", "-w", "-t", str(PATIENCE), "-m", "fast", "-D", str(self.data))
-        _remove(sockets)
-        return True
+        return sockets is not None and not sockets.exists()
 
     def _claim_folder(self) -> None:
         ours = {path.name for path in (self.data, self.unfinished, self.lock, self.log)}
@@ -114,8 +125,8 @@ class Server:
             ) from error
         if os.geteuid() not in (0, owner):
             raise DatabaseUnavailable(
-                f"The data folder {self.folder} belongs to {_name(owner)}: work as"
-                " that user, remove the folder, or set DATABASE_URL."
+                f"The data folder {self.folder} belongs to {_name(owner)}: work as that user,"
+                " remove the folder, or set DATABASE_URL."
             )
         if strangers:
             raise DatabaseUnavailable(
@@ -166,11 +177,10 @@ class Server:
         settings = self.data / "postgresql.auto.conf"
         settings.write_text(SETTINGS.format(sockets=sockets))
         owner = self.folder.stat()
-        for path in (sockets, settings):
+        for path in (sockets, settings, self.lock):
             os.chown(path, owner.st_uid, owner.st_gid)
-        arguments = ["-w", "-t", str(PATIENCE), "-D", str(self.data), "-l", str(self.log)]
         try:
-            self._run("pg_ctl", "start", *arguments, keep=lock)
+            self._run("pg_ctl", "start", *self._patiently, "-l", str(self.log), keep=lock)
         except DatabaseUnavailable:
             _remove(sockets)
             raise

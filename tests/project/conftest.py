@@ -11,6 +11,14 @@ from django.conf import settings
 
 from project.database.embedded import Server
 
+READ = {
+    "DJANGO_SETTINGS_MODULE",
+    "DATABASE_URL",
+    "SECRET_KEY",
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+}
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -25,9 +33,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """This process's environment, without what the project reads."""
-    read = ("DATABASE_URL", "SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS")
-    return {name: value for name, value in os.environ.items() if name not in read}
+    """This process's environment, without what the project reads, or pytest has set for it."""
+    return {name: value for name, value in os.environ.items() if name not in READ}
 
 
 @pytest.fixture

@@ -146,6 +146,12 @@ class TestAfterAKill:
         assert server.socket_folder() != sockets
         shutil.rmtree(str(sockets))
 
+    def test_a_server_whose_socket_was_cleared_away_is_replaced(self, server: Server) -> None:
+        server.start()
+        shutil.rmtree(str(server.socket_folder()))
+        server.start()
+        assert server.answers()
+
     def test_the_killed_server_s_socket_folder_is_cleared_away(self, server: Server) -> None:
         server.start()
         first = server.socket_folder()
@@ -254,7 +260,7 @@ class TestUsers:
         os.chown(server.folder, self.NOBODY.pw_uid, self.NOBODY.pw_gid)
         try:
             server.start()
-            assert server.data.stat().st_uid == self.NOBODY.pw_uid
+            assert {path.stat().st_uid for path in server.folder.iterdir()} == {self.NOBODY.pw_uid}
         finally:
             server.stop()
 
