@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from django.apps import apps
 from django.db import models
 
 from tutorial.scenarios import PARTS
@@ -56,12 +57,13 @@ class Chapter:
 
     @property
     def models(self) -> list[type[models.Model]]:
-        """The models that the module imports, in that order."""
-        return [
+        """The models that the module imports, in the order in which they are declared."""
+        imported = [
             value
             for value in vars(self.module).values()
             if isinstance(value, type) and issubclass(value, models.Model)
         ]
+        return sorted(imported, key=list(apps.get_models()).index)
 
     @property
     def model_names(self) -> list[str]:
@@ -75,6 +77,12 @@ class Chapter:
     @property
     def expected_output(self) -> Path:
         return Path(inspect.getfile(self.module)).with_suffix(".out")
+
+    @property
+    def expected(self) -> str:
+        """What it prints, with ids masked; nothing where no such file was written yet."""
+        path = self.expected_output
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     @property
     def _docstring(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from tutorial.chapters import Chapter
 from tutorial.recording import Recorder, Statement, diagnostics, line_within
 from tutorial.stages import own_schema, rehearsal
-from tutorial.tables import Table, snapshot
+from tutorial.tables import Frame, compare, is_change, read_table
 
 # What differs between two plays of one scenario: sequences survive a rollback, schemas are new.
 _MASKS = (
@@ -34,8 +34,7 @@ class Play:
     statements: list[Statement] = field(default_factory=list)
     error: Exception | None = None
     error_line: int | None = None
-    before: list[Table] = field(default_factory=list)
-    after: list[Table] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
 
     @property
     def output(self) -> str:
@@ -59,11 +58,6 @@ class Play:
         ]
 
     @property
-    def tables(self) -> list[tuple[Table, Table]]:
-        """Each table before and after."""
-        return list(zip(self.before, self.after, strict=True))
-
-    @property
     def error_fields(self) -> dict[str, str]:
         """The fields of the error that ended it, as Postgres reported them."""
         return diagnostics(self.error)
@@ -82,17 +76,36 @@ def play(chapter: Chapter) -> Play:
     stage = own_schema(chapter.models) if chapter.own_schema else rehearsal()
     code = chapter.run.__code__
     with stage as connection:
-        performance.before = snapshot(chapter.models)
-        recorder = Recorder(connection, code)
+        camera = _Camera(chapter)
+        recorder = Recorder(connection, code, after_write=camera.look)
         with recorder.recording(), _printing_to(performance.printed, code):
             try:
                 chapter.run()
             except Exception as error:
                 performance.error = error
                 performance.error_line = _line_of(error, code)
+        camera.look(None)
         performance.statements = recorder.statements
-        performance.after = snapshot(chapter.models, before=performance.before)
+        performance.frames = camera.frames
     return performance
+
+
+class _Camera:
+    """Frames of the chapter's tables: as they were, and after each statement that changed one."""
+
+    def __init__(self, chapter: Chapter):
+        self.first_line = chapter.first_line
+        self.tables = {model: read_table(model) for model in chapter.models}
+        self.frames = [Frame(None, tuple(self.tables.values()))]
+
+    def look(self, line: int | None) -> None:
+        now = {model: read_table(model) for model in self.tables}
+        compared = [compare(self.tables[model], now[model]) for model in now]
+        self.tables = now
+        changed = tuple(table for table in compared if is_change(table))
+        if changed:
+            number = None if line is None else line - self.first_line + 1
+            self.frames.append(Frame(number, changed))
 
 
 def _line_of(error: BaseException, code: CodeType) -> int | None:

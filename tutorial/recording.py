@@ -10,10 +10,14 @@ from types import CodeType
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Error, sql
+from psycopg import Connection, Error
 
-# The savepoint that stands for a transaction. See Note [Rehearsal] in stages.py.
-SAVEPOINT = "rehearsed_transaction"
+# The savepoints of a rehearsal. See Note [Rehearsal] in stages.py.
+TRANSACTION_SAVEPOINT = "rehearsed_transaction"
+STATEMENT_SAVEPOINT = "rehearsed_statement"
+STAGE_SAVEPOINTS = (f" {TRANSACTION_SAVEPOINT}", f" {STATEMENT_SAVEPOINT}")
+
+WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
 DIAGNOSTICS = {
     "sqlstate": "SQLSTATE",
@@ -79,44 +83,63 @@ def line_within(code: CodeType) -> int | None:
 class Recorder:
     """Notes what a connection sends while `code` runs, and lets it pass.
 
-    https://docs.djangoproject.com/en/stable/topics/db/instrumentation/
+    It listens at the driver, where nothing slips by: the statements of Django, those that the
+    trigger engine sends on its own account, and where transactions begin and end.
+    `after_write(line)` is called whenever one of them has written.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, code: CodeType):
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        code: CodeType,
+        after_write: Callable[[int | None], None] = lambda line: None,
+    ):
         self.connection = connection
         self.code = code
+        self.after_write = after_write
         self.statements: list[Statement] = []
+        self.is_listening = False
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Every statement inside the block, and where Django begins and ends transactions."""
+        driver = self.connection.connection
+        cursor_factory, driver.cursor_factory = driver.cursor_factory, self._cursor_class(driver)
         commands = {
             "_set_autocommit": lambda autocommit: "" if autocommit else "BEGIN",
             "_commit": lambda: "COMMIT",
             "_rollback": lambda: "ROLLBACK",
         }
-        methods = {name: getattr(self.connection, name) for name in commands}
-        overridden = {name: name in vars(self.connection) for name in commands}
+        own = {name: vars(self.connection).get(name) for name in commands}
         for name, command in commands.items():
-            setattr(self.connection, name, self._noted(methods[name], command))
+            setattr(self.connection, name, self._noted(getattr(self.connection, name), command))
+        self.is_listening = True
         try:
-            with self.connection.execute_wrapper(self._wrapper):
-                yield
+            yield
         finally:
-            for name, method in methods.items():
-                if overridden[name]:
-                    setattr(self.connection, name, method)
-                else:
+            self.is_listening = False
+            driver.cursor_factory = cursor_factory
+            for name, method in own.items():
+                if method is None:
                     delattr(self.connection, name)
+                else:
+                    setattr(self.connection, name, method)
 
-    def _wrapper(
-        self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
-    ) -> Any:
-        text = self._text(query, params, many)
-        if text.endswith(f" {SAVEPOINT}"):
-            return execute(query, params, many, context)
-        with self._note(text, context["cursor"]):
-            return execute(query, params, many, context)
+    def _cursor_class(self, driver: Connection[Any]) -> Any:
+        recorder = self
+
+        class RecordingCursor(driver.cursor_factory):  # type: ignore[misc, name-defined]
+            def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Any:
+                if not recorder.is_listening:
+                    return super().execute(query, params, **kwargs)
+                with recorder._note(self.mogrify(query, params), self):
+                    return super().execute(query, params, **kwargs)
+
+            def executemany(self, query: Any, params_seq: Any, **kwargs: Any) -> Any:
+                with recorder._note(f"{query}  -- for many sets of parameters", self):
+                    return super().executemany(query, params_seq, **kwargs)
+
+        return RecordingCursor
 
     def _noted(self, method: Callable[..., None], command: Callable[..., str]) -> Any:
         def noted(*args: Any) -> None:
@@ -130,6 +153,9 @@ class Recorder:
 
     @contextmanager
     def _note(self, text: str, cursor: Any = None) -> Iterator[None]:
+        if text.endswith(STAGE_SAVEPOINTS):
+            yield
+            return
         line, began, refusal, tag = line_within(self.code), time.perf_counter(), {}, ""
         try:
             yield
@@ -140,10 +166,9 @@ class Recorder:
         finally:
             milliseconds = (time.perf_counter() - began) * 1000
             self.statements.append(Statement(line, text, milliseconds, tag, refusal))
-
-    def _text(self, query: Any, params: Any, many: bool) -> str:
-        if isinstance(query, sql.Composable):
-            query = query.as_string(self.connection.connection)
-        if many:
-            return f"{query}  -- for each of {len(params)} sets of parameters"
-        return self.connection.ops.compose_sql(query, params) if params else query
+        if tag.startswith(WRITES):
+            self.is_listening = False
+            try:
+                self.after_write(line)
+            finally:
+                self.is_listening = True

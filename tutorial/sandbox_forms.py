@@ -33,7 +33,7 @@ def form_for(
     initial = {
         column.attname: _initial(column, getattr(shown, column.attname), keys)
         for column in model._meta.concrete_fields
-        if column.attname in fields
+        if column.attname in form_class.base_fields
     }
     if instance is None:
         return form_class(data, initial=initial, prefix=f"{model.__name__}-new")
@@ -60,7 +60,7 @@ def _reference(column: models.Field, keys: Sequence[Any]) -> forms.Field:
     name = column.related_model.__name__
     choices = [(place, f"{name} {place + 1}") for place in range(len(keys))]
     return forms.TypedChoiceField(
-        choices=[*choices, (NOWHERE_PLACE, f"a {name} that is not there")],
+        choices=[*choices, (NOWHERE_PLACE, f"no such {name}")],
         coerce=int,
         empty_value=None,
         required=not column.null,

@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
 import pgtrigger
-from tutorial.recording import SAVEPOINT
+from tutorial.recording import STAGE_SAVEPOINTS, STATEMENT_SAVEPOINT, TRANSACTION_SAVEPOINT
 
 SCHEMA_PREFIX = "play_"
 
@@ -59,7 +59,7 @@ def rehearsal(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
 def _savepoints_for_transactions(connection: BaseDatabaseWrapper) -> Iterator[None]:
     def send(command: str) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"{command} {SAVEPOINT}")
+            cursor.execute(f"{command} {TRANSACTION_SAVEPOINT}")
 
     def set_autocommit(autocommit: bool) -> None:
         if not autocommit:
@@ -69,17 +69,17 @@ def _savepoints_for_transactions(connection: BaseDatabaseWrapper) -> Iterator[No
         execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
     ) -> Any:
         """A statement in autocommit, refused, takes back itself alone."""
-        if connection.in_atomic_block or str(query).endswith(f" {SAVEPOINT}"):
+        if connection.in_atomic_block or str(query).endswith(STAGE_SAVEPOINTS):
             return execute(query, params, many, context)
         statement = connection.connection.execute
-        statement("SAVEPOINT statement")
+        statement(f"SAVEPOINT {STATEMENT_SAVEPOINT}")
         try:
             result = execute(query, params, many, context)
         except BaseException:
-            statement("ROLLBACK TO SAVEPOINT statement")
-            statement("RELEASE SAVEPOINT statement")
+            statement(f"ROLLBACK TO SAVEPOINT {STATEMENT_SAVEPOINT}")
+            statement(f"RELEASE SAVEPOINT {STATEMENT_SAVEPOINT}")
             raise
-        statement("RELEASE SAVEPOINT statement")
+        statement(f"RELEASE SAVEPOINT {STATEMENT_SAVEPOINT}")
         return result
 
     connection._set_autocommit = set_autocommit

@@ -7,6 +7,7 @@ from django.db.models import Model
 
 import pgtrigger
 from tutorial.playback import Play
+from tutorial.tables import newest_tables
 
 BOX_WIDTH, BOX_HEIGHT = 128, 40
 COLUMN, ROW = 208, 88
@@ -126,10 +127,8 @@ def diagrams(model: type[Model], play: Play | None = None) -> list[Diagram]:
 
 
 def _current(model: type[Model], field: str, play: Play | None) -> str | None:
-    for table in play.after if play else []:
-        if table.model is model and table.rows:
-            return table.rows[-1].values[table.columns.index(field)]
-    return None
+    table = newest_tables(play.frames).get(model) if play else None
+    return table.values(field)[-1] if table and table.rows else None
 
 
 def _refused(field: str, play: Play | None) -> tuple[str, str] | None:

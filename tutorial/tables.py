@@ -1,4 +1,4 @@
-"""The rows of a table, before and after."""
+"""The rows of a chapter's tables as they change, frame by frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,21 +6,29 @@ from typing import Any
 
 from django.db import models
 
-SHOWN = 12
+SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Row:
-    """`state` is how it stands to the snapshot before: added, changed, removed or empty."""
+    """`state` is how it stands to the frame before: added, changed, removed or empty; `changed`
+    are the places of the values that differ.
+    """
 
     key: Any
     values: tuple[Any, ...]
     state: str = ""
+    changed: frozenset[int] = frozenset()
+
+    @property
+    def cells(self) -> list[tuple[Any, bool]]:
+        """Each value, and whether it differs from the frame before."""
+        return [(value, place in self.changed) for place, value in enumerate(self.values)]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A model's newest rows, oldest of them first, by column."""
+    """A model's newest rows, the oldest of them first, by column."""
 
     model: type[models.Model]
     columns: tuple[str, ...]
@@ -30,30 +38,52 @@ class Table:
     def name(self) -> str:
         return self.model._meta.db_table
 
+    def values(self, column: str) -> list[Any]:
+        """One column of the rows."""
+        place = self.columns.index(column)
+        return [row.values[place] for row in self.rows]
 
-def snapshot(shown: Sequence[type[models.Model]], before: Sequence[Table] = ()) -> list[Table]:
-    """The rows of the models now; compared with those `before`, where there are some."""
-    earlier = {table.model: table for table in before}
-    return [_table(model, earlier.get(model)) for model in shown]
+
+@dataclass(frozen=True)
+class Frame:
+    """The tables that differ from the frame before, once the code was past `line`."""
+
+    line: int | None
+    tables: tuple[Table, ...]
 
 
-def _table(model: type[models.Model], before: Table | None) -> Table:
+def read_table(model: type[models.Model]) -> Table:
+    """The rows there are now."""
     columns = tuple(field.attname for field in model._meta.concrete_fields)
     newest = model._base_manager.order_by("-pk").values_list("pk", *columns)[:SHOWN]
-    rows = [Row(key, values) for key, *values in reversed(newest)]
-    if before is not None:
-        rows = _compared(before.rows, [Row(row.key, tuple(row.values)) for row in rows])
+    rows = (Row(key, tuple(values)) for key, *values in reversed(newest))
     return Table(model, columns, tuple(rows))
 
 
-def _compared(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
-    old = {row.key: row for row in before}
-    new = {row.key: row for row in after}
+def compare(before: Table, now: Table) -> Table:
+    """The table now, its rows marked with what became of them."""
+    old = {row.key: row for row in before.rows}
+    new = {row.key: row for row in now.rows}
+    is_cut = len(now.rows) == SHOWN
+    gone = [row for row in before.rows if row.key not in new and not is_cut]
+    removed = [Row(row.key, row.values, "removed") for row in gone]
+    return Table(now.model, now.columns, (*removed, *(_marked(old.get(k), new[k]) for k in new)))
 
-    def state(row: Row) -> str:
-        if row.key not in old:
-            return "added"
-        return "" if tuple(old[row.key].values) == tuple(row.values) else "changed"
 
-    removed = [Row(row.key, row.values, "removed") for row in before if row.key not in new]
-    return removed + [Row(row.key, row.values, state(row)) for row in after]
+def is_change(table: Table) -> bool:
+    """Whether a compared table differs from the frame before."""
+    return any(row.state for row in table.rows)
+
+
+def newest_tables(frames: Sequence[Frame]) -> dict[type[models.Model], Table]:
+    """Each table as the last frame that has it shows it."""
+    return {table.model: table for frame in frames for table in frame.tables}
+
+
+def _marked(old: Row | None, new: Row) -> Row:
+    if old is None:
+        return Row(new.key, new.values, "added")
+    differing = frozenset(
+        place for place, value in enumerate(new.values) if value != old.values[place]
+    )
+    return Row(new.key, new.values, "changed" if differing else "", differing)

@@ -43,6 +43,11 @@ def as_json(text: str) -> SafeString | str:
 
 
 @register.filter
+def first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+@register.filter
 def cell(value: Any) -> str:
     """A value as psql shows it, but for a NULL that can be seen."""
     if value is None:

@@ -118,17 +118,15 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(chapters)} chapters print what is expected.")
 
     def _is_as_expected(self, chapter: Chapter) -> bool:
-        path = chapter.expected_output
-        expected = path.read_text(encoding="utf-8") if path.exists() else ""
         found = mask(play(chapter).output)
         difference = difflib.unified_diff(
-            expected.splitlines(keepends=True),
+            chapter.expected.splitlines(keepends=True),
             found.splitlines(keepends=True),
-            fromfile=path.name,
+            fromfile=chapter.expected_output.name,
             tofile="printed now",
         )
         self.stdout.write("".join(difference), ending="")
-        return expected == found
+        return chapter.expected == found
 
 
 def as_data(performance: Play) -> dict[str, Any]:
