@@ -1,0 +1,108 @@
+"""``python -m bench``: measures the engines, prints a table of ratios, and writes it as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import pkgutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RESULTS = Path(__file__).with_name("results.json")
+NOT_BENCHMARKS = ("__main__", "settings", "rounds", "screenshots")
+
+DESCRIPTION = """\
+Measures what the engines cost, each against the same work without them or written by hand.
+
+Variants take turns in interleaved rounds; a ratio is the median of the rounds' ratios. It makes a
+database of its own beside the one of DATABASE_URL (or on the embedded server), and drops it.
+"""
+
+EPILOG = """\
+  python -m bench                     everything, some minutes
+  python -m bench --quick             a tenth of the rows and three rounds, to see that it runs
+  python -m bench --only fsm ignore   the benchmarks whose names contain one of these
+  python -m bench --list              their names
+
+what       the work, and against what it is measured
+found      a ratio of times (1.05: 5 % slower), or a count
+quartiles  half of the rounds gave a ratio between these: far apart on a busy machine
+seconds    the medians of both times
+
+Exit code: 0 where every target is held, 1 where one is missed, 2 for a wrong option.
+"""
+
+
+def main() -> int:
+    options = _options()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+    django.setup()
+    from bench import rounds
+
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if module.name not in NOT_BENCHMARKS:
+            importlib.import_module(f"bench.{module.name}")
+    chosen = {
+        name: function
+        for name, function in rounds.registered.items()
+        if not options.only or any(text in name for text in options.only)
+    }
+    if options.list:
+        print("\n".join(chosen))
+        return 0
+    if not chosen:
+        known = "\n  ".join(rounds.registered)
+        print(f"No benchmark's name contains {options.only}. There are:\n  {known}")
+        return 2
+    report = rounds.Report(quick=options.quick)
+    with _database():
+        for function in chosen.values():
+            function(report)
+        document = rounds.as_json(report.results)
+    print(rounds.table(report.results))
+    if options.json:
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0 if all(result.held for result in report.results) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="the benchmarks so named")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds")
+    parser.add_argument("--list", action="store_true", help="list the benchmarks, and run none")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    options = parser.parse_args()
+    if options.json is None and not (options.only or options.quick):
+        options.json = RESULTS
+    return options
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """https://docs.djangoproject.com/en/stable/topics/testing/advanced/#django.db.connection.creation"""
+    from django.db import connection
+
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
