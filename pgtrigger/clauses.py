@@ -70,7 +70,7 @@ class Operations:
         return isinstance(other, Operations) and set(self) == set(other)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self.operations))
+        return hash(frozenset(operation._identity() for operation in self.operations))
 
     def __str__(self) -> str:
         return " OR ".join(str(operation) for operation in self)
@@ -101,7 +101,7 @@ class Operation(Operations):
         return super().__eq__(other)
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(frozenset([self._identity()]))
 
     def __str__(self) -> str:
         return self.name

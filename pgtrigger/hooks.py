@@ -64,9 +64,9 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
     if sender._meta.apps is not apps or sender._meta.swapped:
         return
     for trigger in getattr(sender._meta, "triggers", ()):
-        trigger.register(sender)
         if apps.models_ready:
             trigger.compile(sender)
+        trigger.register(sender)
 
 
 def _equip_connection(connection: Any, **kwargs: Any) -> None:

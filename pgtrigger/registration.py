@@ -28,9 +28,9 @@ def register(*triggers: Trigger) -> Callable[[type[M]], type[M]]:
 
     def decorate(model: type[M]) -> type[M]:
         for trigger in triggers:
-            trigger.register(model)
             if apps.models_ready:
                 trigger.compile(model)
+            trigger.register(model)
         return model
 
     return decorate

@@ -36,8 +36,10 @@ class TestRendering:
             (pgtrigger.Q(old__parent=3), 'OLD."parent_id" = 3'),
             (pgtrigger.Q(old__parent_id=3), 'OLD."parent_id" = 3'),
             (pgtrigger.Q(old__parent__pk=3), 'OLD."parent_id" = 3'),
-            (pgtrigger.Q(old__parent__df=pgtrigger.F("new__parent")),
-             'OLD."parent_id" IS DISTINCT FROM (NEW."parent_id")'),
+            (
+                pgtrigger.Q(old__parent__df=pgtrigger.F("new__parent")),
+                'OLD."parent_id" IS DISTINCT FROM (NEW."parent_id")',
+            ),
             (pgtrigger.Q(old__pk=3), 'OLD."id" = 3'),
             (pgtrigger.Q(new__renamed=1), 'NEW."odd column {x} \\ 🦉" = 1'),
             (pgtrigger.Q(new__created_at__gt=Now()), 'NEW."created_at" > (STATEMENT_TIMESTAMP())'),
@@ -188,7 +190,8 @@ class TestFiring:
             model.objects.create(at="1999-01-01T00:00Z")
 
     @pytest.mark.parametrize(
-        "column", ['quo"te', "per%cent", "br{a}ce", "back\\slash", "dol$$lar", "🦉", "a'b", "select"]
+        "column",
+        ['quo"te', "per%cent", "br{a}ce", "back\\slash", "dol$$lar", "🦉", "a'b", "select"],
     )
     def test_a_hostile_column_is_only_a_column(self, make_model, column):
         """Django makes no such table, so the test does."""
