@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
 export DEBUG ?= 1
+export DJANGO_RUNSERVER_HIDE_WARNING := true
 
 VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())' 2>&1)
 READY := .venv/ready-$(lastword $(VERSION))

@@ -103,13 +103,13 @@ if not DEBUG:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
-# Django alone would mail errors to nobody when DEBUG is off.
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
+if not DEBUG:  # when Django alone would mail errors, to nobody
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+    }
 
 # HTTPS only, once DEBUG is off. Behind a proxy that ends TLS, tell gunicorn whose
 # X-Forwarded-Proto to believe (FORWARDED_ALLOW_IPS). An hour of HSTS does no lasting harm
