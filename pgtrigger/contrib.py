@@ -311,11 +311,8 @@ class FSM(Rule):
 
     def _listed(self, field: Field[Any, Any]) -> Condition | None:
         """The transitions as a condition; None where every one is listed."""
-        by_old: dict[Any, list[Any]] = {}
-        for old, new in self.transitions or ():
-            by_old.setdefault(_state(field, old), []).append(_state(field, new))
         listed = Q()
-        for old, news in by_old.items():
+        for old, news in self._by_old_state(field):
             leaving = Q() if old == ANY_STATE else Q((f"old__{field.name}__ndf", old))
             arriving = Q()
             if ANY_STATE not in news:
@@ -325,6 +322,18 @@ class FSM(Rule):
                 return None
             listed |= leaving & arriving
         return listed
+
+    def _by_old_state(self, field: Field[Any, Any]) -> list[tuple[Any, list[Any]]]:
+        """Each state with those it may become; a state may be unhashable, as a JSON object is."""
+        grouped: list[tuple[Any, list[Any]]] = []
+        for pair in self.transitions or ():
+            old, new = (_state(field, state) for state in pair)
+            news = next((news for known, news in grouped if known == old), None)
+            if news is None:
+                grouped.append((old, [new]))
+            else:
+                news.append(new)
+        return grouped
 
 
 class SoftDelete(Trigger):

@@ -3,7 +3,8 @@
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connection, models as fields
+from django.db import connection
+from django.db import models as fields
 from django.db.models.functions import Lower, Now
 
 import pgtrigger

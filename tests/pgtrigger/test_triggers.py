@@ -2,7 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, models as fields
+from django.db import connection
+from django.db import models as fields
 
 import pgtrigger
 from pgtrigger import compiler, registry
