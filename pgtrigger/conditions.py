@@ -18,7 +18,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import Expression
-from django.db.models.lookups import Lookup
+from django.db.models.lookups import FieldGetDbPrepValueMixin, Lookup
 from django.db.models.sql import Query
 from psycopg import sql
 
@@ -277,7 +277,7 @@ class AllDontChange(_FieldsCondition):
     operator, connector, whole_row = "IS NOT DISTINCT FROM", "AND", True
 
 
-class IsDistinctFrom(_Lookup):
+class IsDistinctFrom(FieldGetDbPrepValueMixin, _Lookup):
     """The lookup ``df``."""
 
     lookup_name = "df"
