@@ -4,7 +4,7 @@ https://www.postgresql.org/docs/current/catalogs.html
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,8 +15,6 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from psycopg.pq import TransactionStatus
-
-from .tables import Table
 
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
@@ -34,32 +32,49 @@ class Constraint:
     has_expressions: bool  # it is over expressions too, which are no columns
 
 
-def constraints(model: type[Model], error: psycopg.Error) -> list[Constraint]:
-    """The constraints that ``error`` may mean; a check and a unique index can share a name."""
-    report = error.diag
+def databases(model: type[Model]) -> list[str]:
+    """Where an error of this model may come from, the likeliest first: the error does not say."""
+    opened = [
+        connection.alias
+        for connection in connections.all(initialized_only=True)
+        if connection.connection is not None
+    ]
+    return list(dict.fromkeys([router.db_for_write(model), *opened]))
+
+
+# What an error of a SQLSTATE can be about. A check and a unique index may share a name.
+KINDS = {
+    "23505": {"unique", "primary key"},
+    "23503": {"foreign key"},
+    "23001": {"foreign key"},  # ON DELETE RESTRICT, since PostgreSQL 18
+    "23514": {"check"},
+    "23P01": {"exclusion"},
+}
+
+
+def constraints(error: psycopg.Error, databases: list[str]) -> list[Constraint]:
+    """The constraint that ``error`` is about, if it is about one that is in the catalog."""
+    report, kinds = error.diag, KINDS.get(error.sqlstate or "", set())
     return [
         Constraint(schema, table, name, kind, frozenset(columns), has_expressions)
         for schema, table, name, kind, columns, has_expressions in _first_found(
-            model, "constraint", report.schema_name, report.table_name, report.constraint_name
+            databases, "constraint", report.schema_name, report.table_name, report.constraint_name
         )
+        if kind in kinds
     ]
 
 
-def concerns(table: Table, model: type[Model], error: psycopg.Error) -> bool:
-    """Whether ``error`` is about the table, or one of its partitions."""
+def root(error: psycopg.Error, databases: list[str]) -> tuple[str, str] | None:
+    """Schema and name of the table that ``error`` is about; of a partition, those of its root."""
     report = error.diag
-    if report.table_name is None:
-        return False
-    return table.is_at(report.schema_name, report.table_name) or any(
-        table.is_at(*root)
-        for root in _first_found(model, "root", report.schema_name, report.table_name, None)
-    )
+    found = _first_found(databases, "root", report.schema_name, report.table_name, None)
+    return (found[0][0], found[0][1]) if found else None
 
 
-def trigger_uris(model: type[Model], error: psycopg.Error) -> set[str]:
+def trigger_uris(error: psycopg.Error, databases: list[str]) -> set[str]:
     """The URIs of the triggers on the table that ``error`` is about: how their comments begin."""
     report = error.diag
-    comments = _first_found(model, "triggers", report.schema_name, report.table_name, None)
+    comments = _first_found(databases, "triggers", report.schema_name, report.table_name, None)
     return {comment.split(maxsplit=1)[0] for (comment,) in comments if comment.strip()}
 
 
@@ -72,10 +87,10 @@ def forget() -> None:
 
 
 def _first_found(
-    model: type[Model], question: str, schema: str | None, table: str | None, name: str | None
+    databases: list[str], question: str, schema: str | None, table: str | None, name: str | None
 ) -> list[Row]:
     """The rows of the first database that has any. What none of them has is asked again."""
-    for using in _databases(model):
+    for using in databases:
         key = (using, question, schema, table, name)
         rows = _answers.get(key) or _read(
             using, question, {"schema": schema, "table": table, "name": name}
@@ -84,15 +99,6 @@ def _first_found(
             _answers[key] = rows
             return rows
     return []
-
-
-def _databases(model: type[Model]) -> Iterator[str]:
-    """Where an error of this model may come from, for the error itself does not say."""
-    written_to = router.db_for_write(model)
-    yield written_to
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and connection.alias != written_to:
-            yield connection.alias
 
 
 def _read(using: str, question: str, parameters: Parameters) -> list[Row]:

@@ -37,8 +37,8 @@ __all__ = [
 # catalog declares it.
 #
 # Note [A released savepoint]
-# What SET CONSTRAINTS changes is taken back with the savepoint that it ran in, but not with an outer
-# one once that savepoint is released. So it never runs here in a savepoint that will be released.
+# What SET CONSTRAINTS changes is taken back with the savepoint that it ran in, but once that one is
+# released, not with an outer one. So it never runs here in a savepoint that will be released.
 VARIABLE = "integrity.constraints"
 ALL = ""
 

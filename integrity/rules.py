@@ -73,7 +73,7 @@ class Unique:
         return any(
             constraint.name in names
             or (constraint.columns == columns and not constraint.has_expressions)
-            for constraint in _broken(owner, report, "unique", "primary key")
+            for constraint in _broken(owner, report)
         )
 
     def _columns(self) -> tuple[type[Model], frozenset[str]]:
@@ -105,7 +105,7 @@ class PrimaryKey:
     def is_match(self, error: Exception) -> bool:
         report = reported(error)
         return isinstance(report, errors.UniqueViolation) and any(
-            _broken(self.model, report, "primary key")
+            constraint.kind == "primary key" for constraint in _broken(self.model, report)
         )
 
 
@@ -126,8 +126,8 @@ class NotNull:
         if not isinstance(report, errors.NotNullViolation):
             return False
         (field,) = declarations.fields_of(self.model, [self.field])
-        return report.diag.column_name == declarations.column_of(field) and catalog.concerns(
-            table_of(field.model), field.model, report
+        return report.diag.column_name == declarations.column_of(field) and _concerns(
+            field.model, report
         )
 
 
@@ -161,7 +161,7 @@ class ForeignKey:
         field = foreign_key(self.model, self.field)
         return any(
             constraint.columns == {declarations.column_of(field)}
-            for constraint in _broken(field.model, report, "foreign key")
+            for constraint in _broken(field.model, report)
         )
 
 
@@ -181,8 +181,7 @@ class Check:
     def is_match(self, error: Exception) -> bool:
         report = reported(error)
         return isinstance(report, errors.CheckViolation) and any(
-            constraint.name == kept(self.name)
-            for constraint in _broken(self.model, report, "check")
+            constraint.name == kept(self.name) for constraint in _broken(self.model, report)
         )
 
 
@@ -202,8 +201,7 @@ class Exclusion:
     def is_match(self, error: Exception) -> bool:
         report = reported(error)
         return isinstance(report, errors.ExclusionViolation) and any(
-            constraint.name == kept(self.name)
-            for constraint in _broken(self.model, report, "exclusion")
+            constraint.name == kept(self.name) for constraint in _broken(self.model, report)
         )
 
 
@@ -231,9 +229,12 @@ class Trigger:
         report = reported(error)
         if not isinstance(report, errors.IntegrityConstraintViolation):
             return False
-        if not catalog.concerns(table_of(self.model), self.model, report):
+        if not _concerns(self.model, report):
             return False
-        uri, found = f"{name_of(self.model)}:{self.name}", catalog.trigger_uris(self.model, report)
+        uri, found = (
+            f"{name_of(self.model)}:{self.name}",
+            catalog.trigger_uris(report, catalog.databases(self.model)),
+        )
         if uri not in found:
             raise RuleCannotMatch(
                 f"No trigger of the table {report.diag.table_name} is {uri};"
@@ -267,13 +268,22 @@ def foreign_key(model: type[Model], name: str) -> "ForeignKeyField[Any, Any]":
     return field
 
 
-def _broken(model: type[Model], error: psycopg.Error, *kinds: str) -> list[catalog.Constraint]:
-    """The constraints of these kinds on the model's table that the error may mean."""
+def _concerns(model: type[Model], error: psycopg.Error) -> bool:
+    """Whether the error is about the model's table, or a partition of it."""
+    table = table_of(model)
+    if table.is_at(error.diag.schema_name, error.diag.table_name):
+        return True
+    root = catalog.root(error, catalog.databases(model))
+    return root is not None and table.is_at(*root)
+
+
+def _broken(model: type[Model], error: psycopg.Error) -> list[catalog.Constraint]:
+    """The constraint that the error is about, if it is the model's."""
     table = table_of(model)
     return [
         constraint
-        for constraint in catalog.constraints(model, error)
-        if constraint.kind in kinds and table.is_at(constraint.schema, constraint.table)
+        for constraint in catalog.constraints(error, catalog.databases(model))
+        if table.is_at(constraint.schema, constraint.table)
     ]
 
 

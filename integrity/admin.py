@@ -1,0 +1,167 @@
+"""Writes that PostgreSQL refuses, as messages in Django's admin.
+
+https://docs.djangoproject.com/en/stable/ref/contrib/admin/#modeladmin-methods
+"""
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.messages.storage.base import BaseStorage
+from django.core.exceptions import ValidationError
+from django.db import router
+from django.db.models import Model
+from django.forms import BaseForm, BaseFormSet
+from django.forms.formsets import DELETION_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from .forms import add_to
+from .refusals import Refused, refusable
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Model]
+    FormSet = BaseFormSet[BaseForm]
+else:
+    ModelAdmin = admin.ModelAdmin
+    FormSet = BaseFormSet
+
+View = Callable[[], HttpResponse]
+
+# The refusal that a request is answered with, while it is answered again.
+_refused: ContextVar[Refused | None] = ContextVar("integrity_refused", default=None)
+
+
+class RefusedWritesMixin(ModelAdmin):
+    """A ModelAdmin that says which rule refused a write, and goes on.
+
+        class BookAdmin(RefusedWritesMixin, admin.ModelAdmin):
+            ...
+
+    A refused add, change or list_editable is shown as it was filled in, with the refusal as an
+    error of the form; a refused deletion or action leads back to where it was, with a message. A
+    request writes all or nothing, its actions too, and what COMMIT would refuse is refused with it.
+    """
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        view = super().changeform_view
+        return self._answer(
+            request,
+            lambda: view(request, object_id, form_url, extra_context),
+            self._show_form_again,
+        )
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        view = super().delete_view
+        return self._answer(
+            request, lambda: view(request, object_id, extra_context), self._lead_back
+        )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        view = super().changelist_view
+        is_list_editable = "_save" in request.POST
+        return self._answer(
+            request,
+            lambda: view(request, extra_context),
+            self._show_form_again if is_list_editable else self._lead_back,
+        )
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        refused = _refused.get()
+        if refused is None or self._is_about_an_inline(refused, request, obj):
+            return form
+        return type(form.__name__, (_RefusedForm, form), {})
+
+    def get_formsets_with_inlines(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> Iterator[Any]:
+        refused = _refused.get()
+        for formset, inline in super().get_formsets_with_inlines(request, obj):
+            if refused is not None and refused.is_about(inline.model):
+                yield type(formset.__name__, (_RefusedFormSet, formset), {}), inline
+            else:
+                yield formset, inline
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        formset = super().get_changelist_formset(request, **kwargs)
+        if _refused.get() is None:
+            return formset
+        return type(formset.__name__, (_RefusedFormSet, formset), {})
+
+    def _answer(
+        self,
+        request: HttpRequest,
+        view: View,
+        answer_refused: Callable[[HttpRequest, View, Refused], HttpResponse],
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return view()
+        said = len(_queue(request))
+        try:
+            with refusable(using=router.db_for_write(self.model)):
+                return view()
+        except Refused as refused:
+            del _queue(request)[said:]  # what was announced has not come to be
+            return answer_refused(request, view, refused)
+
+    def _show_form_again(self, request: HttpRequest, view: View, refused: Refused) -> HttpResponse:
+        """Answer once more: this time the form is not valid, for the reason that is known now."""
+        token = _refused.set(refused)
+        try:
+            with refusable(using=router.db_for_write(self.model)):
+                return view()
+        except Refused:  # a form that is not made by get_form cannot be told
+            return self._lead_back(request, view, refused)
+        finally:
+            _refused.reset(token)
+
+    def _lead_back(self, request: HttpRequest, view: View, refused: Refused) -> HttpResponse:
+        self.message_user(request, str(refused), messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _is_about_an_inline(
+        self, refused: Refused, request: HttpRequest, obj: Model | None
+    ) -> bool:
+        return not refused.is_about(self.model) and any(
+            refused.is_about(inline.model) for inline in self.get_inline_instances(request, obj)
+        )
+
+
+class _RefusedForm(BaseForm):
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        add_to(self, cast("Refused", _refused.get()))
+        return cleaned
+
+
+class _RefusedFormSet(FormSet):
+    """The refusal is about the row that was changed; which of several rows it is not known."""
+
+    def clean(self) -> None:
+        super().clean()
+        refused = cast("Refused", _refused.get())
+        changed = [form for form in self.forms if form.has_changed()]
+        # A form that is to be deleted is not asked for its errors.
+        if len(changed) == 1 and not changed[0].cleaned_data.get(DELETION_FIELD_NAME):
+            add_to(changed[0], refused)
+        else:
+            raise ValidationError(str(refused), code=refused.code)
+
+
+def _queue(request: HttpRequest) -> list[Any]:
+    """The messages that this request has added so far."""
+    storage = messages.get_messages(request)
+    return storage._queued_messages if isinstance(storage, BaseStorage) else []

@@ -1,0 +1,178 @@
+"""A write that PostgreSQL refused, as a message for the one who wrote, and the field it is about.
+
+The one place that maps an error to a message: forms, the admin and serializers show what this says.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
+from django.db.models import BaseConstraint, Field, Model, UniqueConstraint
+from django.utils.text import capfirst, get_text_list
+from django.utils.translation import gettext as _
+from psycopg import errors
+
+from . import catalog
+from .constraints import rehearse
+from .declarations import column_of, uniques
+from .diagnosis import is_refused_write, reported
+from .tables import kept, model_at
+
+
+class Refused(Exception):
+    """A write that the database refused.
+
+    Attributes:
+        message: a sentence for the one who wrote; beside ``field``, it may not name the field.
+        code: as of a ValidationError: 'unique', 'null', 'foreign_key', …, or the SQLSTATE.
+        model: the model whose table it is about, if PostgreSQL names a table of a model.
+        field: the name of the field of that model, if it is about one only.
+        detail: PostgreSQL's DETAIL, unread.
+        hint: PostgreSQL's HINT, unread.
+
+    ``str()`` of it names the field, and can stand alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        model: type[Model] | None = None,
+        field: str | None = None,
+        detail: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.message = message
+        self.code = code
+        self.model = model
+        self.field = field
+        self.detail = detail
+        self.hint = hint
+
+    def is_about(self, model: type[Model]) -> bool:
+        """Whether the refusal is about the model's table, or one of those that it inherits."""
+        return self.model is not None and issubclass(model, self.model)
+
+    def __str__(self) -> str:
+        if self.model is None or self.field is None:
+            return self.message
+        return f"{_label(self.model._meta.get_field(self.field))}: {self.message}"
+
+
+@contextmanager
+def refusable(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Write in a savepoint, and say of a refused write what it was.
+
+    What COMMIT would refuse is refused at the end of the block.
+
+    Raises:
+        Refused: from the error of the database; the savepoint is rolled back.
+    """
+    try:
+        with transaction.atomic(using=using):
+            yield
+            rehearse(using=using)
+    except DatabaseError as error:
+        refused = refusal(error, using=using)
+        if refused is None:
+            raise
+        raise refused from error
+
+
+def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | None:
+    """What ``error`` says to the one who wrote; None if it is not about what was written.
+
+    See Note [What is a refused write].
+    """
+    report = reported(error)
+    if report is None or not is_refused_write(report):
+        return None
+    table = catalog.root(report, [using])
+    model = model_at(*table) if table else None
+    fields, declared = _subject(report, model, using)
+    message, code = _explanation(report, model, fields, declared)
+    return Refused(
+        message,
+        code=code,
+        model=model,
+        field=fields[0].name if len(fields) == 1 else None,
+        detail=report.diag.message_detail,
+        hint=report.diag.message_hint,
+    )
+
+
+Fields = list["Field[Any, Any]"]
+
+
+def _subject(
+    report: psycopg.Error, model: type[Model] | None, using: str
+) -> tuple[Fields, BaseConstraint | None]:
+    """The fields that the report is about, and the constraint, as far as the model has them."""
+    if model is None:
+        return [], None
+    columns = {report.diag.column_name}
+    declared = None
+    for broken in catalog.constraints(report, [using]):
+        named = (columns for columns, name in uniques(model) if name == broken.name)
+        columns |= next(named, frozenset() if broken.has_expressions else broken.columns)
+        declared = next((c for c in model._meta.constraints if kept(c.name) == broken.name), None)
+    return [f for f in model._meta.local_concrete_fields if column_of(f) in columns], declared
+
+
+def _explanation(
+    report: psycopg.Error,
+    model: type[Model] | None,
+    fields: Fields,
+    declared: BaseConstraint | None,
+) -> tuple[str, str]:
+    """A sentence and a code: the model's own where it has them, as its validation would say."""
+    if model is not None and len(fields) > 0:
+        names = {
+            "model_name": capfirst(model._meta.verbose_name),
+            "field_label": _label(fields[0]),
+            "field_labels": get_text_list(list(map(_label, fields)), _("and")),
+        }
+        match report:
+            case errors.NotNullViolation():
+                return str(fields[0].error_messages["null"]), "null"
+            case errors.ForeignKeyViolation() | errors.RestrictViolation():
+                return _(
+                    "The %(field_label)s of every %(model_name)s must exist."
+                ) % names, "missing"
+            case errors.UniqueViolation() if not _speaks_for_itself(declared):
+                if len(fields) == 1:
+                    return str(fields[0].error_messages["unique"]) % names, "unique"
+                return (
+                    _("%(model_name)s with this %(field_labels)s already exists.") % names,
+                    "unique_together",
+                )
+    if declared is not None:
+        message, code = str(declared.get_violation_error_message()), declared.violation_error_code
+        return message, code or str(report.sqlstate)
+    return _raised(report), str(report.sqlstate)
+
+
+def _speaks_for_itself(declared: BaseConstraint | None) -> bool:
+    """Whether validation would give the constraint's own message, not that of its fields."""
+    return declared is not None and (
+        declared.violation_error_message != declared.default_violation_error_message
+        or (isinstance(declared, UniqueConstraint) and not declared.fields)
+        or (isinstance(declared, UniqueConstraint) and declared.condition is not None)
+    )
+
+
+def _raised(report: psycopg.Error) -> str:
+    """What the server says, with the name of the rule. In the server's language, and unread."""
+    said = {"rule": report.diag.constraint_name, "message": report.diag.message_primary}
+    if said["rule"]:
+        sentence = _("Refused by the rule “%(rule)s”: %(message)s.") % said
+    else:
+        sentence = _("Refused by the database: %(message)s.") % said
+    return " ".join(filter(None, [sentence, report.diag.message_hint]))
+
+
+def _label(field: Any) -> str:
+    return str(capfirst(field.verbose_name))
