@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
     from django.db.models import Field, Model
 
+    from pgtrigger.triggers import Options
+
 ANY_STATE = "*"
+UNSET: Any = object()
 
 
 class Composer(Trigger):
@@ -142,8 +145,8 @@ class Rule(Composer):
 
     when = clauses.Before
 
-    def __init__(self, **options: Any):
-        statement = options.get("level", self.level) == clauses.Statement
+    def __init__(self, **options: Unpack[Options]):
+        statement = (options.get("level") or self.level) == clauses.Statement
         if statement and options.get("when") is None:
             options["when"] = clauses.After
         super().__init__(**options)
@@ -211,9 +214,15 @@ class ReadOnly(Rule):
     operation = clauses.Update
     fields: Sequence[str] | None = None
     exclude: Sequence[str] | None = None
-    _options = (*Trigger._options, "fields", "exclude")
 
-    def __init__(self, **options: Any):
+    def __init__(
+        self,
+        *,
+        fields: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(fields=fields, exclude=exclude)
         super().__init__(**options)
         if self.fields and self.exclude:
             self._refuse('takes "fields" or "exclude", not both')
@@ -250,9 +259,16 @@ class FSM(Rule):
     field: str | None = None
     transitions: Sequence[tuple[Any, Any]] | None = None
     separator: str | None = None
-    _options = (*Trigger._options, "field", "transitions", "separator")
 
-    def __init__(self, **options: Any):
+    def __init__(
+        self,
+        *,
+        field: str | None = None,
+        transitions: Sequence[tuple[Any, Any]] | None = None,
+        separator: str | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(field=field, transitions=transitions, separator=separator)
         super().__init__(**options)
         if not self.field:
             self._refuse('has no "field"')
@@ -346,10 +362,11 @@ class SoftDelete(Trigger):
     operation = clauses.Delete
     field: str | None = None
     value: Any = False
-    _options = (*Trigger._options, "field", "value")
 
-    def __init__(self, *, value: Any = False, **options: Any):
-        self.value = value
+    def __init__(self, *, field: str | None = None, value: Any = UNSET, **options: Unpack[Options]):
+        self._set(field=field)
+        if value is not UNSET:
+            self.value = value
         super().__init__(**options)
         if not self.field:
             self._refuse('has no "field"')
@@ -384,9 +401,18 @@ class UpdateSearchVector(Trigger):
     vector_field: str | None = None
     document_fields: Iterable[str] | None = None
     config_name: str = "pg_catalog.english"
-    _options = (*Trigger._options, "vector_field", "document_fields", "config_name")
 
-    def __init__(self, **options: Any):
+    def __init__(
+        self,
+        *,
+        vector_field: str | None = None,
+        document_fields: Iterable[str] | None = None,
+        config_name: str | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(
+            vector_field=vector_field, document_fields=document_fields, config_name=config_name
+        )
         super().__init__(**options)
         if not self.vector_field:
             self._refuse('has no "vector_field"')

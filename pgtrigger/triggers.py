@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
@@ -52,6 +52,23 @@ class Undo:
         self._undo()
 
 
+class Options(TypedDict, total=False):
+    """What every trigger may be given; see ``Trigger``."""
+
+    name: str | None
+    level: clauses.Level | None
+    when: clauses.When | None
+    operation: clauses.Operations | None
+    condition: Condition | None
+    referencing: clauses.Referencing | None
+    func: Any
+    declare: Sequence[tuple[str, str]] | None
+    timing: clauses.Timing | None
+    ignorable: bool | None
+    security: str | None
+    search_path: Sequence[str] | None
+
+
 class Trigger:
     """A trigger of the user's own; every attribute may also be set on a subclass.
 
@@ -86,22 +103,22 @@ class Trigger:
     security: str | None = None
     search_path: Sequence[str] | None = None
 
-    _options: ClassVar[tuple[str, ...]] = (
-        *("name", "level", "when", "operation", "condition", "referencing", "func"),
-        *("declare", "timing", "ignorable", "security", "search_path"),
-    )
-
-    def __init__(self, **options: Any):
-        for option, value in options.items():
-            if option not in self._options:
-                raise TypeError(
-                    f"{type(self).__name__} has no option {option!r}. "
-                    f"It has: {', '.join(self._options)}."
-                )
-            if value is not None:
-                setattr(self, option, value)
+    def __init__(self, **options: Unpack[Options]):
+        unknown = set(options) - Options.__annotations__.keys()
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(sorted(unknown))}. "
+                f"Every trigger has: {', '.join(Options.__annotations__)}."
+            )
+        self._set(**options)
         self.validate_name()
         self.validate_clauses()
+
+    def _set(self, **options: Any) -> None:
+        """Sets what is given; what is not stays as the class has it."""
+        for option, value in options.items():
+            if value is not None:
+                setattr(self, option, value)
 
     def __str__(self) -> str:
         return str(self.name)
