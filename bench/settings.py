@@ -1,7 +1,7 @@
-"""The project's settings, in a database of the benchmarks' own that goes when they end."""
+"""The project's settings with the engines alone, in a database that goes when the run ends."""
 
 from project.settings import *  # noqa: F403
-from project.settings import DATABASES, INSTALLED_APPS
+from project.settings import DATABASES
 
 DEBUG = False
 DATABASES = {
@@ -12,4 +12,12 @@ DATABASES = {
     }
     for alias, database in DATABASES.items()
 }
-INSTALLED_APPS = [*INSTALLED_APPS, "bench"]
+INSTALLED_APPS = [
+    "project",
+    "pgtrigger",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "bench",
+]
+MIDDLEWARE = []
+ROOT_URLCONF = None
