@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.messages.storage.base import BaseStorage
 from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import Model
@@ -162,6 +161,6 @@ class _RefusedFormSet(FormSet):
 
 
 def _queue(request: HttpRequest) -> list[Any]:
-    """The messages that this request has added so far."""
-    storage = messages.get_messages(request)
-    return storage._queued_messages if isinstance(storage, BaseStorage) else []
+    """The messages that this request has added so far; Django has no public name for them."""
+    queue: list[Any] = getattr(messages.get_messages(request), "_queued_messages", [])
+    return queue

@@ -123,3 +123,9 @@ def second_database(name: str | None = None) -> Iterator[str]:
 
 # Only these tables are emptied after a test: a rule of another app may refuse TRUNCATE.
 committing = pytest.mark.django_db(transaction=True, available_apps=["tests.integrity"])
+
+
+def add_rule(constraint: str = "", table: str = "integrity_tests_team", *, index: str = "") -> None:
+    """Give a table a rule that only the database knows: a constraint by_hand, or other SQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(index or f"ALTER TABLE {table} ADD CONSTRAINT by_hand {constraint}")
