@@ -31,10 +31,12 @@ class Article(models.Model):
         abstract = True
 
 
-def model(triggers: Sequence[pgtrigger.Trigger] = (), base: type = Article) -> type[models.Model]:
+def model(
+    triggers: Sequence[pgtrigger.Trigger] = (), name: str = "", base: type = Article
+) -> type[models.Model]:
     """A new model, registered with Django and its triggers with the engine, without a table."""
-    name = f"Benched{next(_numbers)}"
     meta = type("Meta", (), {"app_label": "bench", "triggers": list(triggers)})
+    name = name or f"Benched{next(_numbers)}"
     return type(name, (base,), {"__module__": __name__, "Meta": meta})
 
 
