@@ -28,6 +28,7 @@ from pgtrigger.clauses import (
     UpdateOf,
     When,
 )
+from pgtrigger.composer import Composer
 from pgtrigger.conditions import (
     AllChange,
     AllDontChange,
@@ -35,11 +36,8 @@ from pgtrigger.conditions import (
     AnyDontChange,
     Condition,
     F,
-    IsDistinctFrom,
-    IsNotDistinctFrom,
     Q,
 )
-from pgtrigger.contrib import FSM, Composer, Protect, ReadOnly, SoftDelete, UpdateSearchVector
 from pgtrigger.errors import (
     DeclarationError,
     InvalidTransitionError,
@@ -49,7 +47,11 @@ from pgtrigger.errors import (
     TriggerError,
 )
 from pgtrigger.registration import register, registered
+from pgtrigger.rewriting import SoftDelete, UpdateSearchVector
+from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.rules import Protect, ReadOnly
 from pgtrigger.runtime import constraints, ignore, is_ignored, schema
+from pgtrigger.transitions import FSM
 from pgtrigger.triggers import Func, Trigger
 
 __version__ = "4.17.0"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from psycopg import sql
 
-from pgtrigger import compiler, naming
+from pgtrigger import compiler, marks, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -188,7 +188,7 @@ def _marked(comment: str) -> tuple[str, str] | None:
     return (mark["declared"], mark["catalog"]) if mark else None
 
 
-# pg_get_triggerdef() qualifies what search_path does not find: see TRIGGER_IN_CATALOG.
+# pg_get_triggerdef() qualifies what search_path does not find: see marks.TRIGGER.
 _PIN_SEARCH_PATH = """
     SELECT pg_catalog.current_setting('search_path'),
         pg_catalog.current_schemas(false)::text[],
@@ -221,8 +221,8 @@ _TRIGGERS = naming.as_text(
     ORDER BY n.nspname, c.relname, t.tgname
 """
     ).format(
-        trigger_in_catalog=compiler.TRIGGER_IN_CATALOG,
-        function_in_catalog=compiler.FUNCTION_IN_CATALOG,
+        trigger_in_catalog=marks.TRIGGER,
+        function_in_catalog=marks.FUNCTION,
     )
 )
 

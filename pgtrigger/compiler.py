@@ -13,93 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from pgtrigger import naming
+from pgtrigger import marks, naming
+from pgtrigger.bodies import Body, Quoted, Relation, Target, dollar_quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+__all__ = [
+    "Body",
+    "DisableTriggerSql",
+    "DropTriggerSql",
+    "EnableTriggerSql",
+    "Quoted",
+    "Relation",
+    "Target",
+    "Trigger",
+    "UpsertTriggerSql",
+]
 
 IGNORE_SETTING = "pgtrigger.ignore"
 IGNORE_EVERYTHING = "*"
-
-# What of a function PostgreSQL holds, `p` being its row in pg_proc. A dump and restore keeps it.
-FUNCTION_IN_CATALOG = sql.SQL(
-    "pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.prosecdef, p.proconfig))"
-)
-# What of a trigger PostgreSQL holds, `t` being its row in pg_trigger. Which names it qualifies
-# depends on search_path, so both who writes and who compares it set that to pg_catalog.
-TRIGGER_IN_CATALOG = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A table in a function's body, which gets its schema when the function is installed.
-
-    A function that names tables without schema would read whatever ``search_path`` finds first.
-    """
-
-    table: str
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return "pgtrigger.compiler.Relation", [self.table], {}
-
-
-@dataclass(frozen=True, init=False)
-class Body:
-    """The statements of a function, with the tables in them still without schema."""
-
-    parts: tuple[str | Relation | Quoted, ...]
-
-    def __init__(self, *parts: str | sql.Composable | Relation | Quoted | Body):
-        object.__setattr__(self, "parts", tuple(_merge(parts)))
-
-    def render(self, schemas: Mapping[str, str]) -> str:
-        """The text, each table in the schema that ``schemas`` has for it."""
-        return "".join(_render_part(part, schemas) for part in self.parts)
-
-    def tables(self) -> set[str]:
-        """The tables that need a schema."""
-        found: set[str] = set()
-        for part in self.parts:
-            if isinstance(part, Relation):
-                found.add(part.table)
-            elif isinstance(part, Quoted):
-                found |= part.body.tables()
-        return found
-
-    def __str__(self) -> str:
-        return self.render({})
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return "pgtrigger.compiler.Body", list(self.parts), {}
-
-
-@dataclass(frozen=True)
-class Quoted:
-    """A statement inside a body as a literal, for ``EXECUTE``."""
-
-    body: Body
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return "pgtrigger.compiler.Quoted", [self.body], {}
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a trigger goes: a table by its name of the moment, and the schemas of all tables."""
-
-    table: str
-    schemas: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def schema(self) -> str | None:
-        return naming.split_table(self.table)[0] or self.schemas.get(self.table)
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        return naming.table_identifier(self.table, self.schema)
-
-    def function(self, name: str) -> sql.Identifier:
-        return sql.Identifier(self.schema, name) if self.schema else sql.Identifier(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +155,7 @@ class UpsertTriggerSql:
         """Leaves on trigger and function what was declared and how the catalog renders it."""
         label = self.uri or self.pgid
         function = "" if self.execute else f"{label} body={self.body_hash} catalog="
-        return remark_sql(
+        return marks.comment_sql(
             self.pgid, target, f"{label} definition={self.definition_hash} catalog=", function
         )
 
@@ -342,24 +275,6 @@ def alter_trigger(pgid: str, target: Target, action: str) -> str:
     )
 
 
-def remark_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str = "") -> str:
-    """Comments on the trigger and its function: each mark, and how the catalog renders it now."""
-    marks = [
-        (_COMMENT_ON_TRIGGER, trigger_mark, TRIGGER_IN_CATALOG),
-        (_COMMENT_ON_FUNCTION, function_mark, FUNCTION_IN_CATALOG),
-    ]
-    statements = [
-        comment.format(declared=sql.Literal(mark), in_catalog=in_catalog, pgid=sql.Literal(pgid))
-        for comment, mark, in_catalog in marks
-        if mark
-    ]
-    block = _COMMENT_BLOCK.format(
-        table=sql.Literal(naming.as_text(target.identifier)),
-        statements=sql.SQL("\n").join(statements),
-    )
-    return f"DO {dollar_quote(naming.as_text(block))};"
-
-
 def array_element(text: str) -> str:
     """The text as PostgreSQL writes it inside an array.
 
@@ -369,18 +284,6 @@ def array_element(text: str) -> str:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def dollar_quote(text: str) -> str:
-    """The text between two tags that do not occur in it.
-
-    https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-DOLLAR-QUOTING
-    """
-    tag, number = "$pgtrigger$", 1
-    while tag[:-1] in text:
-        number += 1
-        tag = f"$pgtrigger{number}$"
-    return f"{tag}\n{text}\n{tag}"
 
 
 # The first test is for "everything", the second is a cheap way to say no, and the third is exact.
@@ -394,40 +297,6 @@ _IGNORED = sql.SQL(
     THEN"""
 )
 
-_COMMENT_BLOCK = sql.SQL(
-    """\
-DECLARE
-    path text := pg_catalog.current_setting('search_path');
-    target pg_catalog.regclass := {table}::pg_catalog.regclass;
-BEGIN
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
-{statements}
-    PERFORM pg_catalog.set_config('search_path', path, true);
-END;"""
-)
-
-_COMMENT_ON_TRIGGER = sql.SQL(
-    """\
-    EXECUTE (
-        SELECT pg_catalog.format(
-            'COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, target, {declared} || {in_catalog}
-        )
-        FROM pg_catalog.pg_trigger t WHERE t.tgrelid = target AND t.tgname = {pgid}
-    );"""
-)
-
-_COMMENT_ON_FUNCTION = sql.SQL(
-    """\
-    EXECUTE (
-        SELECT pg_catalog.format(
-            'COMMENT ON FUNCTION %s IS %L',
-            t.tgfoid::pg_catalog.regprocedure, {declared} || {in_catalog}
-        )
-        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = target AND t.tgname = {pgid}
-    );"""
-)
-
 
 def _drop_trigger(pgid: str, target: Target) -> str:
     return naming.as_text(
@@ -437,30 +306,3 @@ def _drop_trigger(pgid: str, target: Target) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:16]
-
-
-def _merge(
-    parts: tuple[str | sql.Composable | Relation | Quoted | Body, ...],
-) -> Iterator[str | Relation | Quoted]:
-    text = ""
-    for part in parts:
-        for piece in part.parts if isinstance(part, Body) else (part,):
-            if isinstance(piece, sql.Composable):
-                text += naming.as_text(piece)
-            elif isinstance(piece, str):
-                text += piece
-            else:
-                if text:
-                    yield text
-                text = ""
-                yield piece
-    if text:
-        yield text
-
-
-def _render_part(part: str | Relation | Quoted, schemas: Mapping[str, str]) -> str:
-    if isinstance(part, Relation):
-        return naming.as_text(naming.table_identifier(part.table, schemas.get(part.table)))
-    if isinstance(part, Quoted):
-        return naming.as_text(sql.Literal(part.body.render(schemas)))
-    return part

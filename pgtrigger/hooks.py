@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Field, ForeignObject, options
@@ -14,7 +14,7 @@ from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import administration, catalog, conf, errors, registry
-from pgtrigger.conditions import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
 from pgtrigger.schema_editing import DatabaseSchemaEditorMixin
 from pgtrigger.variables import Synchronizer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from django.apps import AppConfig
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model
 
 
@@ -82,15 +83,22 @@ def _equip_connection(connection: Any, **kwargs: Any) -> None:
     synchronizer = Synchronizer.of(connection)
     if synchronizer is None:
         synchronizer = Synchronizer.attach(connection)
-        connection.set_autocommit = _flushing(connection.set_autocommit, synchronizer)
+        connection.set_autocommit = _flushing(connection, synchronizer)
 
 
-def _flushing(set_autocommit: Any, synchronizer: Synchronizer) -> Any:
+def _flushing(connection: BaseDatabaseWrapper, synchronizer: Synchronizer) -> Any:
+    set_autocommit = connection.set_autocommit
+
     @functools.wraps(set_autocommit)
     def set_autocommit_and_flush(autocommit: bool, *args: Any, **kwargs: Any) -> None:
         set_autocommit(autocommit, *args, **kwargs)
         if not autocommit:
-            synchronizer.flush()
+            try:
+                synchronizer.flush()
+            except DatabaseError:
+                # Django takes a connection in this state for one whose user commits himself.
+                connection.close()
+                raise
 
     return set_autocommit_and_flush
 
@@ -100,6 +108,8 @@ class TriggerErrorWrapper(DatabaseErrorWrapper):
 
     Like Django for an integrity error, it leaves ``errors_occurred`` alone: the connection is fine.
     """
+
+    wrapper: BaseDatabaseWrapper
 
     def __exit__(
         self,

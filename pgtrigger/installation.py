@@ -17,7 +17,7 @@ import psycopg.errors
 from django.db import OperationalError, transaction
 from psycopg import sql
 
-from pgtrigger import catalog, compiler, naming
+from pgtrigger import bodies, catalog, compiler, marks, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,10 +64,10 @@ def changes(
     if installed and installed.is_defined_as(declared) and installed.does_as(declared):
         return
     schemas = catalog.schemas(connection, {table, *declared.tables})
-    home = compiler.Target(table, schemas)
+    home = bodies.Target(table, schemas)
     # A table that is not there under this name, such as this one before its renaming, is looked
     # for beside this one.
-    target = compiler.Target(
+    target = bodies.Target(
         table, {**dict.fromkeys({*declared.tables, table}, home.schema or ""), **schemas}
     )
     if not (installed and installed.does_as(declared)) and not declared.execute:
@@ -149,18 +149,18 @@ def prune(installed: InstalledTrigger, connection: Any, lock_timeout: int | None
 
 def put_back(installed: InstalledTrigger, connection: Any) -> None:
     """Creates a trigger again that was dropped while its table was altered, as it was."""
-    target = compiler.Target(f'"{installed.schema}"."{installed.table}"')
+    target = bodies.Target(f'"{installed.schema}"."{installed.table}"')
     with connection.cursor() as cursor:
         cursor.execute(installed.definition)
         if installed.enabled_state != "O":
             _, action = catalog.ENABLED_STATES[installed.enabled_state]
             cursor.execute(compiler.alter_trigger(installed.pgid, target, action))
         if installed.declared_mark:
-            cursor.execute(compiler.remark_sql(installed.pgid, target, installed.declared_mark))
+            cursor.execute(marks.comment_sql(installed.pgid, target, installed.declared_mark))
 
 
 def _alter(compiled: compiler.Trigger, connection: Any, action: str) -> None:
-    target = compiler.Target(compiled.table)
+    target = bodies.Target(compiled.table)
     with connection.cursor() as cursor:
         cursor.execute(compiler.alter_trigger(compiled.pgid, target, action))
 

@@ -12,6 +12,7 @@ from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.operations.models import DeleteModel
 
 from pgtrigger import compiler, installation
+from pgtrigger.bodies import Target
 
 if TYPE_CHECKING:
     from django.db.migrations.state import ModelState, ProjectState
@@ -84,7 +85,7 @@ class _TriggerOperation(Operation):
         new = self._trigger_in(app_label, to_state)
         obsolete = old if old and not (new and new.pgid == old.pgid) else None
         if schema_editor.collect_sql:
-            target = compiler.Target(table)
+            target = Target(table)
             if obsolete:
                 drop = compiler.DropTriggerSql(obsolete.pgid, obsolete.table)
                 schema_editor.execute(drop.render(target))

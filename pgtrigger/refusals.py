@@ -20,22 +20,24 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from pgtrigger import clauses
-from pgtrigger.compiler import Body, Quoted
-from pgtrigger.conditions import (
+from pgtrigger.bodies import Body, Quoted
+from pgtrigger.errors import SQLSTATE
+from pgtrigger.rows import (
     NEW,
     OLD,
     ROW_VARIABLES,
-    Condition,
     Rows,
     column_identifier,
     columns_of,
+    key_fields,
 )
-from pgtrigger.errors import SQLSTATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.db.models import Model
+
+    from pgtrigger.conditions import Condition
 
 REFUSAL = "pgtrigger_refusal"
 
@@ -152,15 +154,13 @@ def _detail(
 
 def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:
     """The refused row's primary key, as JSON by attname; the old one where there is one."""
-    concrete = model._meta.concrete_model or model
-    key_fields = getattr(concrete._meta, "pk_fields", None) or [concrete._meta.pk]
     own = columns_of(model)
     pairs = [
         sql.SQL("{}, {}").format(
             sql.Literal(field.attname),
             _coalesce([rows.column(side, field) for side in sides]),
         )
-        for field in key_fields
+        for field in key_fields(model)
         if field in own
     ]
     return sql.SQL("pg_catalog.json_build_object({})").format(sql.SQL(", ").join(pairs))

@@ -15,7 +15,14 @@ from psycopg import sql
 
 from pgtrigger import clauses, compiler, naming, registry
 from pgtrigger.triggers import Trigger
-from pgtrigger.variables import READS, WRITES, RestoredVariable, Scope, Variable
+from pgtrigger.variables import (
+    DEFINITIONS,
+    READS,
+    WRITES,
+    RestoredVariable,
+    Scope,
+    Variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,24 +51,26 @@ class _SearchPath:
     databases: frozenset[str] | None
 
 
-def _render_ignored(value: _Ignored, database: str) -> sql.Composable | None:
+def _render_ignored(value: _Ignored, database: str) -> str | None:
     layers = list(value.layers(database))
     if not layers:
         return None
     keys = sorted(frozenset().union(*(layer.keys for layer in layers)))
     if any(layer.everything for layer in layers):
         keys.insert(0, compiler.IGNORE_EVERYTHING)
-    return sql.Literal("{" + ",".join(map(compiler.array_element, keys)) + "}")
+    return "{" + ",".join(map(compiler.array_element, keys)) + "}"
 
 
-def _render_search_path(value: _SearchPath, database: str) -> sql.Composable | None:
+def _render_search_path(value: _SearchPath, database: str) -> str | None:
     if value.databases is not None and database not in value.databases:
         return None
-    return sql.SQL(", ").join(map(sql.Identifier, value.schemas))
+    return naming.as_text(sql.SQL(", ").join(map(sql.Identifier, value.schemas)))
 
 
 _ignored = Variable(compiler.IGNORE_SETTING, _render_ignored)
-_search_path = RestoredVariable("search_path", _render_search_path, statements=WRITES | READS)
+_search_path = RestoredVariable(
+    "search_path", _render_search_path, statements=WRITES | READS | DEFINITIONS
+)
 
 
 class ignore(Scope):

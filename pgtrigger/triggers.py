@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from pgtrigger import catalog, clauses, compiler, installation, naming, registry
-from pgtrigger.conditions import NEW, OLD, ROW_VARIABLES
 from pgtrigger.errors import DeclarationError
+from pgtrigger.rows import NEW, OLD, ROW_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

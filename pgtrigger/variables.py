@@ -16,131 +16,181 @@ after a ROLLBACK TO SAVEPOINT, which takes the setting back too. So
 Outside a transaction a statement that needs a variable gets a transaction of its own; any other
 goes as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs nothing.
 
+What the raw driver does by itself is not seen: a transaction begun with it has the variables from
+the first statement of a Django cursor on, and after its ROLLBACK TO SAVEPOINT inside a scope that
+was entered since the savepoint they are missing.
+
 https://www.postgresql.org/docs/current/sql-set.html
 """
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import functools
 import inspect
 import re
-from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from django.db import connections, transaction
-from psycopg import sql
+from asgiref.sync import iscoroutinefunction
+from django.db import DatabaseError, connections
+from psycopg import Pipeline, ServerCursor, sql
 from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.rows import tuple_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from django.db.backends.postgresql.base import DatabaseWrapper
+    from psycopg import Connection, Cursor
 
     F = TypeVar("F", bound=Callable[..., Any])
 
-WRITES = frozenset({"insert", "update", "delete", "merge", "with"})
+# The first words of statements, by what outside a transaction they may need a variable for.
+WRITES = frozenset({"insert", "update", "delete", "merge", "truncate", "with"})
 READS = frozenset({"select", "values", "table"})
+DEFINITIONS = frozenset({"create", "alter", "drop", "comment"})
 
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
-_UNKNOWN = object()
+_BLANK = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
+_FIRST_WORD = re.compile(rf"(?:{_BLANK}|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
+_NEVER_IN_A_TRANSACTION = re.compile(
+    rf"{_BLANK}*(?:create|alter|drop){_BLANK}+(?:unique{_BLANK}+)?"
+    rf"(?:database|system|tablespace|subscription|index{_BLANK}+concurrently)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# What a statement reports that may have changed, taken back or ended the settings sent.
+_CONTROL_TAGS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "RESET"})
+_CONTROL_WORDS = re.compile(r"\b(?:begin|start|commit|end|rollback|abort|reset)\b", re.IGNORECASE)
+
+_UNKNOWN = "unknown"
 
 
 class Variable:
     """A setting that follows a Python value.
 
-    ``render(value, alias)`` gives what to send to that database as SQL, None for "as if never
-    set". ``statements`` are the first words that need the value even outside a transaction.
+    ``render(value, alias)`` gives the setting's value on that database as text, None for "as if
+    never set". ``statements`` are the first words of what needs it even outside a transaction.
     """
 
     def __init__(
         self,
         setting: str,
-        render: Callable[[Any, str], sql.Composable | None],
+        render: Callable[[Any, str], str | None],
         *,
         statements: frozenset[str] = WRITES,
     ):
         self.setting = setting
         self.render = render
         self.statements = statements
-        self._value: ContextVar[Any] = ContextVar(setting, default=None)
-        _variables.append(self)
 
     def get(self) -> Any:
         """The value here and now; None where there is none."""
-        return self._value.get()
+        return _wanted.get().get(self)
 
-    def set(self, value: Any) -> Token[Any]:
-        return self._value.set(value)
+    def set(self, value: Any) -> None:
+        """Changes the value until the scope ends that set it."""
+        _want({self: value})
+        _flush()
 
-    def reset(self, token: Token[Any]) -> None:
-        self._value.reset(token)
+    def set_local(self, text: str | None) -> sql.Composed:
+        """The statement that gives the setting this value, None: as if never set."""
+        return self._assign(sql.Literal(text or ""))
 
-    def unset(self, original: str | None) -> sql.Composable:
-        """What to send once the value is gone."""
-        return sql.Literal("")
+    def set_config(self, text: str) -> sql.Composed:
+        """The same where SET LOCAL would warn that there is no transaction block."""
+        return sql.SQL("SELECT pg_catalog.set_config({}, {}, true)").format(
+            sql.Literal(self.setting), sql.Literal(text)
+        )
+
+    def _assign(self, value: sql.Composable) -> sql.Composed:
+        name = sql.Identifier(*self.setting.split("."))
+        return sql.SQL("SET LOCAL {} = {}").format(name, value)
 
 
 class RestoredVariable(Variable):
-    """A setting of PostgreSQL's own, which gets back what it had before."""
+    """A list setting of PostgreSQL's own, which gets back what it had before."""
 
-    def unset(self, original: str | None) -> sql.Composable:
-        # SHOW renders a list as SET accepts it.
-        return sql.SQL(original) if original else sql.SQL("DEFAULT")
+    def set_local(self, text: str | None) -> sql.Composed:
+        # A list in quotes would be one element.
+        return self._assign(sql.SQL(text) if text else sql.SQL("DEFAULT"))
 
 
-_variables: list[Variable] = []
+_Values = Mapping[Variable, Any]
+_NOTHING: _Values = MappingProxyType({})
+_wanted: ContextVar[_Values] = ContextVar("wanted", default=_NOTHING)
+# What the variables of each scope that is open here were before it.
+_outer: ContextVar[tuple[_Values, ...]] = ContextVar("outer", default=())
+
+
+def _want(values: _Values) -> None:
+    merged = {**_wanted.get(), **values}
+    _wanted.set({variable: value for variable, value in merged.items() if value is not None})
+
+
+def _flush() -> None:
+    for connection in connections.all(initialized_only=True):
+        synchronizer = Synchronizer.of(connection)
+        if synchronizer is not None:
+            synchronizer.flush()
 
 
 class Scope:
-    """A context manager and decorator, also of coroutine functions, that sets variables."""
+    """A context manager and decorator, also of coroutine functions, that sets variables.
 
-    def values(self) -> dict[Variable, Any]:
+    It holds no state: one object may be entered again, and by several threads at once.
+    """
+
+    def values(self) -> _Values:
         """What each variable is to be inside."""
         raise NotImplementedError
 
-    _entered: tuple[list[tuple[Variable, Token[Any]]], ...] = ()
-
     def __enter__(self) -> Any:
-        tokens = [(variable, variable.set(value)) for variable, value in self.values().items()]
-        self._entered = (*self._entered, tokens)
-        self._flush()
+        values = self.values()
+        _outer.set((*_outer.get(), {variable: variable.get() for variable in values}))
+        _want(values)
+        try:
+            _flush()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        *outer, tokens = self._entered
-        self._entered = tuple(outer)
-        for variable, token in reversed(tokens):
-            variable.reset(token)
-        self._flush()
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        self._leave()
+        # The error that is on its way out is the one to see.
+        with contextlib.suppress(*([DatabaseError] if exc_type else [])):
+            _flush()
 
     def __call__(self, func: F) -> F:
-        if inspect.iscoroutinefunction(func):
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            raise TypeError(
+                f"{type(self).__name__}() cannot decorate {func.__qualname__}(), a generator "
+                "function, which runs after the call: use it as a context manager inside."
+            )
+        if iscoroutinefunction(func):
 
             @functools.wraps(func)
             async def async_inner(*args: Any, **kwargs: Any) -> Any:
-                with self._copy():
+                with self:
                     return await func(*args, **kwargs)
 
             return cast("F", async_inner)
 
         @functools.wraps(func)
         def inner(*args: Any, **kwargs: Any) -> Any:
-            with self._copy():
+            with self:
                 return func(*args, **kwargs)
 
         return cast("F", inner)
 
-    def _copy(self) -> Self:
-        copied = copy.copy(self)
-        copied._entered = ()
-        return copied
-
-    def _flush(self) -> None:
-        for connection in connections.all(initialized_only=True):
-            synchronizer = Synchronizer.of(connection)
-            if synchronizer is not None:
-                synchronizer.flush()
+    @staticmethod
+    def _leave() -> None:
+        if scopes := _outer.get():  # none where a generator was closed in another context
+            _outer.set(scopes[:-1])
+            _want(scopes[-1])
 
 
 class Synchronizer:
@@ -151,8 +201,9 @@ class Synchronizer:
 
     def __init__(self, connection: DatabaseWrapper):
         self.connection = connection
-        self.sent: dict[Variable, Any] = {}
+        self.sent: dict[Variable, str | None] = {}
         self.originals: dict[Variable, str] = {}
+        self._rendered: tuple[_Values, dict[Variable, str]] = (_NOTHING, {})
 
     @classmethod
     def of(cls, connection: Any) -> Synchronizer | None:
@@ -175,89 +226,157 @@ class Synchronizer:
     def __call__(
         self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
     ) -> Any:
-        status = self._status()
-        if status == TransactionStatus.IDLE:
-            self._forget()
-        stale = self._stale() if status != TransactionStatus.INERROR else []
-        if stale:
-            if status == TransactionStatus.IDLE and self.connection.autocommit:
-                if _first_word(query) in frozenset().union(*(v.statements for v in stale)):
-                    with transaction.atomic(using=self.connection.alias):
-                        return self(execute, query, params, many, context)
-            else:
-                self._send(stale)
+        if not self.sent and not _wanted.get():
+            return execute(query, params, many, context)
+        if not self._is_outside():
+            self._synchronize()
+        elif self._needs_transaction(query):
+            return self._execute_alone(execute, query, params, many, context)
         result = execute(query, params, many, context)
-        rolled_back = (self.sent or status == TransactionStatus.INERROR) and self._rolled_back(
-            query, context["cursor"]
-        )
-        if rolled_back:
+        if _may_change_settings(query, context["cursor"]):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
-            self.flush()
+            if self._status == TransactionStatus.INTRANS:
+                self._synchronize()
         return result
 
     def flush(self) -> None:
         """Sends now what differs, where a transaction is open or the next statement opens one."""
-        if self.connection.connection is None or self.connection.connection.closed:
-            return
-        status = self._status()
+        if self._driver is not None and not self._is_outside():
+            self._synchronize()
+
+    def _is_outside(self) -> bool:
+        """Whether the next statement is in no transaction but its own."""
+        if not self._driver.autocommit:
+            return False
+        status = self._status
         if status == TransactionStatus.IDLE:
             self._forget()
-            if self.connection.autocommit:
-                return
-        if status in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
-            stale = self._stale()
-            if stale:
-                self._send(stale)
+        # In a pipeline without BEGIN, ACTIVE is a transaction of that pipeline.
+        return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
 
-    def _status(self) -> TransactionStatus:
-        return self.connection.connection.info.transaction_status
+    def _needs_transaction(self, query: Any) -> bool:
+        wanted = self._wanted()
+        return bool(wanted) and _first_word(query) in frozenset().union(
+            *(variable.statements for variable in wanted)
+        )
+
+    def _execute_alone(
+        self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        """The statement in a transaction of its own, in one round trip where that is possible.
+
+        A pipeline is such a transaction. It takes one statement at a time, and no other wrapper
+        may come in between, because to fetch ends the transaction.
+        https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
+        """
+        driver = self._driver
+        with self.connection.wrap_database_errors:
+            if self._status == TransactionStatus.ACTIVE:
+                # To enter a pipeline inside another ends the transaction that the outer one is.
+                with driver.pipeline():
+                    return self(execute, query, params, many, context)
+            if (
+                Pipeline.is_supported()
+                and not many
+                and ";" not in _text(query)
+                and not isinstance(context["cursor"].cursor, ServerCursor)
+                and len(self.connection.execute_wrappers) == 1
+            ):
+                with driver.pipeline():
+                    self._send([v.set_config(text) for v, text in self._wanted().items()])
+                    return execute(query, params, many, context)
+            with driver.transaction():
+                self._synchronize()
+                return execute(query, params, many, context)
+
+    def _synchronize(self) -> None:
+        """Sends what differs, unless the transaction has failed or the connection is busy."""
+        status = self._status
+        pipeline = self._driver.pgconn.pipeline_status
+        if status == TransactionStatus.IDLE:
+            self._forget()
+        elif status != TransactionStatus.INTRANS and not (
+            status == TransactionStatus.ACTIVE and pipeline == PipelineStatus.ON
+        ):
+            return
+        stale = self._stale()
+        if not stale:
+            return
+        for variable in stale:
+            self._remember_original(variable)
+        statements = [
+            variable.set_local(self.originals.get(variable) if text is None else text)
+            for variable, text in stale.items()
+        ]
+        self._send(statements if pipeline else [sql.SQL("; ").join(statements)])
+        self.sent.update(stale)
+
+    @property
+    def _driver(self) -> Connection[Any]:
+        return cast("Connection[Any]", self.connection.connection)
+
+    @property
+    def _status(self) -> int:
+        return self._driver.pgconn.transaction_status
 
     def _forget(self) -> None:
-        if self.sent:
-            self.sent = {}
-            self.originals = {}
+        self.sent = {}
+        self.originals = {}
 
-    def _stale(self) -> list[Variable]:
-        return [v for v in _variables if v.get() is not self.sent.get(v)]
+    def _wanted(self) -> dict[Variable, str]:
+        """The value of each variable that this database is to have, as text."""
+        values, rendered = self._rendered
+        if values is not _wanted.get():
+            values = _wanted.get()
+            texts = {v: v.render(value, self.connection.alias) for v, value in values.items()}
+            rendered = {variable: text for variable, text in texts.items() if text is not None}
+            self._rendered = values, rendered
+        return rendered
 
-    def _send(self, stale: Iterable[Variable]) -> None:
-        statements = [
-            sql.SQL("SET LOCAL {} = {}").format(
-                sql.Identifier(*variable.setting.split(".")), self._rendered(variable)
-            )
-            for variable in stale
-        ]
-        connection = self.connection.connection
-        if connection.pgconn.pipeline_status == PipelineStatus.OFF:
-            statements = [sql.SQL("; ").join(statements)]
-        with self.connection.wrap_database_errors, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-        for variable in stale:
-            self.sent[variable] = variable.get()
+    def _stale(self) -> dict[Variable, str | None]:
+        wanted = self._wanted()
+        return {
+            variable: wanted.get(variable)
+            for variable in {**self.sent, **wanted}
+            if self.sent.get(variable) != wanted.get(variable)
+        }
 
-    def _rendered(self, variable: Variable) -> sql.Composable:
-        if isinstance(variable, RestoredVariable) and variable not in self.originals:
-            self.originals[variable] = self._current(variable)
-        value = variable.get()
-        rendered = None if value is None else variable.render(value, self.connection.alias)
-        return variable.unset(self.originals.get(variable)) if rendered is None else rendered
-
-    def _current(self, variable: Variable) -> str:
-        with self.connection.connection.cursor() as cursor:
+    def _remember_original(self, variable: Variable) -> None:
+        if isinstance(variable, RestoredVariable) and self.sent.get(variable) is None:
             # Unlike SELECT, SHOW may still be followed by SET TRANSACTION ISOLATION LEVEL.
-            cursor.execute(sql.SQL("SHOW {}").format(sql.Identifier(*variable.setting.split("."))))
-            return str(cursor.fetchone()[0])
+            show = sql.SQL("SHOW {}").format(sql.Identifier(variable.setting))
+            with self.connection.wrap_database_errors, self._cursor() as cursor:
+                found = cursor.execute(show).fetchone()
+            assert found is not None
+            self.originals[variable] = found[0]
 
-    @staticmethod
-    def _rolled_back(query: Any, cursor: Any) -> bool:
-        return cursor.statusmessage == "ROLLBACK" or (
-            isinstance(query, str) and ";" in query and "rollback" in query.lower()
-        )
+    def _send(self, statements: list[sql.Composed]) -> None:
+        with self.connection.wrap_database_errors, self._cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement, prepare=False)
+
+    def _cursor(self) -> Cursor[tuple[Any, ...]]:
+        return self._driver.cursor(row_factory=tuple_row)
+
+
+def _may_change_settings(query: Any, cursor: Any) -> bool:
+    tag = cursor.statusmessage
+    if tag in _CONTROL_TAGS:
+        return True
+    # A pipeline has no tag yet, and several statements give the first one's.
+    text = _text(query)
+    return (tag is None or ";" in text) and _CONTROL_WORDS.search(text) is not None
+
+
+def _text(query: Any) -> str:
+    text = query.as_string(None) if isinstance(query, sql.Composable) else query
+    return text.decode() if isinstance(text, bytes) else cast("str", text)
 
 
 def _first_word(query: Any) -> str:
-    text = query.as_string(None) if isinstance(query, sql.Composable) else query
-    text = text.decode() if isinstance(text, bytes) else text
+    """Of a statement that may be in a transaction, in lower case; else nothing."""
+    text = _text(query)
     found = _FIRST_WORD.match(text)
-    return found.group(1).lower() if found else ""
+    if not found or _NEVER_IN_A_TRANSACTION.match(text):
+        return ""
+    return found.group(1).lower()

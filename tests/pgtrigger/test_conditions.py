@@ -8,7 +8,7 @@ from django.db import models as fields
 from django.db.models.functions import Lower, Now
 
 import pgtrigger
-from pgtrigger.conditions import TRANSITION_TABLES
+from pgtrigger.rows import TRANSITION_TABLES
 from tests.pgtrigger import models
 from tests.pgtrigger.models import Plain
 

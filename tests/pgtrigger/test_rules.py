@@ -1,6 +1,4 @@
-"""The ready-made triggers, on real tables."""
-
-import datetime
+"""``Protect`` and ``ReadOnly``, on tables of every kind."""
 
 import pytest
 from django.db import IntegrityError, InternalError, connection, transaction
@@ -116,85 +114,6 @@ class TestReadOnly:
                 f"UPDATE {model._meta.db_table} t SET id = -o.id, kept = o.kept"
                 f" FROM {model._meta.db_table} o WHERE o.kept = 6 - t.kept"
             )
-
-
-class TestFSM:
-    def test_a_listed_transition_is_made(self):
-        row = models.Machine.objects.create()
-        row.state = models.Machine.State.LIVE
-        row.save()
-
-    def test_any_other_is_refused(self):
-        row = models.Machine.objects.create(state=models.Machine.State.LIVE)
-        row.state = models.Machine.State.DRAFT
-        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
-            row.save()
-        error = caught.value
-        assert (error.field, error.old, error.new) == ("state", "it's: live", "draft")
-        assert error.__cause__.diag.column_name == "state"
-        assert str(error).startswith(
-            'pgtrigger: Invalid transition of field state from "it\'s: live" to "draft" '
-            "on table pgtrigger_tests_machine"
-        )
-
-    def test_staying_is_no_transition(self):
-        models.Machine.objects.create(state="gone").save()
-
-    def test_null_is_a_state(self):
-        row = models.Machine.objects.create(state=None)
-        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
-            models.Machine.objects.update(state="it's: live")
-        assert caught.value.old is None
-        models.Machine.objects.update(state="draft")
-        with pytest.raises(pgtrigger.InvalidTransitionError), transaction.atomic():
-            models.Machine.objects.update(state=None)
-        row.refresh_from_db()
-        assert row.state == "draft"
-
-    def test_a_star_is_any_state(self):
-        models.Machine.objects.create(state=None)
-        models.Machine.objects.create(state="draft")
-        models.Machine.objects.update(state="gone")
-
-    def test_states_may_be_of_any_type(self):
-        models.Machine.objects.create(step=1)
-        models.Machine.objects.update(step=2)
-        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
-            models.Machine.objects.update(step=1)
-        assert (caught.value.old, caught.value.new) == (2, 1)
-        models.Machine.objects.update(step=3)
-        models.Machine.objects.update(step=None)
-
-    def test_at_statement_level_every_row_is_looked_at(self):
-        models.StatementMachine.objects.create(state="a")
-        models.StatementMachine.objects.create(state="b")
-        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
-            models.StatementMachine.objects.update(state="c")
-        assert (caught.value.old, caught.value.new) == ("a", "c")
-
-
-class TestSoftDelete:
-    def test_the_row_stays_and_is_marked(self):
-        row = models.Soft.objects.create()
-        pk = row.pk
-        row.delete()
-        assert models.Soft.objects.get(pk=pk).is_active is False
-
-    def test_the_mark_may_be_an_expression(self):
-        models.SoftWhen.objects.create()
-        models.SoftWhen.objects.all().delete()
-        assert isinstance(models.SoftWhen.objects.get().deleted_at, datetime.datetime)
-
-    def test_only_the_row_of_a_composite_key_is_marked(self):
-        models.Keyed.objects.create(tenant=1, number=1)
-        models.Keyed.objects.create(tenant=1, number=2)
-        models.Keyed.objects.filter(number=2).delete()
-        assert list(
-            models.Keyed.objects.order_by("number").values_list("is_active", flat=True)
-        ) == [
-            True,
-            False,
-        ]
 
 
 class TestOtherKindsOfModels:

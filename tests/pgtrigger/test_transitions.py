@@ -1,0 +1,132 @@
+"""``FSM``: transitions made and refused, and what can be a state."""
+
+import pytest
+from django.db import models as fields
+from django.db import transaction
+
+import pgtrigger
+from tests.pgtrigger import models
+
+pytestmark = pytest.mark.django_db
+
+
+class TestFSM:
+    def test_a_listed_transition_is_made(self):
+        row = models.Machine.objects.create()
+        row.state = models.Machine.State.LIVE
+        row.save()
+
+    def test_any_other_is_refused(self):
+        row = models.Machine.objects.create(state=models.Machine.State.LIVE)
+        row.state = models.Machine.State.DRAFT
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            row.save()
+        error = caught.value
+        assert (error.field, error.old, error.new) == ("state", "it's: live", "draft")
+        assert error.__cause__.diag.column_name == "state"
+        assert str(error).startswith(
+            'pgtrigger: Invalid transition of field state from "it\'s: live" to "draft" '
+            "on table pgtrigger_tests_machine"
+        )
+
+    def test_staying_is_no_transition(self):
+        models.Machine.objects.create(state="gone").save()
+
+    def test_null_is_a_state(self):
+        row = models.Machine.objects.create(state=None)
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            models.Machine.objects.update(state="it's: live")
+        assert caught.value.old is None
+        models.Machine.objects.update(state="draft")
+        with pytest.raises(pgtrigger.InvalidTransitionError), transaction.atomic():
+            models.Machine.objects.update(state=None)
+        row.refresh_from_db()
+        assert row.state == "draft"
+
+    def test_a_star_is_any_state(self):
+        models.Machine.objects.create(state=None)
+        models.Machine.objects.create(state="draft")
+        models.Machine.objects.update(state="gone")
+
+    def test_states_may_be_of_any_type(self):
+        models.Machine.objects.create(step=1)
+        models.Machine.objects.update(step=2)
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            models.Machine.objects.update(step=1)
+        assert (caught.value.old, caught.value.new) == (2, 1)
+        models.Machine.objects.update(step=3)
+        models.Machine.objects.update(step=None)
+
+    def test_at_statement_level_every_row_is_looked_at(self):
+        models.StatementMachine.objects.create(state="a")
+        models.StatementMachine.objects.create(state="b")
+        with pytest.raises(pgtrigger.InvalidTransitionError) as caught, transaction.atomic():
+            models.StatementMachine.objects.update(state="c")
+        assert (caught.value.old, caught.value.new) == ("a", "c")
+
+
+class TestColumns:
+    def test_a_type_without_equality_is_refused_when_the_model_is_loaded(self, make_model):
+        class PlainJson(fields.JSONField):
+            def db_type(self, connection):
+                return "json"
+
+        with pytest.raises(pgtrigger.DeclarationError, match="json, which has no equality"):
+            make_model(
+                state=PlainJson(),
+                triggers=[pgtrigger.FSM(name="f", field="state", transitions=[(1, 2)])],
+            )
+
+    @pytest.mark.parametrize(
+        ("field", "old", "new", "refused"),
+        [
+            (fields.BooleanField(), False, True, False),
+            (fields.DateField(), "2020-01-01", "2020-01-02", "2020-01-03"),
+            (fields.UUIDField(), "0" * 32, "1" * 32, "2" * 32),
+            (fields.JSONField(), {"a": 1}, {"a": [2]}, {"a": "'"}),
+            (fields.DecimalField(max_digits=4, decimal_places=2), "1.10", "1.20", "1.30"),
+            (fields.TextField(), "it's: \\ 100% {x}", "🦉 $$", 'a"b'),
+        ],
+    )
+    def test_states_of(self, make_model, field, old, new, refused):
+        model = make_model(
+            state=field,
+            triggers=[pgtrigger.FSM(name="f", field="state", transitions=[(old, new)])],
+        )
+        model.objects.create(state=old)
+        model.objects.update(state=new)
+        with pytest.raises(pgtrigger.InvalidTransitionError):
+            model.objects.update(state=refused)
+
+    def test_a_condition_limits_it(self, make_model):
+        model = make_model(
+            state=fields.TextField(),
+            is_checked=fields.BooleanField(default=True),
+            triggers=[
+                pgtrigger.FSM(
+                    name="f",
+                    field="state",
+                    transitions=[("a", "b")],
+                    condition=pgtrigger.Q(old__is_checked=True),
+                )
+            ],
+        )
+        model.objects.create(state="b", is_checked=False)
+        model.objects.update(state="a")
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ({"transitions": [("a", "b")]}, 'has no "field"'),
+            ({"field": "state"}, 'has no "transitions"'),
+            ({"field": "state", "transitions": ["ab"]}, "not a pair"),
+            ({"field": "state", "transitions": [("a", "b", "c")]}, "not a pair"),
+            (
+                {"field": "state", "transitions": [("a|b", "c")], "separator": "|"},
+                "contains separator",
+            ),
+        ],
+    )
+    def test_what_is_refused(self, options, reason):
+        with pytest.raises(pgtrigger.DeclarationError, match=reason):
+            pgtrigger.FSM(name="f", **options)
