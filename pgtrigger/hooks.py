@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
+from django.db.migrations import state
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
@@ -45,8 +46,13 @@ def after_models_load() -> None:
 
 
 def _accept_meta_triggers() -> None:
-    """``Meta`` refuses names that Django does not know, and Django offers no way to add one."""
+    """``Meta`` refuses names that Django does not know, and Django offers no way to add one.
+
+    The state of migrations keeps the names it had: of a model's options it copies what it knows,
+    and triggers are in it only as operations have put them there, compiled.
+    """
     if "triggers" not in options.DEFAULT_NAMES:
+        state.DEFAULT_NAMES = options.DEFAULT_NAMES
         options.DEFAULT_NAMES = (*options.DEFAULT_NAMES, "triggers")
 
 
