@@ -141,7 +141,9 @@ def _query_apart(own: BaseDatabaseWrapper, question: str, parameters: Parameters
         apart.close()
 
 
-def query(connection: BaseDatabaseWrapper, question: str, parameters: Parameters) -> list[Row]:
+def query(
+    connection: BaseDatabaseWrapper, question: str, parameters: Parameters | None = None
+) -> list[Row]:
     """The rows that the query in ``sql/`` of this name gives."""
     statement = files(__package__).joinpath("sql", f"{question}.sql").read_text()
     with connection.cursor() as cursor:
