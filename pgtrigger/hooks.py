@@ -115,7 +115,7 @@ class TriggerErrorWrapper(DatabaseErrorWrapper):
     Like Django for an integrity error, it leaves ``errors_occurred`` alone: the connection is fine.
     """
 
-    wrapper: BaseDatabaseWrapper
+    wrapper: Any
 
     def __exit__(
         self,

@@ -41,7 +41,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.db.backends.postgresql.base import DatabaseWrapper
     from psycopg import Connection, Cursor
@@ -65,6 +65,7 @@ _NEVER_IN_A_TRANSACTION = re.compile(
 _CONTROL_TAGS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "RESET"})
 _CONTROL_WORDS = re.compile(r"\b(?:begin|start|commit|end|rollback|abort|reset)\b", re.IGNORECASE)
 
+_BEGIN, _COMMIT = sql.SQL("BEGIN"), sql.SQL("COMMIT")
 _UNKNOWN = "unknown"
 
 
@@ -98,12 +99,6 @@ class Variable:
     def set_local(self, text: str | None) -> sql.Composed:
         """The statement that gives the setting this value, None: as if never set."""
         return self._assign(sql.Literal(text or ""))
-
-    def set_config(self, text: str) -> sql.Composed:
-        """The same where SET LOCAL would warn that there is no transaction block."""
-        return sql.SQL("SELECT pg_catalog.set_config({}, {}, true)").format(
-            sql.Literal(self.setting), sql.Literal(text)
-        )
 
     def _assign(self, value: sql.Composable) -> sql.Composed:
         name = sql.Identifier(*self.setting.split("."))
@@ -265,8 +260,6 @@ class Synchronizer:
     ) -> Any:
         """The statement in a transaction of its own, in one round trip where that is possible.
 
-        A pipeline is such a transaction. It takes one statement at a time, and no other wrapper
-        may come in between, because to fetch ends the transaction.
         https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
         """
         driver = self._driver
@@ -275,19 +268,23 @@ class Synchronizer:
                 # To enter a pipeline inside another ends the transaction that the outer one is.
                 with driver.pipeline():
                     return self(execute, query, params, many, context)
-            if (
-                Pipeline.is_supported()
-                and not many
-                and ";" not in _text(query)
-                and not isinstance(context["cursor"].cursor, ServerCursor)
-                and len(self.connection.execute_wrappers) == 1
-            ):
-                with driver.pipeline():
-                    self._send([v.set_config(text) for v, text in self._wanted().items()])
+            if not _fits_a_pipeline(query, context["cursor"].cursor):
+                with driver.transaction():
+                    self._synchronize()
                     return execute(query, params, many, context)
-            with driver.transaction():
-                self._synchronize()
-                return execute(query, params, many, context)
+            wanted = [variable.set_local(text) for variable, text in self._wanted().items()]
+            try:
+                with driver.pipeline():
+                    # Not the transaction that a pipeline is by itself: psycopg cannot cope with
+                    # an error at the end of that, such as a deferred trigger's.
+                    self._send([_BEGIN, *wanted])
+                    result = execute(query, params, many, context)
+                    self._send([_COMMIT])
+            except BaseException:
+                if not driver.closed:
+                    driver.rollback()
+                raise
+            return result
 
     def _synchronize(self) -> None:
         """Sends what differs, unless the transaction has failed or the connection is busy."""
@@ -350,7 +347,7 @@ class Synchronizer:
             assert found is not None
             self.originals[variable] = found[0]
 
-    def _send(self, statements: list[sql.Composed]) -> None:
+    def _send(self, statements: Sequence[sql.SQL | sql.Composed]) -> None:
         with self.connection.wrap_database_errors, self._cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement, prepare=False)
@@ -366,6 +363,13 @@ def _may_change_settings(query: Any, cursor: Any) -> bool:
     # A pipeline has no tag yet, and several statements give the first one's.
     text = _text(query)
     return (tag is None or ";" in text) and _CONTROL_WORDS.search(text) is not None
+
+
+def _fits_a_pipeline(query: Any, cursor: Any) -> bool:
+    """It takes one statement at a time, and declares no cursors."""
+    return (
+        Pipeline.is_supported() and ";" not in _text(query) and not isinstance(cursor, ServerCursor)
+    )
 
 
 def _text(query: Any) -> str:
