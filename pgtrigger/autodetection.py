@@ -1,4 +1,10 @@
-"""Which trigger operations ``makemigrations`` writes."""
+"""Which trigger operations ``makemigrations`` writes.
+
+Note [Where triggers go]. Removals go before all of Django's operations on the app, and additions
+after them: what a trigger names is not to be found in an operation's dependencies. A trigger that
+changes is one addition, which replaces. Only where the columns in its definition change as well is
+it removed first, since the old definition cannot be put back, going backwards, while they are not.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +13,25 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db.migrations.autodetector import OperationDependency
 from django.db.migrations.operations import AlterField, RemoveField, RenameField
+from django.db.models import Field
 
 from pgtrigger import conf, registry
 from pgtrigger.operations import AddTrigger, RemoveTrigger
 
 if TYPE_CHECKING:
     from django.db.migrations.operations.base import Operation
-    from django.db.migrations.state import ProjectState
+    from django.db.migrations.state import ModelState, ProjectState
     from django.db.models import Model
 
     from pgtrigger.compiler import Trigger as CompiledTrigger
+
+    Key = tuple[str, str]
+
+# Options of a field that may change under a trigger whose definition names its column.
+_HARMLESS = {
+    *Field.non_db_attrs,
+    *("null", "default", "db_default", "db_index", "unique", "max_length", "db_comment"),
+} - {"db_column"}
 
 
 class MigrationAutodetectorMixin:
@@ -27,88 +42,121 @@ class MigrationAutodetectorMixin:
 
     from_state: ProjectState
     to_state: ProjectState
-    renamed_models: dict[tuple[str, str], str]
+    new_model_keys: set[Key]
+    new_proxy_keys: set[Key]
+    new_unmanaged_keys: set[Key]
+    renamed_models: dict[Key, str]
+    renamed_fields: dict[tuple[str, str, str], str]
     generated_operations: dict[str, list[Operation]]
 
     def _sort_migrations(self) -> None:
-        """Django calls this when it has generated its own operations."""
+        """Django calls this when it has generated its operations, and orders them here."""
+        super()._sort_migrations()  # type: ignore[misc]
         if conf.migrations():
             self._generate_triggers()
-        super()._sort_migrations()  # type: ignore[misc]
 
     def _generate_triggers(self) -> None:
+        declared: dict[Key, list[tuple[type[Model], CompiledTrigger]]] = {}
+        for model, trigger in registry.registered():
+            key = (model._meta.app_label, str(model._meta.model_name))
+            declared.setdefault(key, []).append((model, trigger.compile(model)))
         kept = set()
-        for app_label, model_name in sorted(self.to_state.models):
-            if app_label in self.from_state.real_apps:
-                continue
-            old_name = self.renamed_models.get((app_label, model_name), model_name).lower()
-            kept.add((app_label, old_name))
-            self._generate_triggers_of(app_label, old_name, model_name)
-        for app_label, model_name in sorted(set(self.from_state.models) - kept):
-            for trigger in self._migrated(app_label, model_name).values():
-                self._remove(app_label, model_name, trigger.name)
+        for key in sorted(self.new_model_keys | self.new_proxy_keys | self.new_unmanaged_keys):
+            old_key = (key[0], self.renamed_models.get(key, key[1]))
+            if not self._is_made_anew(old_key, key):
+                kept.add(old_key)
+            self._update(old_key if old_key in kept else None, declared.get(key, []))
+        for key in sorted(set(self.from_state.models) - kept):
+            for name in sorted(self._migrated(key)):
+                self._remove(key, name)
 
-    def _generate_triggers_of(self, app_label: str, old_name: str, model_name: str) -> None:
-        migrated = self._migrated(app_label, old_name)
-        model = _model(app_label, model_name)
-        declared = {
-            trigger.name: trigger.compile(model)
-            for trigger in (registry.of_model(model) if model else [])
-        }
-        for name in sorted(set(migrated) - set(declared)):
-            self._remove(app_label, old_name, name)
-        for name, trigger in declared.items():
-            if migrated.get(str(name)) == trigger:
+    def _update(
+        self, old_key: Key | None, declared: list[tuple[type[Model], CompiledTrigger]]
+    ) -> None:
+        migrated = self._migrated(old_key) if old_key else {}
+        for name in sorted(set(migrated) - {trigger.name for _, trigger in declared}):
+            assert old_key
+            self._remove(old_key, name)
+        for model, trigger in declared:
+            old = migrated.get(trigger.name)
+            if old == trigger:
                 continue
-            if name in migrated and self._alters_columns(app_label, model):
-                self._remove(app_label, old_name, str(name))
-            self._add(app_label, model, trigger)
+            goes_first = old and _definition(old) != _definition(trigger)
+            if old_key and goes_first and self._changes_columns(model):
+                self._remove(old_key, trigger.name)
+                old = None
+            self._add(model, trigger, replaces=old is not None)
 
-    def _migrated(self, app_label: str, model_name: str) -> dict[str, CompiledTrigger]:
-        state = self.from_state.models.get((app_label, model_name))
+    def _migrated(self, key: Key) -> dict[str, CompiledTrigger]:
+        state = self.from_state.models.get(key)
         return (
-            {trigger.name: trigger for trigger in state.options.get("triggers", [])}
+            {trigger.name: trigger for trigger in state.options.get("triggers", ())}
             if state
             else {}
         )
 
-    def _alters_columns(self, app_label: str, model: Any) -> bool:
-        """Whether, going either way, a column changes that the trigger as it was may name."""
-        names = {model._meta.model_name, (model._meta.concrete_model or model)._meta.model_name}
+    def _is_made_anew(self, old_key: Key, key: Key) -> bool:
+        """Whether Django deletes the model and creates it, as a proxy that becomes a table."""
+        old = self.from_state.models.get(old_key)
+        return old is not None and _is_proxy(old) != _is_proxy(self.to_state.models[key])
+
+    def _changes_columns(self, model: type[Model]) -> bool:
+        """Whether a column that a definition may name is renamed, removed, or of another type."""
+        options = (model._meta.concrete_model or model)._meta
         return any(
-            isinstance(operation, AlterField | RemoveField | RenameField)
-            and operation.model_name_lower in names
-            for operation in self.generated_operations.get(app_label, [])
+            operation.model_name_lower == options.model_name
+            for operation in self.generated_operations.get(options.app_label, [])
+            if isinstance(operation, RemoveField | RenameField)
+            or (isinstance(operation, AlterField) and self._changes_type(options, operation))
         )
 
-    def _remove(self, app_label: str, model_name: str, name: str) -> None:
-        state = self.from_state.models[app_label, model_name]
+    def _changes_type(self, options: Any, operation: AlterField) -> bool:
+        app_label, model_name = options.app_label, options.model_name
+        old_model_name = self.renamed_models.get((app_label, model_name), model_name)
+        old_name = self.renamed_fields.get((app_label, model_name, operation.name), operation.name)
+        old = self.from_state.models[app_label, old_model_name].get_field(old_name)
+        return _column(old) != _column(operation.field)
+
+    def _remove(self, key: Key, name: str) -> None:
         self.add_operation(  # type: ignore[attr-defined]
-            app_label, RemoveTrigger(model_name=state.name_lower, name=name), beginning=True
+            key[0], RemoveTrigger(model_name=key[1], name=name), beginning=True
         )
 
-    def _add(self, app_label: str, model: Any, trigger: CompiledTrigger) -> None:
-        needed = [model._meta, *(parent._meta for parent in model._meta.get_parent_list())]
-        needed += [found._meta for found in _models_of(trigger.sql.tables)]
+    def _add(self, model: type[Model], trigger: CompiledTrigger, *, replaces: bool) -> None:
+        needed = [model, *model._meta.get_parent_list(), *_models_of(trigger.sql.tables)]
         dependencies = [
             OperationDependency(
-                options.app_label, options.model_name, None, OperationDependency.Type.CREATE
+                needed_model._meta.app_label,
+                str(needed_model._meta.model_name),
+                None,
+                OperationDependency.Type.CREATE,
             )
-            for options in needed
-            if not options.auto_created
+            for needed_model in needed
+            if not needed_model._meta.auto_created
         ]
+        operation = AddTrigger(
+            model_name=str(model._meta.model_name),
+            trigger=trigger,
+            **({"replaces": True} if replaces else {}),
+        )
         self.add_operation(  # type: ignore[attr-defined]
-            app_label,
-            AddTrigger(model_name=model._meta.model_name, trigger=trigger),
-            dependencies=dependencies,
+            model._meta.app_label, operation, dependencies=dependencies
         )
 
 
-def _model(app_label: str, model_name: str) -> type[Model] | None:
-    try:
-        return apps.get_model(app_label, model_name)
-    except LookupError:
-        return None
+def _is_proxy(state: ModelState) -> bool:
+    return bool(state.options.get("proxy"))
+
+
+def _definition(trigger: CompiledTrigger) -> tuple[str, str]:
+    """The clauses of CREATE TRIGGER that name columns."""
+    return trigger.sql.operation, trigger.sql.condition
+
+
+def _column(field: Any) -> object:
+    """What a column is, as far as it matters to a definition that names it."""
+    _, path, args, options = field.deconstruct()
+    return path, args, {key: value for key, value in options.items() if key not in _HARMLESS}
 
 
 def _models_of(tables: set[str]) -> list[type[Model]]:

@@ -55,6 +55,11 @@ class InstalledTrigger:
     path_position: int | None
 
     @property
+    def is_constraint(self) -> bool:
+        """Whether it is a constraint trigger, which cannot be replaced."""
+        return self.definition.startswith("CREATE CONSTRAINT")
+
+    @property
     def enabled(self) -> bool:
         """Whether it fires for an ordinary write."""
         return self.enabled_state in "OA"
@@ -165,15 +170,28 @@ def schemas(connection: Any, tables: Iterable[str]) -> dict[str, str]:
         return {by_text[text]: schema for text, schema in cursor.fetchall()}
 
 
+def on_table(connection: Any, table: str) -> list[InstalledTrigger]:
+    """The engine's triggers on the table that ``search_path`` finds by this name."""
+    schema = schemas(connection, [table]).get(table)
+    return [trigger for trigger in read(connection, table).triggers if trigger.schema == schema]
+
+
 def depending_on_column(connection: Any, table: str, column: str) -> list[InstalledTrigger]:
     """The engine's triggers on the table whose definition (not function) names the column."""
-    schema = schemas(connection, [table]).get(table)
     with connection.cursor() as cursor:
         identifier = naming.as_text(naming.table_identifier(table))
         cursor.execute(_DEPENDING, [identifier, column])
         names = {name for (name,) in cursor.fetchall()}
-    found = read(connection, table).triggers
-    return [trigger for trigger in found if trigger.schema == schema and trigger.pgid in names]
+    return [found for found in on_table(connection, table) if found.pgid in names] if names else []
+
+
+def table_oid(connection: Any, table: str) -> int | None:
+    """What a table keeps when it is renamed."""
+    with connection.cursor() as cursor:
+        identifier = naming.as_text(naming.table_identifier(table))
+        cursor.execute("SELECT pg_catalog.to_regclass(%s)::pg_catalog.oid", [identifier])
+        (oid,) = cursor.fetchone()
+    return int(oid) if oid else None
 
 
 def orphaned_functions(connection: Any) -> list[tuple[str, str]]:

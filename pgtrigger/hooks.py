@@ -9,12 +9,11 @@ from django.apps import apps
 from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
 from django.db.migrations import state
-from django.db.migrations.loader import MigrationLoader
 from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
-from pgtrigger import administration, catalog, conf, errors, registry
+from pgtrigger import conf, errors, registry, unmigrated
 from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
 from pgtrigger.schema_editing import DatabaseSchemaEditorMixin
 from pgtrigger.variables import Synchronizer
@@ -22,15 +21,13 @@ from pgtrigger.variables import Synchronizer
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from django.apps import AppConfig
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model
 
 
 def before_models_load() -> None:
     """What a model class needs while it is made."""
-    if conf.model_meta():
-        _accept_meta_triggers()
+    _accept_meta_triggers()
     _register_lookups()
     class_prepared.connect(_register_meta_triggers, dispatch_uid="pgtrigger.meta")
 
@@ -38,7 +35,11 @@ def before_models_load() -> None:
 def after_models_load() -> None:
     """What connections and migrations need, and a look at every declaration made so far."""
     connection_created.connect(_equip_connection, dispatch_uid="pgtrigger.connection")
-    post_migrate.connect(_install_unmigrated, dispatch_uid="pgtrigger.unmigrated")
+    post_migrate.connect(
+        unmigrated.install,
+        sender=apps.get_app_config("pgtrigger"),
+        dispatch_uid="pgtrigger.unmigrated",
+    )
     if conf.schema_editor():
         _extend_schema_editors()
     for model, trigger in registry.registered():
@@ -50,6 +51,7 @@ def _accept_meta_triggers() -> None:
 
     The state of migrations keeps the names it had: of a model's options it copies what it knows,
     and triggers are in it only as operations have put them there, compiled.
+    A project whose own models may not have them can still have such operations.
     """
     if "triggers" not in options.DEFAULT_NAMES:
         state.DEFAULT_NAMES = options.DEFAULT_NAMES
@@ -70,7 +72,13 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
     """A class is registered when Django has prepared it, unless it is a migration's."""
     if sender._meta.apps is not apps or sender._meta.swapped:
         return
-    for trigger in getattr(sender._meta, "triggers", ()):
+    triggers = getattr(sender._meta, "triggers", ())
+    if triggers and not conf.model_meta():
+        raise TypeError(
+            f"{sender._meta.label} has triggers in its Meta, and PGTRIGGER_MODEL_META is False. "
+            "Declare them with pgtrigger.register(), or change the setting."
+        )
+    for trigger in triggers:
         if apps.models_ready:
             trigger.compile(sender)
         trigger.register(sender)
@@ -141,29 +149,3 @@ def _extend_schema_editors() -> None:
             backend.SchemaEditorClass = type(
                 editor.__name__, (DatabaseSchemaEditorMixin, editor), {}
             )
-
-
-def _install_unmigrated(app_config: AppConfig, using: str, **kwargs: Any) -> None:
-    """Tables that no migration makes get their triggers here, and all do where the setting asks."""
-    connection = connections[using]
-    models = set(app_config.get_models(include_auto_created=True))
-    declared = [(model, trigger) for model, trigger in registry.registered() if model in models]
-    if connection.vendor != "postgresql" or not declared:
-        return
-    is_migrated = not conf.install_on_migrate() and _has_migrations(app_config)
-    wanted = [
-        (model, trigger.get_uri(model))
-        for model, trigger in declared
-        if trigger.allow_migrate(model, using)
-        and not (is_migrated and not model._meta.auto_created)
-    ]
-    existing = catalog.schemas(connection, {model._meta.db_table for model, _ in wanted})
-    uris = [uri for model, uri in wanted if model._meta.db_table in existing]
-    if uris:
-        administration.install(*uris, database=using)
-
-
-def _has_migrations(app_config: AppConfig) -> bool:
-    loader = MigrationLoader(None, load=False)
-    loader.load_disk()
-    return app_config.label in loader.migrated_apps

@@ -37,16 +37,18 @@ def install(
     connection: Any,
     *,
     table: str | None = None,
+    enabled_state: str | None = None,
     lock_timeout: int | None = None,
 ) -> bool:
     """Creates the trigger, or changes what differs; whether anything did.
 
     ``table`` is where it goes when that is not called ``compiled.table`` at the moment;
+    ``enabled_state`` is that of the trigger whose place it takes (one of ``ENABLED_STATES``);
     ``lock_timeout`` is in milliseconds (None: as the server has it, and one try).
     """
 
     def change(cursor: Any) -> bool:
-        script = list(changes(compiled, connection, table=table))
+        script = list(changes(compiled, connection, table=table, enabled_state=enabled_state))
         for statement in script:
             cursor.execute(statement)
         return bool(script)
@@ -55,7 +57,11 @@ def install(
 
 
 def changes(
-    compiled: compiler.Trigger, connection: Any, *, table: str | None = None
+    compiled: compiler.Trigger,
+    connection: Any,
+    *,
+    table: str | None = None,
+    enabled_state: str | None = None,
 ) -> Iterator[str]:
     """The statements that make the database fit, none where it does."""
     table = table or compiled.table
@@ -73,10 +79,11 @@ def changes(
     if not (installed and installed.does_as(declared)) and not declared.execute:
         yield declared.function_sql(target)
     if not (installed and installed.is_defined_as(declared)):
+        if installed and installed.is_constraint and not declared.constraint:
+            yield _drop_trigger(installed)
         yield declared.trigger_sql(target)
-        if installed and installed.enabled_state != "O":
-            _, action = catalog.ENABLED_STATES[installed.enabled_state]
-            yield compiler.alter_trigger(compiled.pgid, target, action)
+        enabled_state = installed.enabled_state if installed else enabled_state
+        yield from _enabled_as(enabled_state, compiled.pgid, target)
     yield declared.comment_sql(target)
     if installed and installed.function != declared.function_name and not declared.execute:
         yield from _drop_function(installed)
@@ -88,15 +95,15 @@ def uninstall(
     *,
     table: str | None = None,
     lock_timeout: int | None = None,
-) -> bool:
-    """Drops the trigger and its function; whether there was one."""
+) -> InstalledTrigger | None:
+    """Drops the trigger and its function; what was there, if anything was."""
 
-    def change(cursor: Any) -> bool:
+    def change(cursor: Any) -> InstalledTrigger | None:
         where = table or compiled.table
         installed = catalog.read(connection, where).find(where, compiled.pgid)
         if installed:
             drop(installed, cursor)
-        return installed is not None
+        return installed
 
     return _locked(connection, change, lock_timeout)
 
@@ -104,19 +111,18 @@ def uninstall(
 def drop(installed: InstalledTrigger, cursor: Any) -> None:
     """Drops a trigger that was found, and its function unless others call that."""
     drop_trigger(installed, cursor)
-    for statement in _drop_function(installed):
-        cursor.execute(statement)
+    drop_function(installed, cursor)
 
 
 def drop_trigger(installed: InstalledTrigger, cursor: Any) -> None:
     """Drops a trigger that was found, and keeps its function."""
-    cursor.execute(
-        naming.as_text(
-            sql.SQL("DROP TRIGGER {} ON {}").format(
-                sql.Identifier(installed.pgid), sql.Identifier(installed.schema, installed.table)
-            )
-        )
-    )
+    cursor.execute(_drop_trigger(installed))
+
+
+def drop_function(installed: InstalledTrigger, cursor: Any) -> None:
+    """Drops the function of a trigger that is gone, unless others call it."""
+    for statement in _drop_function(installed):
+        cursor.execute(statement)
 
 
 def drop_functions(functions: list[tuple[str, str]], cursor: Any) -> None:
@@ -149,13 +155,22 @@ def prune(installed: InstalledTrigger, connection: Any, lock_timeout: int | None
 
 def put_back(installed: InstalledTrigger, connection: Any) -> None:
     """Creates a trigger again that was dropped while its table was altered, as it was."""
-    target = bodies.Target(f'"{installed.schema}"."{installed.table}"')
+    table = f'"{installed.schema}"."{installed.table}"'
     with connection.cursor() as cursor:
         cursor.execute(installed.definition)
-        if installed.enabled_state != "O":
-            _, action = catalog.ENABLED_STATES[installed.enabled_state]
-            cursor.execute(compiler.alter_trigger(installed.pgid, target, action))
-        if installed.declared_mark:
+        for statement in _enabled_as(installed.enabled_state, installed.pgid, bodies.Target(table)):
+            cursor.execute(statement)
+    remark(installed, table, connection)
+
+
+def remark(installed: InstalledTrigger, table: str, connection: Any) -> None:
+    """Makes the comment of a trigger that fitted it fit again: PostgreSQL renders it otherwise now.
+
+    ``table`` is what its table is called now.
+    """
+    if installed.declared_mark:
+        target = bodies.Target(table)
+        with connection.cursor() as cursor:
             cursor.execute(marks.comment_sql(installed.pgid, target, installed.declared_mark))
 
 
@@ -163,6 +178,21 @@ def _alter(compiled: compiler.Trigger, connection: Any, action: str) -> None:
     target = bodies.Target(compiled.table)
     with connection.cursor() as cursor:
         cursor.execute(compiler.alter_trigger(compiled.pgid, target, action))
+
+
+def _enabled_as(state: str | None, pgid: str, target: bodies.Target) -> Iterator[str]:
+    """A new trigger is enabled: what makes it as it was."""
+    if state and state != "O":
+        _, action = catalog.ENABLED_STATES[state]
+        yield compiler.alter_trigger(pgid, target, action)
+
+
+def _drop_trigger(installed: InstalledTrigger) -> str:
+    return naming.as_text(
+        sql.SQL("DROP TRIGGER {} ON {}").format(
+            sql.Identifier(installed.pgid), sql.Identifier(installed.schema, installed.table)
+        )
+    )
 
 
 def _drop_function(installed: InstalledTrigger) -> Iterator[str]:

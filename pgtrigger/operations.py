@@ -7,18 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import router
+from django.db import router, transaction
 from django.db.migrations.operations.base import Operation, OperationCategory
-from django.db.migrations.operations.models import DeleteModel
+from django.db.migrations.operations.fields import AddField
+from django.db.migrations.operations.models import (
+    AlterModelManagers,
+    AlterModelOptions,
+    IndexOperation,
+    RenameModel,
+)
 
-from pgtrigger import compiler, installation
-from pgtrigger.bodies import Target
+from pgtrigger import bodies, catalog, compiler, installation
 
 if TYPE_CHECKING:
     from django.db.migrations.state import ModelState, ProjectState
 
 # Migration files name the operations by the module they are documented in.
 DOCUMENTED_MODULE = "pgtrigger.migrations"
+
+# What may come before or after an operation on a trigger of the same model all the same.
+_INDIFFERENT = (AddField, AlterModelManagers, AlterModelOptions, IndexOperation)
 
 
 class _TriggerOperation(Operation):
@@ -41,17 +49,18 @@ class _TriggerOperation(Operation):
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
         if isinstance(operation, _TriggerOperation) and operation.is_about(self):
             return self._followed_by(operation)
-        if isinstance(operation, DeleteModel) and operation.name_lower == self.model_name_lower:
-            return False
-        return super().reduce(operation, app_label) or not operation.references_model(
-            self.model_name, app_label
+        return (
+            super().reduce(operation, app_label)
+            or isinstance(operation, _INDIFFERENT)
+            or not operation.references_model(self.model_name, app_label)
         )
 
     def is_about(self, other: _TriggerOperation) -> bool:
         return (self.model_name_lower, self.name) == (other.model_name_lower, other.name)
 
-    def _followed_by(self, operation: Operation) -> list[Operation]:
-        return [operation]
+    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
+        """The two as one."""
+        raise NotImplementedError
 
     def _model_state(self, app_label: str, state: ProjectState) -> ModelState:
         return state.models[app_label, self.model_name_lower]
@@ -76,57 +85,71 @@ class _TriggerOperation(Operation):
         before, or will have after, the model was renamed.
         """
         model = to_state.apps.get_model(app_label, self.model_name)
+        concrete = model._meta.concrete_model or model
         connection = schema_editor.connection
-        is_allowed = router.allow_migrate_model(connection.alias, model)
-        if connection.vendor != "postgresql" or model._meta.swapped or not is_allowed:
+        is_allowed = router.allow_migrate_model(connection.alias, concrete)
+        if connection.vendor != "postgresql" or concrete._meta.swapped or not is_allowed:
             return
-        table = model._meta.db_table
+        table = concrete._meta.db_table
         old = self._trigger_in(app_label, from_state)
         new = self._trigger_in(app_label, to_state)
         obsolete = old if old and not (new and new.pgid == old.pgid) else None
         if schema_editor.collect_sql:
-            target = Target(table)
-            if obsolete:
-                drop = compiler.DropTriggerSql(obsolete.pgid, obsolete.table)
-                schema_editor.execute(drop.render(target))
-            if new:
-                schema_editor.execute(new.sql.install_sql(target))
-            return
-        if obsolete:
-            installation.uninstall(obsolete, connection, table=table)
-        if new:
-            installation.install(new, connection, table=table)
+            _print(obsolete, new, table, schema_editor)
+        elif concrete._meta.managed or catalog.schemas(connection, [table]):
+            _exchange(obsolete, new, table, schema_editor)
 
     database_forwards = _change
     database_backwards = _change
 
 
 class AddTrigger(_TriggerOperation):
-    """Installs a trigger, in the place of the model's trigger of the same name if it has one."""
+    """Installs a trigger, in the place of the model's trigger of the same name if it has one.
+
+    ``replaces`` says that it has, for ``squashmigrations``.
+    """
 
     __module__ = DOCUMENTED_MODULE
-    category = OperationCategory.ADDITION
 
-    def __init__(self, model_name: str, trigger: compiler.Trigger):
+    def __init__(self, model_name: str, trigger: compiler.Trigger, replaces: bool = False):
         self.model_name = model_name
         self.trigger = trigger
+        self.replaces = replaces
 
     @property
     def name(self) -> str:  # type: ignore[override]
         return self.trigger.name
 
+    @property
+    def category(self) -> OperationCategory:  # type: ignore[override]
+        return OperationCategory.ALTERATION if self.replaces else OperationCategory.ADDITION
+
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         self._replace(app_label, state, self.trigger)
 
-    def _followed_by(self, operation: Operation) -> list[Operation]:
-        return [] if isinstance(operation, RemoveTrigger) else [operation]
+    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        if isinstance(operation, RenameModel) and (
+            operation.old_name_lower == self.model_name_lower
+        ):
+            return [operation, self._as(operation.new_name, self.replaces)]
+        return super().reduce(operation, app_label)
+
+    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
+        if isinstance(operation, AddTrigger):
+            return [operation._as(operation.model_name, self.replaces)]
+        return [operation] if self.replaces else []
+
+    def _as(self, model_name: str, replaces: bool) -> AddTrigger:
+        return AddTrigger(model_name, self.trigger, **({"replaces": True} if replaces else {}))
 
     def describe(self) -> str:
-        return f"Create trigger {self.name} on model {self.model_name}"
+        verb = "Replace" if self.replaces else "Create"
+        return f"{verb} trigger {self.name} on model {self.model_name}"
 
     @property
     def migration_name_fragment(self) -> str:
-        return f"{self.model_name_lower}_{self.name.lower()}"
+        fragment = f"{self.model_name_lower}_{self.name.lower()}"
+        return f"alter_{fragment}" if self.replaces else fragment
 
 
 class RemoveTrigger(_TriggerOperation):
@@ -142,9 +165,47 @@ class RemoveTrigger(_TriggerOperation):
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         self._replace(app_label, state, None)
 
+    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
+        if isinstance(operation, AddTrigger):
+            return [operation._as(operation.model_name, replaces=True)]
+        return [operation]
+
     def describe(self) -> str:
         return f"Remove trigger {self.name} from model {self.model_name}"
 
     @property
     def migration_name_fragment(self) -> str:
         return f"remove_{self.model_name_lower}_{self.name.lower()}"
+
+
+def _print(
+    obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
+) -> None:
+    """For ``sqlmigrate``. Without parameters, a ``%`` is one."""
+    target = bodies.Target(table)
+    if obsolete:
+        drop = compiler.DropTriggerSql(obsolete.pgid, obsolete.table)
+        schema_editor.execute(drop.render(target), params=None)
+    if new:
+        schema_editor.execute(new.sql.install_sql(target), params=None)
+
+
+def _exchange(
+    obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
+) -> None:
+    """Drops the one and installs the other.
+
+    A trigger that somebody disabled stays so when the migration removes it, changes its table,
+    and adds it again.
+    """
+    connection = schema_editor.connection
+    states = vars(schema_editor).setdefault("states_of_removed_triggers", {})
+    with transaction.atomic(using=connection.alias):
+        if obsolete:
+            removed = installation.uninstall(obsolete, connection, table=table)
+            if removed and removed.enabled_state != "O":
+                states[catalog.table_oid(connection, table), obsolete.name] = removed.enabled_state
+        if new:
+            found = (catalog.table_oid(connection, table), new.name) if states else None
+            state = states.pop(found, None)
+            installation.install(new, connection, table=table, enabled_state=state)
