@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import connections, router
 from django.db.models import (
+    BaseConstraint,
     CheckConstraint,
     Expression,
     F,
@@ -15,7 +16,7 @@ from django.db.models import (
 )
 from django.db.models.constants import LOOKUP_SEP
 
-from .tables import kept
+from .tables import kept, table_of, truncated
 
 
 class RuleCannotMatch(ValueError):
@@ -97,14 +98,25 @@ def _referenced(expressions: Collection[object]) -> Iterator[str]:
 
 
 def checks(model: type[Model]) -> set[str]:
-    return {kept(c.name) for c in model._meta.constraints if isinstance(c, CheckConstraint)}
+    """The names of the model's checks, with those that PostgreSQL gives to a field's own check.
+
+    A PositiveIntegerField brings such a check, which has no name in Django.
+    """
+    connection = connections[router.db_for_write(model)]
+    table = table_of(model).name
+    own = {
+        truncated(f"{table}_{column_of(field)}_check")
+        for field in model._meta.concrete_fields
+        if field.db_check(connection)
+    }
+    return own | _named(model, CheckConstraint)
 
 
 def exclusions(model: type[Model]) -> set[str]:
-    return {kept(c.name) for c in model._meta.constraints if isinstance(c, ExclusionConstraint)}
+    return _named(model, ExclusionConstraint)
 
 
-def has_unnamed_checks(model: type[Model]) -> bool:
-    """Whether a field brings a check that PostgreSQL names, as a PositiveIntegerField does."""
-    connection = connections[router.db_for_write(model)]
-    return any(field.db_check(connection) for field in model._meta.local_concrete_fields)
+def _named(model: type[Model], kind: type[BaseConstraint]) -> set[str]:
+    # Those of a proxy are its concrete model's: they share the table.
+    constraints = (model._meta.concrete_model or model)._meta.constraints
+    return {kept(constraint.name) for constraint in constraints if isinstance(constraint, kind)}

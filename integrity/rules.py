@@ -175,7 +175,7 @@ class Check:
     def __post_init__(self) -> None:
         declarations.require_table(self.model)
         declared = declarations.checks(self.model)
-        if kept(self.name) not in declared and not declarations.has_unnamed_checks(self.model):
+        if kept(self.name) not in declared:
             _refuse_undeclared(self.model, "check constraint", self.name, declared)
 
     def is_match(self, error: Exception) -> bool:

@@ -5,6 +5,8 @@ from django.contrib.postgres.fields import IntegerRangeField, RangeOperators
 from django.db import models
 from django.db.models.functions import Lower
 
+import pgtrigger
+
 # Over 63 bytes, and the 63rd is the first half of a character.
 LONG_NAME = "a_name_longer_than_postgresql_keeps_" + "é" * 17
 
@@ -148,3 +150,20 @@ class Prompt(models.Model):
                 fields=["place"], name="prompt_place", deferrable=models.Deferrable.DEFERRED
             ),
         ]
+
+
+class Guarded(models.Model):
+    """With rules of the trigger engine."""
+
+    status = models.CharField(max_length=20, default="draft")
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="keep", operation=pgtrigger.Delete),
+            pgtrigger.FSM(name="publish", field="status", transitions=[("draft", "published")]),
+        ]
+
+
+class MemberProxy(Member):
+    class Meta:
+        proxy = True

@@ -33,7 +33,7 @@ from integrity.conversion import (
 from integrity.tables import table_of
 
 from .conftest import PUBLIC, Family, names, refusal, refused, refused_creation
-from .models import Child, Guest, Member, Parent, Person, Seat, Team, Unchecked
+from .models import Child, Guest, Member, MemberProxy, Parent, Person, Seat, Team, Unchecked
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("language")]
 
@@ -308,6 +308,11 @@ class TestCheck:
             [Member.objects.create(**PUBLIC.row()).pk],
         )
         assert Check(Member, "integrity_tests_member_age_check").is_match(error)
+
+    def test_a_proxys_constraints_are_those_of_its_table(self) -> None:
+        error = refused_creation(MemberProxy, **PUBLIC.row(score=-1))
+        assert Check(MemberProxy, "member_score").is_match(error)
+        assert Check(Member, "member_score").is_match(error)
 
     def test_a_constraint_that_the_model_does_not_declare_is_refused(self) -> None:
         with pytest.raises(RuleCannotMatch, match=r"no check constraint 'shoe'; it has none"):
