@@ -14,5 +14,6 @@ INSTALLED_APPS = [
     "tests.pgtrigger",
     "tests.pgtrigger.migrated",
     "tests.integrity",
+    "tests.pghistory",
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,70 @@
+"""What a context may say: metadata as JSON that PostgreSQL takes, checked when it is given.
+
+https://www.postgresql.org/docs/current/datatype-json.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from pghistory import config
+
+_SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+class MetadataError(ValueError):
+    """Metadata that jsonb cannot hold."""
+
+
+def encode(metadata: dict[str, Any]) -> str:
+    """The metadata as ASCII JSON. MetadataError, which names the key, for what jsonb has not."""
+    try:
+        text = json.dumps(metadata, cls=config.json_encoder(), allow_nan=False)
+    except ValueError as error:
+        raise MetadataError(_explain(metadata, error)) from error
+    except TypeError as error:
+        raise TypeError(
+            f"The context's metadata are not JSON: {error}. Give values that "
+            f"settings.PGHISTORY_JSON_ENCODER ({config.json_encoder().__name__}) knows."
+        ) from error
+    if _SUSPICIOUS.search(text):
+        _refuse_characters("metadata", json.loads(text))
+    return text
+
+
+def _explain(metadata: dict[str, Any], error: ValueError) -> str:
+    for key, value in metadata.items():
+        try:
+            json.dumps(value, cls=config.json_encoder(), allow_nan=False)
+        except ValueError:
+            return (
+                f"The context's {key}={value!r} is not JSON ({error}): "
+                "there is no NaN and no Infinity in it. Give None or a text."
+            )
+        except TypeError:
+            continue
+    return f"The context's metadata are not JSON: {error}."
+
+
+def _refuse_characters(path: str, value: Any) -> None:
+    """MetadataError where a text in the value has a character that jsonb has not."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_characters(f"the key {key!r} in {path}", key)
+            _refuse_characters(f"{path}[{key!r}]", item)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _refuse_characters(f"{path}[{number}]", item)
+    elif isinstance(value, str):
+        found = "a NUL" if "\0" in value else "half a surrogate pair" if _is_torn(value) else ""
+        if found:
+            raise MetadataError(
+                f"The context has {found} in {path}: {value!r}. "
+                "PostgreSQL's jsonb has no such character: remove it."
+            )
+
+
+def _is_torn(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

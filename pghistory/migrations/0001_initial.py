@@ -1,0 +1,21 @@
+import uuid
+
+from django.db import migrations, models
+
+import pghistory.utils
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="Context",
+            fields=[
+                ("id", models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("metadata", pghistory.utils.JSONField(default=dict)),
+            ],
+        ),
+    ]

@@ -1,0 +1,125 @@
+"""The context of changes, the base of event models, and timelines over all of them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from pghistory import diffs
+from pghistory.fields import ClockTimestamp
+from pghistory.queries import EventQuerySet, ProxyField
+from pghistory.timelines import DerivedField, TimelineQuerySet
+from pghistory.utils import JSONField
+
+__all__ = [
+    "AggregateEvent",
+    "Context",
+    "Event",
+    "EventQuerySet",
+    "Events",
+    "MiddlewareEvents",
+]
+
+
+class Context(models.Model):
+    """What ``pghistory.context()`` said of the changes that share it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    metadata = JSONField(default=dict)
+
+
+class Event(models.Model):
+    """The base of event models, which ``create_event_model()`` gives its other fields.
+
+    ``pgh_obj`` is the object it is about, which may be gone; ``pgh_context`` is the context of
+    the change, if it had one. Events are ordered by ``pgh_id``.
+    """
+
+    pgh_id = models.BigAutoField(primary_key=True)
+    pgh_created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+    pgh_label = models.TextField()
+
+    pgh_tracked_model: ClassVar[Any] = None
+    pgh_trackers: ClassVar[tuple[Any, ...]] = ()
+    pgh_field_names: ClassVar[tuple[str, ...]] = ()
+    pgh_append_only: ClassVar[bool | str] = False
+    pgh_level: ClassVar[Any] = None
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def pgh_tracked_fields(cls) -> tuple[str, ...]:
+        """The names of the tracked model's fields that an event holds."""
+        return cls.pgh_field_names
+
+
+class _Timeline(models.Model):
+    """Events of all event models.
+
+    ``pgh_slug`` is the event's model and key (``app.ModelEvent:1``), ``pgh_obj_id`` the object's
+    key as text; ``pgh_data`` is what the event holds, ``pgh_diff`` what changed, None for nothing.
+    """
+
+    pgh_slug = models.TextField(primary_key=True)
+    pgh_model = models.TextField()
+    pgh_id = models.BigIntegerField()
+    pgh_created_at = models.DateTimeField()
+    pgh_label = models.TextField()
+    pgh_data = DerivedField(derive=diffs.data)
+    pgh_diff = DerivedField(derive=diffs.diff, null=True)
+    pgh_obj_model = models.TextField()
+    pgh_obj_id = models.TextField(null=True)
+
+    objects = TimelineQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Events(_Timeline):
+    """The events of all event models, each compared with its object's event before.
+
+    ``pgh_context`` are the context's metadata.
+    """
+
+    pgh_context_id = models.UUIDField(null=True)
+    pgh_context = DerivedField(derive=diffs.context, null=True)
+
+    class Meta:
+        managed = False
+        verbose_name_plural = "events"
+
+
+class MiddlewareEvents(Events):
+    """``Events`` with what ``HistoryMiddleware`` says of each."""
+
+    user = ProxyField(
+        "pgh_context__user",
+        models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING),
+    )
+    url = ProxyField("pgh_context__url", models.TextField())
+
+    class Meta:
+        proxy = True
+        verbose_name_plural = "middleware events"
+
+
+class AggregateEvent(_Timeline):
+    """The events of all event models, each compared with the one before of its own label."""
+
+    pgh_table = models.TextField()
+    pgh_diff = DerivedField(derive=diffs.label_diff, null=True)
+    pgh_context = models.ForeignKey(
+        Context, models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )
+
+    class Meta:
+        managed = False

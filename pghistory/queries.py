@@ -1,0 +1,152 @@
+"""Querysets of events, and fields that stand for a value elsewhere (``ProxyField``).
+
+A query over such a model has a subquery where its table would be. PostgreSQL looks through it, so
+filters and orders reach the indexes of the tables inside.
+
+https://docs.djangoproject.com/en/stable/ref/models/querysets/
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models.expressions import F, Func
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast
+from django.db.models.sql import Query
+from django.db.models.sql.datastructures import BaseTable
+
+from pgtrigger.rows import postgres_connection
+
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
+
+
+class ProxyField:
+    """A field of an event model whose value is at the end of a path.
+
+    ``ProxyField("pgh_context__metadata__user", models.ForeignKey(User, models.DO_NOTHING))`` can
+    be read, filtered, ordered and joined by as the field that it is. A value in JSON that is none
+    of the field is NULL.
+    """
+
+    def __init__(self, proxy: str, field: Field[Any, Any]):
+        self.proxy = proxy
+        self.field = field
+
+    def contribute_to_class(self, model: type[Model], name: str) -> None:
+        field = copy.copy(self.field)
+        field.null = True
+        if isinstance(field, models.ForeignKey):
+            field.remote_field = copy.copy(field.remote_field)
+            field.remote_field.field = field
+            field.remote_field.on_delete = models.DO_NOTHING
+            field.remote_field.related_name = "+"
+            field.remote_field.related_query_name = "+"
+            field.db_constraint = False
+        # A private field is no column of the table: neither migrations nor INSERT see it.
+        field.contribute_to_class(model, name, private_only=True)
+        inherited = getattr(model, "pgh_proxies", {})
+        model.pgh_proxies = {**inherited, name: self.proxy}  # type: ignore[attr-defined]
+
+
+class DerivedTable(BaseTable):
+    """A subquery in the place of a table, where the query has one."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        subquery, params = compiler.query.subquery(connection)
+        if not subquery:
+            return super().as_sql(compiler, connection)
+        alias = compiler.quote_name_unless_alias(self.table_alias or self.table_name)
+        return f"({subquery}) {alias}", params
+
+
+class EventQuery(Query):
+    """A query over an event model, which may have proxy fields."""
+
+    base_table_class = DerivedTable
+    # Whether this is the query inside, for which proxy fields are still what they stand for.
+    is_inner = False
+
+    def subquery(self, connection: Any) -> tuple[str, Any]:
+        """The SQL of the subquery, nothing for the table itself, and its parameters."""
+        proxies = {} if self.is_inner else getattr(self.model, "pgh_proxies", {})
+        if not proxies:
+            return self.table(connection)
+        inner = self.inside()
+        table = inner.get_initial_alias()
+        compiler = inner.get_compiler(connection=connection)
+        quote = compiler.quote_name_unless_alias
+        selected, params = [f"{quote(table)}.*"], []
+        for name, path in proxies.items():
+            field = self.model._meta.get_field(name)
+            value = _proxied(self.model, path, field).resolve_expression(inner)
+            text, value_params = compiler.compile(value)
+            selected.append(f"{text} AS {quote(field.column)}")
+            params += value_params
+        tables, table_params = compiler.get_from_clause()
+        return f"SELECT {', '.join(selected)} FROM {' '.join(tables)}", [*params, *table_params]
+
+    def inside(self) -> EventQuery:
+        """A query over the same table that has chosen nothing yet."""
+        inner = type(self)(self.model)
+        inner.is_inner = True
+        inner.clear_ordering(force=True)
+        return inner
+
+    def table(self, connection: Any) -> tuple[str, Any]:
+        """As ``subquery``, without proxy fields."""
+        return "", ()
+
+
+class EventQuerySet(models.QuerySet[Any]):
+    """Events of one event model."""
+
+    def __init__(self, model: Any = None, query: Any = None, **kwargs: Any):
+        super().__init__(model, query or EventQuery(model), **kwargs)
+
+
+class _Guarded(Func):
+    """A text that looks as the type that it is cast to must, or NULL."""
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        text, params = compiler.compile(self.source_expressions[0])
+        pattern = self.extra["pattern"]
+        return f"CASE WHEN {text} ~ %s THEN {text} END", [*params, pattern, *params]
+
+
+_PATTERNS = {
+    "smallint": r"^-?[0-9]{1,4}$",
+    "integer": r"^-?[0-9]{1,9}$",
+    "bigint": r"^-?[0-9]{1,18}$",
+    "uuid": r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$",
+    "boolean": r"^(true|false)$",
+}
+
+
+def _proxied(model: type[Model], path: str, field: Any) -> Any:
+    """The expression that a path stands for, of the field's type."""
+    name, *rest = path.split("__")
+    related, found = model, [name]
+    while rest and related._meta.get_field(name).is_relation:
+        related = related._meta.get_field(name).related_model
+        name, *rest = rest
+        found.append(name)
+    value: Any = F("__".join(found))
+    if not rest:
+        return value
+    for key in rest[:-1]:
+        value = KeyTransform(key, value)
+    text = KeyTextTransform(rest[-1], value)
+    return _cast(text, field.target_field if field.is_relation else field)
+
+
+def _cast(text: Any, field: Any) -> Any:
+    db_type = str(field.cast_db_type(postgres_connection()))
+    if db_type in ("text", "varchar") or db_type.startswith("varchar"):
+        return Cast(text, models.TextField())
+    if db_type in _PATTERNS:
+        text = _Guarded(text, pattern=_PATTERNS[db_type], output_field=models.TextField())
+    return Cast(text, field)

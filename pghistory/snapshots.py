@@ -1,0 +1,101 @@
+"""What an event holds: copies of the tracked model's fields, and what they and the model are called.
+
+https://docs.djangoproject.com/en/stable/ref/models/fields/#field-attribute-reference
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from pghistory import config, inheritance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A row's key is no key of the event.
+_PLAIN = {
+    "AutoField": models.IntegerField,
+    "BigAutoField": models.BigIntegerField,
+    "SmallAutoField": models.SmallIntegerField,
+}
+
+# What makes a field write itself, or depend on others that may not be tracked: an event is what
+# the row was.
+_LEFT_OUT = (
+    *("primary_key", "auto_now", "auto_now_add", "parent_link", "auto_created", "serialize"),
+    *("related_name", "related_query_name", "on_delete", "db_constraint", "unique", "db_index"),
+    *("unique_for_date", "unique_for_month", "unique_for_year", "width_field", "height_field"),
+)
+
+
+def names(
+    model: type[models.Model], fields: Iterable[str] | None, exclude: Iterable[str] | None
+) -> list[str]:
+    """The fields that an event holds, always with those that ``pgh_obj`` needs.
+
+    ValueError for a field that the model does not have, or for both ``fields`` and ``exclude``.
+    """
+    if fields is not None and exclude is not None:
+        raise ValueError(f'{model._meta.label}: give "fields" or "exclude", not both.')
+    every = {field.name: field for field in inheritance.all_columns(model)}
+    by_attname = {field.attname: name for name, field in every.items()}
+    by_attname["pk"] = model._meta.pk.name
+
+    def named(given: Iterable[str]) -> list[str]:
+        if isinstance(given, str):
+            raise ValueError(f"{model._meta.label}: found {given!r}, expected a list of fields.")
+        found = [by_attname.get(name, name) for name in given]
+        for name in found:
+            if name not in every:
+                raise ValueError(
+                    f"{model._meta.label} has no column for {name!r}. "
+                    f"It has: {', '.join(sorted(every))}."
+                )
+        return found
+
+    chosen = list(every) if fields is None else named(fields)
+    excluded = set(named(exclude or ()))
+    needed = [field.name for field in inheritance.composite_key(model)]
+    kept = [name for name in chosen if name not in excluded]
+    return [*kept, *(name for name in needed if name not in kept)]
+
+
+def tracked_fields(
+    model: type[models.Model], chosen: Iterable[str]
+) -> dict[str, models.Field[Any, Any]]:
+    """A copy of each of these fields, for the event model."""
+    every = {field.name: field for field in inheritance.all_columns(model)}
+    return {name: _copy(every[name]) for name in chosen}
+
+
+def model_name(model: type[models.Model], fields: Iterable[str] | None) -> str:
+    """``TrackedEvent``; with ``fields=["int_field"]`` ``TrackedIntFieldEvent``."""
+    words = "".join(word.title() for name in fields or () for word in name.split("_"))
+    return f"{model.__name__}{words}Event"
+
+
+def related_name(base: str, fields: Iterable[str] | None) -> str:
+    """``events``; with ``fields=["int_field"]`` ``int_field_events``."""
+    return "_".join([*(fields or ()), base])
+
+
+def _copy(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+    if isinstance(field, models.GeneratedField):
+        field = field.output_field
+    _, _, args, kwargs = field.deconstruct()
+    field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
+    for configured, excluded in config.exclude_field_kwargs().items():
+        if isinstance(field, configured):
+            kwargs = {name: value for name, value in kwargs.items() if name not in excluded}
+    kwargs = {name: value for name, value in kwargs.items() if name not in _LEFT_OUT}
+    kwargs |= config.field().kwargs
+    if field.is_relation:
+        kwargs |= config.related_field().kwargs
+    if isinstance(field, models.ForeignKey):
+        field_class = models.ForeignKey
+        kwargs |= config.foreign_key_field().kwargs
+    elif not kwargs["unique"]:
+        del kwargs["unique"]
+    return field_class(*args, **kwargs)  # type: ignore[no-any-return]

@@ -1,0 +1,23 @@
+"""A documented path: what users' models and migrations import from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from pghistory import config
+
+
+class JSONField(models.JSONField):
+    """A JSON field that is written with ``PGHISTORY_JSON_ENCODER``."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        kwargs.setdefault("encoder", config.json_encoder())
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        if kwargs.get("encoder") is config.json_encoder():
+            del kwargs["encoder"]
+        return name, path, args, kwargs
