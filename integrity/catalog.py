@@ -33,13 +33,18 @@ class Constraint:
 
 
 def databases(model: type[Model]) -> list[str]:
-    """Where an error of this model may come from, the likeliest first: the error does not say."""
+    """Where an error may come from, for it does not say: the connections open in this thread.
+
+    The one that the model is written to comes first. In an event loop, where none is open, it is
+    the only one.
+    """
+    written_to = router.db_for_write(model)
     opened = [
         connection.alias
         for connection in connections.all(initialized_only=True)
         if connection.connection is not None
     ]
-    return list(dict.fromkeys([router.db_for_write(model), *opened]))
+    return sorted(opened, key=lambda alias: alias != written_to) or [written_to]
 
 
 # What an error of a SQLSTATE can be about. A check and a unique index may share a name.
@@ -52,29 +57,29 @@ KINDS = {
 }
 
 
-def constraints(error: psycopg.Error, databases: list[str]) -> list[Constraint]:
+def constraints(error: psycopg.Error, aliases: list[str]) -> list[Constraint]:
     """The constraint that ``error`` is about, if it is about one that is in the catalog."""
     report, kinds = error.diag, KINDS.get(error.sqlstate or "", set())
     return [
         Constraint(schema, table, name, kind, frozenset(columns), has_expressions)
         for schema, table, name, kind, columns, has_expressions in _first_found(
-            databases, "constraint", report.schema_name, report.table_name, report.constraint_name
+            aliases, "constraint", report.schema_name, report.table_name, report.constraint_name
         )
         if kind in kinds
     ]
 
 
-def root(error: psycopg.Error, databases: list[str]) -> tuple[str, str] | None:
+def root(error: psycopg.Error, aliases: list[str]) -> tuple[str, str] | None:
     """Schema and name of the table that ``error`` is about; of a partition, those of its root."""
     report = error.diag
-    found = _first_found(databases, "root", report.schema_name, report.table_name, None)
+    found = _first_found(aliases, "root", report.schema_name, report.table_name, None)
     return (found[0][0], found[0][1]) if found else None
 
 
-def trigger_uris(error: psycopg.Error, databases: list[str]) -> set[str]:
+def trigger_uris(error: psycopg.Error, aliases: list[str]) -> set[str]:
     """The URIs of the triggers on the table that ``error`` is about: how their comments begin."""
     report = error.diag
-    comments = _first_found(databases, "triggers", report.schema_name, report.table_name, None)
+    comments = _first_found(aliases, "triggers", report.schema_name, report.table_name, None)
     return {comment.split(maxsplit=1)[0] for (comment,) in comments if comment.strip()}
 
 
@@ -87,10 +92,10 @@ def forget() -> None:
 
 
 def _first_found(
-    databases: list[str], question: str, schema: str | None, table: str | None, name: str | None
+    aliases: list[str], question: str, schema: str | None, table: str | None, name: str | None
 ) -> list[Row]:
     """The rows of the first database that has any. What none of them has is asked again."""
-    for using in databases:
+    for using in aliases:
         key = (using, question, schema, table, name)
         rows = _answers.get(key) or _read(
             using, question, {"schema": schema, "table": table, "name": name}

@@ -11,6 +11,7 @@ from django.db.models import (
     Expression,
     F,
     Field,
+    ForeignKey,
     Model,
     UniqueConstraint,
 )
@@ -59,6 +60,22 @@ def fields_of(model: type[Model], names: Collection[str]) -> "list[Field[Any, An
             raise RuleCannotMatch(f"{name_of(model)}.{name} has no column in the model's table.")
         fields.append(field)
     return fields
+
+
+def foreign_key(model: type[Model], name: str) -> "ForeignKey[Any, Any]":
+    """The foreign key of this name.
+
+    Raises:
+        FieldDoesNotExist: if the model has no such field.
+        NotAForeignKey: if the field is not a foreign key.
+    """
+    field = model._meta.get_field(name)
+    if not isinstance(field, ForeignKey):
+        raise NotAForeignKey(
+            f"{name_of(model)}.{name} is a {type(field).__name__}, not a foreign key. A"
+            " many-to-many field's foreign keys belong to its `through` model."
+        )
+    return field
 
 
 def column_of(field: "Field[Any, Any]") -> str:

@@ -26,7 +26,8 @@ class Refused(Exception):
 
     Attributes:
         message: a sentence for the one who wrote; beside ``field``, it may not name the field.
-        code: as of a ValidationError: 'unique', 'null', 'foreign_key', …, or the SQLSTATE.
+        code: as of a ValidationError: 'unique', 'unique_together', 'null', 'missing' for what a
+            foreign key refers to, the constraint's violation_error_code, else the SQLSTATE.
         model: the model whose table it is about, if PostgreSQL names a table of a model.
         field: the name of the field of that model, if it is about one only.
         detail: PostgreSQL's DETAIL, unread.
@@ -45,6 +46,7 @@ class Refused(Exception):
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
+        super().__init__(message)
         self.message = message
         self.code = code
         self.model = model
@@ -115,9 +117,10 @@ def _subject(
         return [], None
     columns = {report.diag.column_name}
     declared = None
+    unique_by_name = {name: unique for unique, name in uniques(model)}
     for broken in catalog.constraints(report, [using]):
-        named = (columns for columns, name in uniques(model) if name == broken.name)
-        columns |= next(named, frozenset() if broken.has_expressions else broken.columns)
+        known = frozenset() if broken.has_expressions else broken.columns
+        columns |= unique_by_name.get(broken.name, known)
         declared = next((c for c in model._meta.constraints if kept(c.name) == broken.name), None)
     return [f for f in model._meta.local_concrete_fields if column_of(f) in columns], declared
 
@@ -129,39 +132,34 @@ def _explanation(
     declared: BaseConstraint | None,
 ) -> tuple[str, str]:
     """A sentence and a code: the model's own where it has them, as its validation would say."""
-    if model is not None and len(fields) > 0:
-        names = {
-            "model_name": capfirst(model._meta.verbose_name),
-            "field_label": _label(fields[0]),
-            "field_labels": get_text_list(list(map(_label, fields)), _("and")),
-        }
-        match report:
-            case errors.NotNullViolation():
-                return str(fields[0].error_messages["null"]), "null"
-            case errors.ForeignKeyViolation() | errors.RestrictViolation():
-                return _(
-                    "The %(field_label)s of every %(model_name)s must exist."
-                ) % names, "missing"
-            case errors.UniqueViolation() if not _speaks_for_itself(declared):
-                if len(fields) == 1:
-                    return str(fields[0].error_messages["unique"]) % names, "unique"
-                return (
-                    _("%(model_name)s with this %(field_labels)s already exists.") % names,
-                    "unique_together",
-                )
+    names = {
+        "model_name": capfirst(model._meta.verbose_name) if model else "",
+        "field_label": _label(fields[0]) if fields else "",
+        "field_labels": get_text_list(list(map(_label, fields)), _("and")),
+    }
+    match report, fields:
+        case errors.NotNullViolation(), [field]:
+            return str(field.error_messages["null"]), "null"
+        case errors.ForeignKeyViolation() | errors.RestrictViolation(), [_field]:
+            return _("The %(field_label)s of every %(model_name)s must exist.") % names, "missing"
+        case errors.UniqueViolation(), [field] if not _speaks_for_itself(declared):
+            return str(field.error_messages["unique"]) % names, "unique"
+        case errors.UniqueViolation(), [_first, *_others] if not _speaks_for_itself(declared):
+            sentence = _("%(model_name)s with this %(field_labels)s already exists.")
+            return sentence % names, "unique_together"
     if declared is not None:
-        message, code = str(declared.get_violation_error_message()), declared.violation_error_code
-        return message, code or str(report.sqlstate)
+        code = declared.violation_error_code or str(report.sqlstate)
+        return str(declared.get_violation_error_message()), code
     return _raised(report), str(report.sqlstate)
 
 
 def _speaks_for_itself(declared: BaseConstraint | None) -> bool:
     """Whether validation would give the constraint's own message, not that of its fields."""
-    return declared is not None and (
-        declared.violation_error_message != declared.default_violation_error_message
-        or (isinstance(declared, UniqueConstraint) and not declared.fields)
-        or (isinstance(declared, UniqueConstraint) and declared.condition is not None)
-    )
+    if declared is None:
+        return False
+    if isinstance(declared, UniqueConstraint) and (declared.condition or declared.expressions):
+        return True
+    return declared.violation_error_message != declared.default_violation_error_message
 
 
 def _raised(report: psycopg.Error) -> str:

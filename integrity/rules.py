@@ -10,15 +10,14 @@ constraints is believed.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
-from django.db.models import ForeignKey as ForeignKeyField
 from django.db.models import Model
 from psycopg import errors
 
 from . import catalog, declarations
-from .declarations import ModelHasNoPrimaryKey, NotAForeignKey, RuleCannotMatch, name_of
+from .declarations import ModelHasNoPrimaryKey, RuleCannotMatch, name_of
 from .diagnosis import reported
 from .tables import kept, table_of, truncated
 
@@ -57,8 +56,7 @@ class Unique:
 
     def __post_init__(self) -> None:
         owner, columns = self._columns()
-        declared = [columns for columns, _ in declarations.uniques(owner)]
-        if owner._meta.managed and columns not in declared:
+        if owner._meta.managed and columns not in dict(declarations.uniques(owner)):
             raise RuleCannotMatch(
                 f"{name_of(self.model)} declares nothing unique over {', '.join(self.fields)}. For"
                 " an index that only the database knows, use Named."
@@ -146,7 +144,7 @@ class ForeignKey:
     field: str
 
     def __post_init__(self) -> None:
-        field = foreign_key(self.model, self.field)
+        field = declarations.foreign_key(self.model, self.field)
         if not getattr(field, "db_constraint", True) and field.model._meta.managed:
             raise RuleCannotMatch(
                 f"{name_of(self.model)}.{self.field} has db_constraint=False: PostgreSQL does not"
@@ -158,7 +156,7 @@ class ForeignKey:
         # ON DELETE RESTRICT has a SQLSTATE of its own since PostgreSQL 18.
         if not isinstance(report, errors.ForeignKeyViolation | errors.RestrictViolation):
             return False
-        field = foreign_key(self.model, self.field)
+        field = declarations.foreign_key(self.model, self.field)
         return any(
             constraint.columns == {declarations.column_of(field)}
             for constraint in _broken(field.model, report)
@@ -231,10 +229,8 @@ class Trigger:
             return False
         if not _concerns(self.model, report):
             return False
-        uri, found = (
-            f"{name_of(self.model)}:{self.name}",
-            catalog.trigger_uris(report, catalog.databases(self.model)),
-        )
+        uri = f"{name_of(self.model)}:{self.name}"
+        found = catalog.trigger_uris(report, catalog.databases(self.model))
         if uri not in found:
             raise RuleCannotMatch(
                 f"No trigger of the table {report.diag.table_name} is {uri};"
@@ -255,17 +251,6 @@ class OutOfRange:
             reported(error),
             errors.NumericValueOutOfRange | errors.SequenceGeneratorLimitExceeded,
         )
-
-
-def foreign_key(model: type[Model], name: str) -> "ForeignKeyField[Any, Any]":
-    """The foreign key of this name; see ForeignKey for what it raises."""
-    field = model._meta.get_field(name)
-    if not isinstance(field, ForeignKeyField):
-        raise NotAForeignKey(
-            f"{name_of(model)}.{name} is a {type(field).__name__}, not a foreign key. A"
-            " many-to-many field's foreign keys belong to its `through` model."
-        )
-    return field
 
 
 def _concerns(model: type[Model], error: psycopg.Error) -> bool:
@@ -294,17 +279,3 @@ def _refuse_undeclared(model: type[Model], kind: str, name: str, declared: set[s
             f" {', '.join(sorted(declared)) or 'none'}. For one that only the database knows, use"
             " Named."
         )
-
-
-__all__ = [
-    "Check",
-    "Exclusion",
-    "ForeignKey",
-    "Named",
-    "NotNull",
-    "OutOfRange",
-    "PrimaryKey",
-    "Rule",
-    "Trigger",
-    "Unique",
-]
