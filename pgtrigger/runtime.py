@@ -6,6 +6,7 @@ See Note [Transaction variables].
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,24 +26,30 @@ from pgtrigger.variables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
+
+    Named = str | type[Model] | Trigger
+
+IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
 
 
 @dataclass(frozen=True)
 class _Ignored:
-    """The triggers that one ``ignore()`` names, and those of the ones around it."""
+    """Triggers by their ignore keys: these or, with ``all_but``, every other one."""
 
-    keys: frozenset[str]
-    everything: bool
-    databases: frozenset[str] | None
-    outer: _Ignored | None
+    keys: frozenset[str] = frozenset()
+    all_but: bool = False
 
-    def layers(self, database: str | None = None) -> Iterator[_Ignored]:
-        layer: _Ignored | None = self
-        while layer:
-            if database is None or layer.databases is None or database in layer.databases:
-                yield layer
-            layer = layer.outer
+    def __contains__(self, key: str) -> bool:
+        return (key in self.keys) != self.all_but
+
+    def __or__(self, other: _Ignored) -> _Ignored:
+        if self.all_but and other.all_but:
+            return _Ignored(self.keys & other.keys, True)
+        if self.all_but or other.all_but:
+            wide, narrow = (self, other) if self.all_but else (other, self)
+            return _Ignored(wide.keys - narrow.keys, True)
+        return _Ignored(self.keys | other.keys)
 
 
 @dataclass(frozen=True)
@@ -51,14 +58,28 @@ class _SearchPath:
     databases: frozenset[str] | None
 
 
-def _render_ignored(value: _Ignored, database: str) -> str | None:
-    layers = list(value.layers(database))
-    if not layers:
+def _render_ignored(value: Mapping[str, _Ignored], database: str) -> str | None:
+    """``{table:trigger,trigger}``, which functions that the PyPI package installed read, too."""
+    ignored = value.get(database)
+    if ignored is None:
         return None
-    keys = sorted(frozenset().union(*(layer.keys for layer in layers)))
-    if any(layer.everything for layer in layers):
-        keys.insert(0, compiler.IGNORE_EVERYTHING)
-    return "{" + ",".join(map(compiler.array_element, keys)) + "}"
+    if not ignored.all_but:
+        return _array(ignored.keys)
+    declared = frozenset(key for key, _ in registry.items())
+    everything = () if ignored.keys else (compiler.IGNORE_EVERYTHING,)
+    return _array(declared - ignored.keys, *everything)
+
+
+def _render_kept(value: Mapping[str, _Ignored], database: str) -> str | None:
+    """The triggers that are not ignored, where every other one is: the short way to say it."""
+    ignored = value.get(database)
+    return _array(ignored.keys) if ignored is not None and ignored.all_but else None
+
+
+@functools.lru_cache(maxsize=16)
+def _array(keys: frozenset[str], *more: str) -> str:
+    names = [name for key in sorted(keys) for name in (key, key.rpartition(":")[2])]
+    return "{" + ",".join(map(compiler.array_element, [*more, *names])) + "}"
 
 
 def _render_search_path(value: _SearchPath, database: str) -> str | None:
@@ -68,6 +89,7 @@ def _render_search_path(value: _SearchPath, database: str) -> str | None:
 
 
 _ignored = Variable(compiler.IGNORE_SETTING, _render_ignored)
+_kept = Variable(IGNORE_ALL_BUT_SETTING, _render_kept)
 _search_path = RestoredVariable(
     "search_path", _render_search_path, statements=WRITES | READS | DEFINITIONS
 )
@@ -83,19 +105,19 @@ class ignore(Scope):
     A COPY outside a transaction carries no setting: put it inside ``transaction.atomic()``.
     """
 
-    def __init__(
-        self, *triggers: str | type[Model] | Trigger, databases: Iterable[str] | None = None
-    ):
+    def __init__(self, *triggers: Named, databases: Iterable[str] | None = None):
         for trigger in triggers:
             if isinstance(trigger, str):
                 naming.validate_uri(trigger)
+            elif not isinstance(trigger, Trigger) and not _is_model(trigger):
+                raise TypeError(
+                    f"{type(self).__name__}() takes URIs, models and triggers: found {trigger!r}."
+                )
         self.triggers = triggers
         self.databases = _aliases(databases)
 
     @classmethod
-    def others(
-        cls, *triggers: str | type[Model] | Trigger, databases: Iterable[str] | None = None
-    ) -> ignore:
+    def others(cls, *triggers: Named, databases: Iterable[str] | None = None) -> ignore:
         """Ignores every trigger but these."""
         return _IgnoreOthers(*triggers, databases=databases)
 
@@ -106,19 +128,28 @@ class ignore(Scope):
         return contextlib.nullcontext()
 
     def values(self) -> dict[Variable, Any]:
-        keys = _keys(self.triggers) if self.triggers else _ignorable_keys()
-        return {_ignored: _Ignored(keys, not self.triggers, self.databases, outer=_ignored.get())}
+        ignored: dict[str, _Ignored] = dict(_ignored.get() or {})
+        here = self._ignored_here()
+        for alias in connections if self.databases is None else self.databases:
+            ignored[alias] = ignored.get(alias, _Ignored()) | here
+        return {_ignored: ignored, _kept: ignored}
+
+    def _ignored_here(self) -> _Ignored:
+        if not self.triggers:
+            return _Ignored(all_but=True)
+        for named in self.triggers:
+            for model, trigger in _declared(named):
+                if not trigger.ignorable and not isinstance(named, type):
+                    raise ValueError(
+                        f'Trigger "{trigger.get_uri(model)}" cannot be ignored: '
+                        "it is declared with ignorable=False."
+                    )
+        return _Ignored(_keys(self.triggers))
 
 
 class _IgnoreOthers(ignore):
-    def values(self) -> dict[Variable, Any]:
-        kept = frozenset(
-            registry.ignore_key(model, trigger)
-            for named in self.triggers
-            for model, trigger in _named(named)
-        )
-        keys = _ignorable_keys() - kept
-        return {_ignored: _Ignored(keys, False, self.databases, outer=_ignored.get())}
+    def _ignored_here(self) -> _Ignored:
+        return _Ignored(_keys(self.triggers), all_but=True)
 
 
 class schema(Scope):
@@ -143,11 +174,11 @@ class schema(Scope):
 def is_ignored(uri: str, database: str | None = None) -> bool:
     """Whether a trigger is ignored here and now (on any database, if none is named)."""
     model, trigger = registry.find(uri)
-    value: _Ignored | None = _ignored.get()
-    if value is None or not trigger.ignorable:
-        return False
+    value: Mapping[str, _Ignored] = _ignored.get() or {}
     key = registry.ignore_key(model, trigger)
-    return any(layer.everything or key in layer.keys for layer in value.layers(database))
+    return trigger.ignorable and any(
+        key in ignored for alias, ignored in value.items() if database in (None, alias)
+    )
 
 
 def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
@@ -189,42 +220,37 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
                 cursor.execute(naming.as_text(statement))
 
 
-def _named(named: str | type[Model] | Trigger) -> list[tuple[type[Model], Trigger]]:
+def _is_model(named: object) -> bool:
+    return isinstance(named, type) and issubclass(named, Model)
+
+
+def _declared(named: Named) -> list[tuple[type[Model], Trigger]]:
     """The declared triggers that a URI, a model or a trigger stands for."""
     if isinstance(named, str):
         return [registry.find(named)]
-    everything = registry.registered()
-    if isinstance(named, Trigger):
-        found = [pair for pair in everything if pair[1] is named]
-    elif isinstance(named, type) and issubclass(named, Model):
-        found = [pair for pair in everything if pair[0] is named]
-    else:
-        raise TypeError(f"ignore() takes URIs, models and triggers: found {named!r}.")
+    found = [
+        (model, trigger)
+        for model, trigger in registry.registered()
+        if named is model or named is trigger
+    ]
     if not found:
         raise KeyError(f"No trigger found: {named!r} has none declared.")
     return found
 
 
-def _keys(triggers: Iterable[str | type[Model] | Trigger]) -> frozenset[str]:
-    keys = set()
-    for named in triggers:
-        for model, trigger in _named(named):
-            if not trigger.ignorable and not isinstance(named, type):
-                raise ValueError(
-                    f'Trigger "{trigger.get_uri(model)}" cannot be ignored: '
-                    "it is declared with ignorable=False."
-                )
-            keys.add(registry.ignore_key(model, trigger))
-    return frozenset(keys)
-
-
-def _ignorable_keys() -> frozenset[str]:
-    return frozenset(key for key, _ in registry.items())
+def _keys(names: Iterable[Named]) -> frozenset[str]:
+    return frozenset(
+        registry.ignore_key(model, trigger)
+        for named in names
+        for model, trigger in _declared(named)
+    )
 
 
 def _aliases(databases: Iterable[str] | None) -> frozenset[str] | None:
     if databases is None:
         return None
+    if isinstance(databases, str):
+        raise TypeError(f"databases takes a list of aliases: found {databases!r}.")
     found = frozenset(databases)
     for alias in found:
         connections[alias]

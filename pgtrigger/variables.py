@@ -36,15 +36,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.db import DatabaseError, connections
-from psycopg import Pipeline, ServerCursor, sql
+from psycopg import Cursor, Pipeline, ServerCursor, sql
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from django.db.backends.postgresql.base import DatabaseWrapper
-    from psycopg import Connection, Cursor
+    from psycopg import Connection
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,7 +65,7 @@ _NEVER_IN_A_TRANSACTION = re.compile(
 _CONTROL_TAGS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "RESET"})
 _CONTROL_WORDS = re.compile(r"\b(?:begin|start|commit|end|rollback|abort|reset)\b", re.IGNORECASE)
 
-_BEGIN, _COMMIT = sql.SQL("BEGIN"), sql.SQL("COMMIT")
+_SET_CONFIG = "SELECT pg_catalog.set_config(%s, %s, true) IS NULL"
 _UNKNOWN = "unknown"
 
 
@@ -198,6 +198,7 @@ class Synchronizer:
         self.connection = connection
         self.sent: dict[Variable, str | None] = {}
         self.originals: dict[Variable, str] = {}
+        self._in_step: _Values | None = None
         self._rendered: tuple[_Values, dict[Variable, str]] = (_NOTHING, {})
 
     @classmethod
@@ -221,15 +222,18 @@ class Synchronizer:
     def __call__(
         self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
     ) -> Any:
-        if not self.sent and not _wanted.get():
+        wanted = _wanted.get()
+        if not wanted and not self.sent:
             return execute(query, params, many, context)
-        if not self._is_outside():
-            self._synchronize()
-        elif self._needs_transaction(query):
-            return self._execute_alone(execute, query, params, many, context)
+        if wanted is not self._in_step or self._status != TransactionStatus.INTRANS:
+            if not self._is_outside():
+                self._synchronize()
+            elif self._needs_transaction(query):
+                return self._execute_alone(execute, query, params, many, context)
         result = execute(query, params, many, context)
-        if _may_change_settings(query, context["cursor"]):
+        if _may_change_settings(query, context["cursor"].cursor):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
+            self._in_step = None
             if self._status == TransactionStatus.INTRANS:
                 self._synchronize()
         return result
@@ -272,14 +276,17 @@ class Synchronizer:
                 with driver.transaction():
                     self._synchronize()
                     return execute(query, params, many, context)
-            wanted = [variable.set_local(text) for variable, text in self._wanted().items()]
+            cursor = Cursor(driver)
             try:
                 with driver.pipeline():
                     # Not the transaction that a pipeline is by itself: psycopg cannot cope with
                     # an error at the end of that, such as a deferred trigger's.
-                    self._send([_BEGIN, *wanted])
+                    cursor.execute("BEGIN")
+                    for variable, text in self._wanted().items():
+                        # A long text costs less as a parameter than in SET LOCAL.
+                        cursor.execute(_SET_CONFIG, (variable.setting, text), prepare=False)
                     result = execute(query, params, many, context)
-                    self._send([_COMMIT])
+                    cursor.execute("COMMIT")
             except BaseException:
                 if not driver.closed:
                     driver.rollback()
@@ -297,16 +304,18 @@ class Synchronizer:
         ):
             return
         stale = self._stale()
-        if not stale:
-            return
-        for variable in stale:
-            self._remember_original(variable)
-        statements = [
-            variable.set_local(self.originals.get(variable) if text is None else text)
-            for variable, text in stale.items()
-        ]
-        self._send(statements if pipeline else [sql.SQL("; ").join(statements)])
-        self.sent.update(stale)
+        if stale:
+            for variable in stale:
+                self._remember_original(variable)
+            statements = [
+                variable.set_local(self.originals.get(variable) if text is None else text)
+                for variable, text in stale.items()
+            ]
+            with self.connection.wrap_database_errors, self._cursor() as cursor:
+                for statement in statements if pipeline else [sql.SQL("; ").join(statements)]:
+                    cursor.execute(statement, prepare=False)
+            self.sent.update(stale)
+        self._in_step = _wanted.get()
 
     @property
     def _driver(self) -> Connection[Any]:
@@ -319,6 +328,7 @@ class Synchronizer:
     def _forget(self) -> None:
         self.sent = {}
         self.originals = {}
+        self._in_step = None
 
     def _wanted(self) -> dict[Variable, str]:
         """The value of each variable that this database is to have, as text."""
@@ -346,11 +356,6 @@ class Synchronizer:
                 found = cursor.execute(show).fetchone()
             assert found is not None
             self.originals[variable] = found[0]
-
-    def _send(self, statements: Sequence[sql.SQL | sql.Composed]) -> None:
-        with self.connection.wrap_database_errors, self._cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement, prepare=False)
 
     def _cursor(self) -> Cursor[tuple[Any, ...]]:
         return self._driver.cursor(row_factory=tuple_row)
