@@ -47,8 +47,8 @@ lint: setup
 	$(MANAGE) makemigrations --check --dry-run
 	$(DEPLOYED) $(MANAGE) check --deploy --fail-level INFO
 
-stop: setup
-	@$(MANAGE) stop_database
+stop:
+	@test ! -x $(RUN) || $(MANAGE) stop_database
 
 bench: setup
 	$(RUN) -m bench $(ARGS)
