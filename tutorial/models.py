@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 import pgtrigger
+from tutorial.catalog import InstalledConstraint, InstalledTrigger  # noqa: F401
 
 
 class CannotDelete(models.Model):

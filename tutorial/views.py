@@ -9,9 +9,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from tutorial import sandbox
+from tutorial.catalog import InstalledConstraint, InstalledTrigger
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 from tutorial.firing import firing
-from tutorial.installed import installed_triggers
 from tutorial.listing import listing
 from tutorial.playback import Play, play
 from tutorial.scenarios import PARTS
@@ -107,7 +107,8 @@ def _stage(chapter: Chapter, performance: Play | None = None) -> dict[str, Any]:
                 "name": model.__name__,
                 "source": model_source(model),
                 "firing": firing(model),
-                "triggers": installed_triggers(model),
+                "triggers": InstalledTrigger.objects.on(model),
+                "constraints": InstalledConstraint.objects.on(model),
             }
             for model in chapter.models
         ],
