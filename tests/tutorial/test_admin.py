@@ -1,0 +1,189 @@
+"""The admin: a broken rule is a message, and what a rule says beforehand is heeded beforehand."""
+
+from html import unescape
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from tutorial.models import (
+    FSM,
+    AppendOnly,
+    CannotDelete,
+    OfficialInterface,
+    Passport,
+    ReadOnlyField,
+    ReadOnlyFields,
+    Review,
+    SoftDelete,
+    Versioned,
+)
+from tutorial.rules import next_states, read_only_fields
+
+pytestmark = pytest.mark.django_db
+
+MODELS = [
+    model
+    for model in apps.get_app_config("tutorial").get_models()
+    if model._meta.managed or model.__name__ == "InstalledTrigger"
+]
+EVERY_MODEL = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+
+
+def url(model: type[models.Model], page: str, *arguments: object) -> str:
+    return reverse(f"admin:tutorial_{model._meta.model_name}_{page}", args=arguments)
+
+
+def page(client: Client, *arguments: object, **data: object) -> str:
+    response = client.post(*arguments, data, follow=True)
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+class TestEveryModel:
+    @EVERY_MODEL
+    def test_it_is_there(self, admin_client: Client, model: type[models.Model]) -> None:
+        assert admin.site.is_registered(model)
+        assert admin_client.get(url(model, "changelist")).status_code == 200
+
+
+class TestRefusedWrites:
+    def test_a_deletion_is_a_message_that_names_the_rule(self, admin_client: Client) -> None:
+        row = CannotDelete.objects.create()
+        html = page(admin_client, url(CannotDelete, "delete", row.pk), post="yes")
+        assert "protect_deletes" in html
+        assert CannotDelete.objects.filter(pk=row.pk).exists()
+
+    def test_so_is_the_action_that_deletes_two(self, admin_client: Client) -> None:
+        rows = [CannotDelete.objects.create().pk, CannotDelete.objects.create().pk]
+        html = page(
+            admin_client,
+            url(CannotDelete, "changelist"),
+            action="delete_selected",
+            _selected_action=rows,
+            post="yes",
+        )
+        assert "protect_deletes" in html
+        assert CannotDelete.objects.count() == 2
+
+    def test_a_change_is_an_error_of_the_form_as_it_was_filled_in(
+        self, admin_client: Client
+    ) -> None:
+        row = AppendOnly.objects.create(int_field=1)
+        html = page(admin_client, url(AppendOnly, "change", row.pk), int_field="42")
+        assert "append_only" in html
+        assert 'value="42"' in html
+        row.refresh_from_db()
+        assert row.int_field == 1
+
+    def test_an_addition_is_an_error_of_the_form(self, admin_client: Client) -> None:
+        html = page(admin_client, url(OfficialInterface, "add"))
+        assert "protect_inserts" in html
+        assert not OfficialInterface.objects.exists()
+
+
+class TestReadOnlyFields:
+    @pytest.mark.parametrize(
+        ("model", "expected"),
+        [
+            (ReadOnlyField, ["created_at"]),
+            (ReadOnlyFields, ["created_at", "int_field"]),
+            (Versioned, ["version"]),
+            (Passport, ["number"]),
+            (AppendOnly, []),
+            (CannotDelete, []),
+        ],
+    )
+    def test_they_are_read_from_the_declaration(
+        self, model: type[models.Model], expected: list[str]
+    ) -> None:
+        assert read_only_fields(model) == expected
+
+    def test_one_is_shown_and_cannot_be_filled_in(self, admin_client: Client) -> None:
+        row = Passport.objects.create(number="C01X", holder="Ada")
+        html = admin_client.get(url(Passport, "change", row.pk)).content.decode()
+        assert '<div class="readonly">C01X</div>' in html
+        assert 'name="number"' not in html
+        assert 'name="holder"' in html
+
+    def test_a_new_row_takes_it(self, admin_client: Client) -> None:
+        assert 'name="number"' in admin_client.get(url(Passport, "add")).content.decode()
+
+
+class TestStates:
+    def test_only_those_that_can_follow_are_offered(self, admin_client: Client) -> None:
+        row = FSM.objects.create(status="published")
+        html = admin_client.get(url(FSM, "change", row.pk)).content.decode()
+        assert 'value="inactive"' in html
+        assert 'value="unpublished"' not in html
+
+    def test_a_new_row_may_begin_in_any(self, admin_client: Client) -> None:
+        html = admin_client.get(url(FSM, "add")).content.decode()
+        assert all(f'value="{state}"' in html for state in FSM.Status.values)
+
+    def test_a_rule_under_a_condition_limits_nothing_beforehand(self) -> None:
+        assert next_states(Review, "status", "declined") is None
+
+
+class TestSoftDeletion:
+    def test_a_deleted_row_is_marked_and_can_be_filtered(self, admin_client: Client) -> None:
+        gone, kept = SoftDelete.objects.create(), SoftDelete.objects.create()
+        gone_pk = gone.pk
+        gone.delete()
+
+        html = admin_client.get(url(SoftDelete, "changelist")).content.decode()
+        assert f"<s>SoftDelete object ({gone_pk})</s> (deleted)" in html
+        assert f"<s>SoftDelete object ({kept.pk})" not in html
+
+        filtered = url(SoftDelete, "changelist") + "?is_active__exact=1"
+        assert "(deleted)" not in admin_client.get(filtered).content.decode()
+
+    def test_it_can_be_undeleted(self, admin_client: Client) -> None:
+        gone = SoftDelete.objects.create()
+        pk = gone.pk
+        gone.delete()
+
+        html = page(
+            admin_client, url(SoftDelete, "changelist"), action="undelete", _selected_action=[pk]
+        )
+
+        assert "Undeleted 1." in html
+        assert SoftDelete.objects.get(pk=pk).is_active
+
+    def test_no_other_model_offers_that(self, admin_client: Client) -> None:
+        CannotDelete.objects.create()
+        html = admin_client.get(url(CannotDelete, "changelist")).content.decode()
+        assert "undelete" not in html.lower()
+
+
+class TestInstalledTriggers:
+    @pytest.fixture
+    def model(self) -> type[models.Model]:
+        return apps.get_model("tutorial.InstalledTrigger")
+
+    def test_they_are_listed_with_their_status(
+        self, admin_client: Client, model: type[models.Model]
+    ) -> None:
+        html = admin_client.get(url(model, "changelist") + "?q=cannotdelete").content.decode()
+        assert "pgtrigger_protect_deletes_" in html
+        assert "INSTALLED" in html
+        assert "pgtrigger_append_only_" not in html
+
+    def test_one_is_shown_with_its_definition_and_function(
+        self, admin_client: Client, model: type[models.Model]
+    ) -> None:
+        found = model.objects.get(name__startswith="pgtrigger_protect_deletes")
+        html = admin_client.get(url(model, "change", found.pk)).content.decode()
+        assert "CREATE TRIGGER pgtrigger_protect_deletes_" in html
+        assert "RETURNS trigger" in html
+
+    def test_nothing_can_be_added_changed_or_deleted(
+        self, admin_client: Client, model: type[models.Model]
+    ) -> None:
+        found = model.objects.first()
+        assert admin_client.get(url(model, "add")).status_code == 403
+        assert admin_client.post(url(model, "change", found.pk)).status_code == 403
+        assert admin_client.post(url(model, "delete", found.pk)).status_code == 403

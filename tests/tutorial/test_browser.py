@@ -1,0 +1,300 @@
+"""The pages in a real Chromium: with JavaScript and without, on a desk and on a phone."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AxeResults
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from django.test import override_settings
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+from pytest_django.plugin import DjangoDbBlocker
+
+from tutorial.chapters import Chapter, all_chapters
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# Chromium asks its own servers for updates and the like, unless it is told not to.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+]
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.slug)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, and Django takes it for an async context.
+        kept = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+        if kept is None:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The address of the site, served by threads of this process."""
+    with django_db_blocker.unblock(), override_settings(ALLOWED_HOSTS=["127.0.0.1"]):
+        server = LiveServer("127.0.0.1")
+        yield server.url
+        server.stop()
+
+
+class Visit:
+    """A browser's page, and what went wrong on it."""
+
+    def __init__(self, context: BrowserContext, site: str):
+        self.site = site
+        self.page: Page = context.new_page()
+        self.wrong: list[str] = []
+        self.requested: list[str] = []
+        self.page.on("request", lambda request: self.requested.append(request.url))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: self.wrong.append(message.text) if message.type == "error" else None,
+        )
+
+    def go(self, path: str) -> Page:
+        self.page.goto(f"{self.site}{path}")
+        return self.page
+
+    @property
+    def from_elsewhere(self) -> list[str]:
+        return [url for url in self.requested if not url.startswith((self.site, "data:"))]
+
+
+@pytest.fixture
+def visit(browser: Browser, site: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A page on a desk, or as `indirect` parameters say."""
+    options: dict[str, Any] = {"viewport": DESK, **getattr(request, "param", {})}
+    context = browser.new_context(**options)
+    yield Visit(context, site)
+    context.close()
+
+
+without_javascript = pytest.mark.parametrize(
+    "visit", [{"java_script_enabled": False}], indirect=True, ids=["without JavaScript"]
+)
+both_ways = pytest.mark.parametrize(
+    "visit",
+    [{}, {"java_script_enabled": False}],
+    indirect=True,
+    ids=["with JavaScript", "without JavaScript"],
+)
+in_the_dark = pytest.mark.parametrize(
+    "visit", [{"color_scheme": "dark"}], indirect=True, ids=["dark"]
+)
+
+
+def test_a_reader_opens_a_chapter_presses_run_and_reads_the_refusal(visit: Visit) -> None:
+    page = visit.go("/")
+    page.get_by_role("link", name="Protecting model deletions").first.click()
+    page.get_by_role("button", name="Run").click()
+
+    refusal = "pgtrigger: Cannot delete rows from tutorial_cannotdelete table"
+    expect(page.locator(".listing .refusal")).to_contain_text(refusal)
+    expect(page.locator("#output .fields")).to_contain_text("protect_deletes")
+    assert visit.wrong == []
+
+
+@CHAPTERS
+@both_ways
+def test_run_shows_what_the_chapter_prints(visit: Visit, chapter: Chapter) -> None:
+    page = visit.go(f"/{chapter.slug}/")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    first = chapter.expected.partition("\n")[0].partition("…")[0]
+    expect(page.locator("#output .terminal")).to_contain_text(first)
+    assert visit.wrong == []
+    assert visit.from_elsewhere == []
+
+
+@CHAPTERS
+def test_every_tab_shows_its_own_panel(visit: Visit, chapter: Chapter) -> None:
+    page = visit.go(f"/{chapter.slug}/")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("tab", name="Output")).to_be_visible()
+
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        expect(page.get_by_role("tabpanel")).to_have_count(1)
+
+
+@CHAPTERS
+def test_the_sandbox_of_a_chapter_takes_a_step(visit: Visit, chapter: Chapter) -> None:
+    page = visit.go(f"/{chapter.slug}/")
+    sandbox = page.locator("#sandbox")
+    if not sandbox.get_by_role("button", name="Add").count():
+        pytest.skip("this chapter has no sandbox")
+    for field in (
+        sandbox.locator(".new").first.locator("input[type=text], input[type=number]").all()
+    ):
+        field.fill("7")
+    sandbox.get_by_role("button", name="Add").first.click()
+
+    expect(
+        sandbox.get_by_text("Start over").or_(sandbox.get_by_role("alert")).first
+    ).to_be_visible()
+    assert visit.wrong == []
+
+
+@both_ways
+def test_a_rule_broken_in_the_sandbox_is_the_forms_own_error(visit: Visit) -> None:
+    page = visit.go("/transitions/")
+    sandbox = page.locator("#sandbox")
+    sandbox.get_by_label("status").select_option("inactive")
+    sandbox.get_by_role("button", name="Add").click()
+    expect(sandbox.get_by_role("button", name="Save FSM 1")).to_be_visible()
+
+    sandbox.get_by_label("status").first.select_option("published")
+    sandbox.get_by_role("button", name="Save").click()
+
+    expect(sandbox.get_by_role("alert").first).to_contain_text("Invalid transition of field status")
+    assert visit.wrong == []
+
+
+def test_the_tabs_follow_the_arrow_keys(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    page.get_by_role("tab", name="In the database").focus()
+    page.keyboard.press("ArrowRight")
+
+    expect(page.get_by_role("tab", name="Model")).to_be_focused()
+    expect(page.locator("#model")).to_be_visible()
+    expect(page.locator("#database")).to_be_hidden()
+
+
+def test_the_keyboard_alone_runs_a_chapter(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "run":
+            break
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("button", name="Run again")).to_be_focused()
+
+
+@without_javascript
+def test_without_javascript_everything_is_there_one_thing_under_another(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    page.get_by_role("button", name="Run").click()
+
+    for panel in ("output", "sql", "rows", "database", "model"):
+        expect(page.locator(f"#{panel}")).to_be_visible()
+
+
+def test_progress_is_kept_in_the_browser(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+
+    page = visit.go("/")
+    link = page.locator("[data-chapter=append-only]")
+    expect(link.get_by_text("played")).to_be_visible()
+    expect(page.locator("[data-chapter=transitions]").get_by_text("played")).to_be_hidden()
+
+
+def test_a_search_narrows_the_map_while_one_types(visit: Visit) -> None:
+    page = visit.go("/triggers/")
+    page.get_by_role("searchbox").press_sequentially("append_only")
+
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("row").last).to_contain_text("tutorial.AppendOnly:append_only")
+
+
+@pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=True, ids=["phone"])
+@pytest.mark.parametrize(
+    "path", ["/", "/triggers/", *(f"/{chapter.slug}/" for chapter in all_chapters())]
+)
+def test_on_a_phone_nothing_is_wider_than_the_screen(visit: Visit, path: str) -> None:
+    page = visit.go(path)
+    if page.get_by_role("button", name="Run").count():
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_role("button", name="Run again")).to_be_visible()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/triggers/", *(f"/{chapter.slug}/" for chapter in all_chapters())]
+)
+def test_axe_finds_no_violation(visit: Visit, path: str) -> None:
+    results = examine(visit, path)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@in_the_dark
+@pytest.mark.parametrize("path", ["/", "/triggers/", "/transitions/", "/soft-delete-cascades/"])
+def test_axe_finds_no_violation_in_the_dark(visit: Visit, path: str) -> None:
+    results = examine(visit, path)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def examine(visit: Visit, path: str) -> AxeResults:
+    page = visit.go(path)
+    if page.get_by_role("button", name="Run").count():
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    # All panels at once, as without JavaScript: what is hidden is not looked at.
+    page.evaluate("document.querySelectorAll('.panel').forEach(panel => panel.hidden = false)")
+    return Axe().run(page)
+
+
+class TestAdmin:
+    @pytest.fixture
+    def page(self, committed_db: None, visit: Visit) -> Page:
+        get_user_model().objects.create_superuser("reader", password="reader")
+        page = visit.go("/admin/")
+        page.get_by_label("Username").fill("reader")
+        page.get_by_label("Password").fill("reader")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("button", name="Log out")).to_be_visible()
+        return page
+
+    def test_a_refused_deletion_is_a_message(self, page: Page, visit: Visit) -> None:
+        visit.go("/admin/tutorial/cannotdelete/add/")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.locator("#result_list tbody a").first.click()
+        page.get_by_role("link", name="Delete", exact=True).click()
+        page.get_by_role("button", name="Yes, I").click()
+
+        expect(page.locator(".messagelist .error")).to_contain_text("protect_deletes")
+
+    def test_a_refused_change_is_an_error_of_the_form(self, page: Page, visit: Visit) -> None:
+        visit.go("/admin/tutorial/appendonly/add/")
+        page.get_by_label("Int field").fill("1")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.locator("#result_list tbody a").first.click()
+        page.get_by_label("Int field").fill("2")
+        page.get_by_role("button", name="Save", exact=True).click()
+
+        expect(page.locator(".errornote").or_(page.locator(".errorlist")).first).to_be_visible()
+        expect(page.locator("#content")).to_contain_text("append_only")
+        expect(page.get_by_label("Int field")).to_have_value("2")
+
+    def test_the_policy_holds_there_too(self, page: Page, visit: Visit) -> None:
+        for path in ("/admin/", "/admin/tutorial/fsm/", "/admin/tutorial/fsm/add/"):
+            visit.go(path)
+        assert not any("Content Security Policy" in text for text in visit.wrong)

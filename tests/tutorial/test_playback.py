@@ -1,0 +1,186 @@
+"""A play shows what happened, and leaves nothing behind."""
+
+import threading
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.models import AppendOnly, CannotDelete
+from tutorial.playback import Play, play
+from tutorial.stages import SCHEMA_PREFIX, own_schema, rehearsal
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+def row_count() -> int:
+    models = {model for chapter in all_chapters() for model in chapter.models}
+    return sum(model._base_manager.count() for model in models)
+
+
+def play_schemas() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", [SCHEMA_PREFIX]
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+class TestPlay:
+    def test_a_refused_statement_has_the_fields_that_postgres_reports(self) -> None:
+        performance = play(get_chapter("protecting-deletions"))
+
+        ((line, statement),) = performance.refusals
+        assert line == 3
+        assert statement.text.startswith("DELETE FROM")
+        assert statement.refusal["SQLSTATE"] == "23000"
+        assert statement.refusal["table"] == "tutorial_cannotdelete"
+        assert statement.refusal["constraint"] == "protect_deletes"
+        assert statement.detail["operation"] == "DELETE"
+
+    def test_what_is_printed_is_known_by_its_line(self) -> None:
+        performance = play(get_chapter("append-only"))
+
+        first = performance.chapter.first_line
+        printed = {line - first + 1: text for line, text in performance.printed if text.strip()}
+        code = performance.chapter.code.splitlines()
+        assert {code[number - 1].strip(): text for number, text in printed.items()} == {
+            "print('Cannot update!')": "Cannot update!",
+            "print('Cannot delete!')": "Cannot delete!",
+        }
+
+    def test_a_passing_statement_has_its_command_tag_and_parameters_in_place(self) -> None:
+        performance = play(get_chapter("versioning"))
+
+        update = next(found for found in performance.statements if "UPDATE" in found.text)
+        assert update.tag == "UPDATE 1"
+        assert "'hi'" in update.text
+        assert update.milliseconds > 0
+
+    def test_the_setting_that_ignore_sends_is_among_the_statements(self) -> None:
+        performance = play(get_chapter("official-interface"))
+
+        assert any(
+            'SET LOCAL "pgtrigger"."ignore"' in found.text for found in performance.statements
+        )
+
+    def test_a_frame_is_taken_after_each_write_that_changes_a_row(self) -> None:
+        performance = play(get_chapter("versioning"))
+
+        versions = [frame.tables[0].values("version") for frame in performance.frames[1:]]
+        assert versions == [[0], [1], [2]]
+
+    def test_a_deferred_constraint_is_refused_at_commit(self) -> None:
+        performance = play(get_chapter("deferred-constraints"))
+
+        at_commit, at_insert = (statement for _, statement in performance.refusals)
+        assert at_commit.text == "COMMIT"
+        assert at_insert.text.startswith("INSERT INTO")
+
+
+class TestNothingStays:
+    def test_no_play_leaves_a_row(self) -> None:
+        for chapter in all_chapters():
+            play(chapter)
+
+        assert row_count() == 0
+
+    def test_no_play_leaves_a_schema(self) -> None:
+        for chapter in all_chapters():
+            if chapter.own_schema:
+                play(chapter)
+
+        assert play_schemas() == []
+
+    def test_the_functions_that_others_use_are_not_replaced(self) -> None:
+        play(get_chapter("drift"))
+
+        with pytest.raises(IntegrityError):
+            CannotDelete.objects.create().delete()
+
+    def test_a_schema_that_a_crash_left_is_swept_by_the_next_play(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {SCHEMA_PREFIX}left_by_a_crash")
+
+        play(get_chapter("drift"))
+
+        assert play_schemas() == []
+
+    def test_a_schema_that_is_in_use_is_not_swept(self) -> None:
+        with own_schema([CannotDelete]):
+            play(get_chapter("drift"))
+            assert len(play_schemas()) == 1
+
+    def test_many_visitors_play_at_once(self) -> None:
+        plays: dict[str, list[Play]] = {chapter.slug: [] for chapter in all_chapters()}
+
+        def visit(chapter: Chapter) -> None:
+            try:
+                plays[chapter.slug] += [play(chapter), play(chapter)]
+            finally:
+                connection.close()
+
+        threads = [
+            threading.Thread(target=visit, args=[chapter]) for chapter in (*all_chapters(),) * 2
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        for slug, performances in plays.items():
+            outputs = [performance.output for performance in performances]
+            assert len(outputs) == 4, slug
+            assert all(get_chapter(slug).expected[:20] == output[:20] for output in outputs)
+        assert row_count() == 0
+        assert play_schemas() == []
+
+
+class TestRehearsal:
+    def test_a_refused_write_leaves_the_next_ones_unharmed(self) -> None:
+        with rehearsal():
+            row = AppendOnly.objects.create(int_field=0)
+            for write in (row.save, row.delete):
+                with pytest.raises(IntegrityError):
+                    write()
+            assert AppendOnly.objects.count() == 1
+
+    def test_a_transaction_takes_back_what_was_in_it_and_no_more(self) -> None:
+        with rehearsal():
+            AppendOnly.objects.create(int_field=0)
+            with pytest.raises(IntegrityError), transaction.atomic():
+                AppendOnly.objects.create(int_field=1).delete()
+            assert [*AppendOnly.objects.values_list("int_field", flat=True)] == [0]
+
+    def test_django_believes_that_it_is_in_autocommit(self) -> None:
+        with rehearsal():
+            assert not connection.in_atomic_block
+            with transaction.atomic(durable=True):
+                assert connection.in_atomic_block
+            assert not connection.in_atomic_block
+
+    def test_what_waits_for_a_commit_is_called(self) -> None:
+        called = []
+        with rehearsal():
+            transaction.on_commit(lambda: called.append("at once"))
+            with transaction.atomic():
+                transaction.on_commit(lambda: called.append("at the end"))
+                assert called == ["at once"]
+        assert called == ["at once", "at the end"]
+
+    def test_the_connection_is_afterwards_as_it_was(self) -> None:
+        with rehearsal():
+            AppendOnly.objects.create(int_field=0)
+
+        assert connection.get_autocommit()
+        assert not connection.in_atomic_block
+        assert AppendOnly.objects.count() == 0
+
+    def test_it_fits_into_a_transaction_that_is_open(self) -> None:
+        with transaction.atomic():
+            CannotDelete.objects.create()
+            with rehearsal():
+                CannotDelete.objects.create()
+                assert CannotDelete.objects.count() == 2
+            assert CannotDelete.objects.count() == 1
+            transaction.set_rollback(True)

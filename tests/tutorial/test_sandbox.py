@@ -1,0 +1,161 @@
+"""The sandbox: rows that exist only while a page is made."""
+
+from typing import Any
+
+import pytest
+from django.db import models
+
+from tutorial import sandbox
+from tutorial.models import (
+    FSM,
+    AppendOnly,
+    Author,
+    Book,
+    Member,
+    OfficialInterface,
+    ReadOnlyField,
+    SoftDelete,
+    Team,
+    User,
+    Versioned,
+)
+from tutorial.sandbox_forms import NOWHERE_PLACE
+
+pytestmark = pytest.mark.django_db
+
+
+class Visitor:
+    """Somebody who presses one button after another, as the page carries the journal on."""
+
+    def __init__(self, *shown: type[models.Model]):
+        self.shown = shown
+        self.sandbox = sandbox.visit(shown)
+
+    def press(self, action: str, **values: Any) -> sandbox.Section:
+        kind, name, *place = action.split(":")
+        prefix = f"{name}-{'new' if kind == 'add' else place[0]}"
+        data = {f"{prefix}-{field}": value for field, value in values.items()}
+        for section in self.sandbox.sections:
+            for row in section.rows:
+                if row.form:
+                    shown = {field.html_initial_name: field.value() for field in row.form}
+                    data |= {
+                        key: value for key, value in shown.items() if value not in (None, False)
+                    }
+        journal = sandbox.read_journal(self.sandbox.token)
+        self.sandbox = sandbox.visit(self.shown, journal, action, data)
+        return next(section for section in self.sandbox.sections if section.name == name)
+
+
+def test_an_added_row_is_there_at_the_next_step_and_not_in_the_database() -> None:
+    visitor = Visitor(Versioned)
+    visitor.press("add:Versioned", version=0, char_field="one")
+    section = visitor.press("add:Versioned", version=0, char_field="two")
+
+    assert [row.instance.char_field for row in section.rows] == ["one", "two"]
+    assert Versioned.objects.count() == 0
+
+
+def test_triggers_fire_as_ever() -> None:
+    visitor = Visitor(Versioned)
+    visitor.press("add:Versioned", version=0, char_field="one")
+    section = visitor.press("save:Versioned:0", version=0, char_field="two")
+
+    assert section.rows[0].instance.version == 1
+
+
+def test_a_refused_change_is_an_error_of_its_form_and_is_forgotten() -> None:
+    visitor = Visitor(AppendOnly)
+    visitor.press("add:AppendOnly", int_field=1)
+    section = visitor.press("save:AppendOnly:0", int_field=2)
+
+    assert section.rows[0].refusal["constraint"] == "append_only"
+    assert section.rows[0].form.non_field_errors()
+    assert len(visitor.sandbox.journal) == 1
+
+
+def test_a_refused_transition_is_an_error_of_its_field() -> None:
+    visitor = Visitor(FSM)
+    visitor.press("add:FSM", status="inactive")
+    section = visitor.press("save:FSM:0", status="published")
+
+    assert "Invalid transition" in section.rows[0].form.errors["status"][0]
+
+
+def test_a_refused_deletion_is_shown_at_its_row() -> None:
+    visitor = Visitor(AppendOnly)
+    visitor.press("add:AppendOnly", int_field=1)
+    section = visitor.press("delete:AppendOnly:0")
+
+    assert section.rows[0].instance is not None
+    assert section.rows[0].refusal["SQLSTATE"] == "23000"
+
+
+def test_a_refused_addition_is_shown_at_the_form_for_new_rows() -> None:
+    section = Visitor(OfficialInterface).press("add:OfficialInterface")
+
+    assert section.rows == []
+    assert section.refusal["constraint"] == "protect_inserts"
+
+
+def test_a_soft_deleted_row_is_still_there() -> None:
+    visitor = Visitor(SoftDelete)
+    visitor.press("add:SoftDelete", is_active="on")
+    section = visitor.press("delete:SoftDelete:0")
+
+    assert section.rows[0].instance.is_active is False
+
+
+def test_a_time_that_is_filled_in_by_itself_does_not_count_as_changed() -> None:
+    visitor = Visitor(ReadOnlyField)
+    visitor.press("add:ReadOnlyField", int_field=1)
+    row = visitor.sandbox.sections[0].rows[0]
+    section = visitor.press(
+        "save:ReadOnlyField:0", int_field=2, created_at=row.form["created_at"].value()
+    )
+
+    assert section.rows[0].refusal == {}
+    assert section.rows[0].instance.int_field == 2
+
+
+def test_rows_refer_to_each_other_by_place() -> None:
+    visitor = Visitor(Team, Member)
+    visitor.press("add:Team", name="Red", is_active="on")
+    visitor.press("add:Team", name="Blue", is_active="on")
+    section = visitor.press("add:Member", team_id=1, name="Ada", is_active="on")
+
+    assert section.rows[0].form["team_id"].value() == 1
+
+
+def test_a_deferred_constraint_is_checked_at_each_step() -> None:
+    section = Visitor(Author, Book).press("add:Book", title="Unsigned", author_id=NOWHERE_PLACE)
+
+    assert section.refusal["SQLSTATE"] == "23503"
+
+
+def test_a_constraint_of_the_table_is_a_refusal_too() -> None:
+    visitor = Visitor(User)
+    visitor.press("add:User", email="ada@example.org")
+    section = visitor.press("add:User", email="ada@example.org")
+
+    assert section.refusal["SQLSTATE"] == "23505"
+
+
+def test_what_a_form_does_not_take_never_reaches_the_database() -> None:
+    section = Visitor(FSM).press("add:FSM", status="anything")
+
+    assert section.refusal == {}
+    assert "status" in section.add_form.errors
+
+
+def test_a_tampered_journal_is_an_empty_one() -> None:
+    assert sandbox.read_journal("W10:forged:signature") == []
+
+
+def test_a_sandbox_is_full_at_some_point() -> None:
+    visitor = Visitor(AppendOnly)
+    for number in range(sandbox.MAX_STEPS + 1):
+        visitor.press("add:AppendOnly", int_field=number)
+
+    assert visitor.sandbox.is_full
+    assert len(visitor.sandbox.journal) == sandbox.MAX_STEPS

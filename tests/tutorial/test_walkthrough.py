@@ -1,0 +1,86 @@
+"""`manage.py walkthrough`, run as one runs it."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tutorial.chapters import Chapter, all_chapters, get_chapter
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+def walkthrough(*arguments: str) -> str:
+    output = StringIO()
+    call_command("walkthrough", *arguments, "--no-color", stdout=output)
+    return output.getvalue()
+
+
+def test_list_names_every_chapter_in_order() -> None:
+    slugs = [line.split()[0] for line in walkthrough("--list").splitlines()]
+    assert slugs == [chapter.slug for chapter in all_chapters()]
+
+
+def test_a_slug_plays_that_chapter_alone() -> None:
+    printed = walkthrough("append-only")
+    assert "2. Append-only models" in printed
+    assert printed.count("python manage.py shell_plus") == 1
+    assert "Cannot update!\nCannot delete!\n" in printed
+
+
+def test_sql_shows_each_statement_and_the_answer_to_it() -> None:
+    printed = walkthrough("protecting-deletions", "--sql")
+    assert 'DELETE FROM "tutorial_cannotdelete"' in printed
+    assert "23000 pgtrigger: Cannot delete rows from tutorial_cannotdelete table" in printed
+    assert "constraint: protect_deletes" in printed
+
+
+def test_no_slug_plays_them_all() -> None:
+    printed = walkthrough()
+    assert all(f"{chapter.number}. {chapter.title}" in printed for chapter in all_chapters())
+
+
+def test_check_is_content_with_what_is_expected() -> None:
+    assert "print what is expected" in walkthrough("--check")
+
+
+def test_check_shows_a_difference_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = tmp_path / "append_only.out"
+    expected.write_text("Cannot update!\n")
+    monkeypatch.setattr(Chapter, "expected_output", expected)
+
+    output = StringIO()
+    with pytest.raises(CommandError, match="1 of 1 outputs are not the expected ones") as failure:
+        call_command("walkthrough", "append-only", "--check", stdout=output)
+
+    assert failure.value.returncode == 1
+    assert "+Cannot delete!" in output.getvalue()
+
+
+def test_write_keeps_the_output_as_the_expected_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = get_chapter("append-only").expected
+    expected = tmp_path / "append_only.out"
+    monkeypatch.setattr(Chapter, "expected_output", expected)
+
+    walkthrough("append-only", "--write")
+
+    assert expected.read_text() == kept
+
+
+def test_an_unknown_slug_fails_with_those_there_are() -> None:
+    with pytest.raises(CommandError, match="The chapters are: protecting-deletions"):
+        walkthrough("nowhere")
+
+
+def test_json_holds_the_statements_and_the_fields_of_the_error() -> None:
+    (played,) = json.loads(walkthrough("protecting-deletions", "--format", "json"))
+    assert played["error"]["SQLSTATE"] == "23000"
+    assert next(found["answer"] for found in played["statements"]) == "INSERT 0 1"
+    listed = json.loads(walkthrough("--list", "--format", "json"))
+    assert [row["slug"] for row in listed] == [chapter.slug for chapter in all_chapters()]
