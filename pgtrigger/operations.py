@@ -51,7 +51,7 @@ class _TriggerOperation(Operation):
             return self._followed_by(operation)
         return (
             super().reduce(operation, app_label)
-            or isinstance(operation, _INDIFFERENT)
+            or isinstance(operation, (_TriggerOperation, *_INDIFFERENT))
             or not operation.references_model(self.model_name, app_label)
         )
 

@@ -66,7 +66,7 @@ def _replaced(
         model_label, _, name = trigger.uri.partition(":")
         app_label = model_label.partition(".")[0]
         is_replaced = (trigger.table, name.lower()) in names
-        if app_label and (app_label not in migrated_apps or is_replaced):
+        if name and (app_label not in migrated_apps or is_replaced):
             found.append(trigger)
     return found
 

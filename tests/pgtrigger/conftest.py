@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from pgtrigger import registry
+from tests.pgtrigger.throwaway import ThrowawayApp
 
 _numbers = itertools.count(1)
 
@@ -37,3 +38,12 @@ def make_model(db):
             registry.remove(model, trigger)
         del apps.all_models["pgtrigger_tests"][model._meta.model_name]
     apps.clear_cache()
+
+
+@pytest.fixture
+def app(db, tmp_path, settings, monkeypatch):
+    """An app whose models the test writes."""
+    monkeypatch.syspath_prepend(tmp_path)
+    app = ThrowawayApp(tmp_path, settings, monkeypatch)
+    yield app
+    app.forget()

@@ -1,0 +1,267 @@
+"""Tables and columns that change under triggers: forwards, backwards, and forwards again."""
+
+import pytest
+from django.core.management import call_command
+from django.db import InternalError, transaction
+
+from tests.pgtrigger.throwaway import execute, shape
+
+pytestmark = pytest.mark.django_db
+
+# A rule whose definition names the column, in its condition or in UPDATE OF.
+CONDITION = "pgtrigger.ReadOnly(name='kept', fields=['{field}'])"
+UPDATE_OF = "pgtrigger.Protect(name='kept', operation=pgtrigger.UpdateOf('{field}'))"
+# One whose function names it, and one that names no column at all.
+FUNCTION = (
+    "pgtrigger.Trigger(name='kept', when=pgtrigger.Before, operation=pgtrigger.Update,"
+    " func=pgtrigger.Func('NEW.{{columns.{field}}} = OLD.{{columns.{field}}}; RETURN NEW;'))"
+)
+INDIFFERENT = "pgtrigger.Protect(name='kept', operation=pgtrigger.Delete)"
+RULES = pytest.mark.parametrize("rule", [CONDITION, UPDATE_OF, FUNCTION, INDIFFERENT])
+
+
+def model(rule, name="Entry", field="number", type="IntegerField(default=0)", table=None):
+    return f"""
+class {name}(models.Model):
+    {field} = models.{type}
+    other = models.IntegerField(default=0)
+
+    class Meta:
+        {f"db_table = '{table}'" if table else ""}
+        triggers = [{rule.format(field=field)}]
+"""
+
+
+@pytest.fixture
+def changes(app):
+    """``changes(before, after)`` migrates from one to the other and back, looking each time.
+
+    The trigger is disabled first, so that it can be seen to stay so.
+    """
+
+    def migrate_to_and_fro(before, after, table="throwaway_entry", new_table=None, answer="y"):
+        new_table = new_table or table
+        app.declare(before)
+        app.makemigrations()
+        app.migrate()
+        execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
+        app.declare(after)
+        written = shape(app.makemigrations(answer=answer))
+        assert not app.has_changes()
+        for source, target, name in [
+            (after, None, new_table),
+            (before, "0001", table),
+            (after, None, new_table),
+        ]:
+            app.declare(source)
+            app.migrate(target)
+            assert set(app.states().values()) == {"INSTALLED DISABLED"}
+            assert app.triggers(name) == ["kept"]
+            assert app.leftovers() == []
+        return written
+
+    return migrate_to_and_fro
+
+
+@RULES
+class TestRenaming:
+    def test_a_model(self, changes, rule):
+        changes(model(rule), model(rule, "Record"), new_table="throwaway_record")
+
+    def test_a_table(self, changes, rule):
+        changes(model(rule), model(rule, table="odd {x} table"), new_table="odd {x} table")
+
+    def test_a_field(self, changes, rule):
+        changes(model(rule), model(rule, field="amount"))
+
+    def test_a_column(self, changes, rule):
+        column = "IntegerField(default=0, db_column='odd')"
+        changes(model(rule), model(rule, type=column))
+
+
+@RULES
+class TestTypes:
+    @pytest.mark.parametrize("type", ["BigIntegerField(default=0)", "TextField(default='')"])
+    def test_a_column_of_another_type(self, changes, rule, type):
+        changes(model(rule), model(rule, type=type))
+
+    def test_another_type_and_another_column(self, changes, rule):
+        changes(model(rule), model(rule, type="BigIntegerField(default=0, db_column='odd')"))
+
+
+class TestColumnsThatComeAndGo:
+    @RULES
+    def test_a_field_is_replaced_by_another(self, changes, rule):
+        written = changes(model(rule), model(rule, field="amount"), answer="n")
+        assert "RemoveField entry number" in written
+
+    def test_a_rule_that_lets_go_of_a_field(self, changes):
+        before = """
+class Entry(models.Model):
+    number = models.IntegerField(default=0)
+    other = models.IntegerField(default=0)
+
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="kept", fields=["number", "other"])]
+"""
+        after = before.replace("    other = models.IntegerField(default=0)\n", "")
+        written = changes(before, after.replace(', "other"', ""))
+        assert written == [
+            "RemoveTrigger entry:kept",
+            "RemoveField entry other",
+            "AddTrigger entry:kept",
+        ]
+
+    def test_a_removed_column_takes_triggers_along_that_still_name_it(self, app):
+        app.declare(model("pgtrigger.ReadOnly(name='kept', fields=['number'])"))
+        app.makemigrations()
+        app.migrate()
+        app.write_migration(
+            "0002_hand_made",
+            "migrations.RemoveField('entry', 'number')",
+            [("throwaway", "0001_initial")],
+        )
+        app.migrate()
+        assert app.triggers("throwaway_entry") == []
+        assert app.leftovers() == []
+
+
+class TestRelatedColumns:
+    MODELS = """
+class Owner(models.Model):
+    id = models.{key}(primary_key=True)
+
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="kept", fields=["id"])]
+
+class Entry(models.Model):
+    owner = models.ForeignKey(Owner, models.CASCADE)
+
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="kept", fields=["owner"])]
+"""
+
+    @pytest.mark.parametrize("key", ["BigIntegerField", "CharField", "BigAutoField"])
+    def test_a_primary_key_of_another_type(self, app, changes, key):
+        old = "AutoField" if key == "BigAutoField" else "IntegerField"
+        new = "BigAutoField" if key == "BigAutoField" else key
+        before = self.MODELS.format(key=old)
+        after = self.MODELS.format(key=new).replace("CharField(", "CharField(max_length=9, ")
+        app.declare(before)
+        app.makemigrations()
+        app.migrate()
+        execute("ALTER TABLE throwaway_owner DISABLE TRIGGER USER")
+        execute(
+            "ALTER TABLE throwaway_entry DISABLE TRIGGER "
+            + execute(
+                "SELECT tgname FROM pg_trigger WHERE tgrelid = 'throwaway_entry'::regclass"
+                " AND NOT tgisinternal"
+            )[0][0]
+        )
+        app.declare(after)
+        app.makemigrations()
+        for target in (None, "0001", None):
+            app.migrate(target)
+            states = {"INSTALLED DISABLED"}
+            assert set(app.states().values()) == states
+            assert app.leftovers() == []
+
+    def test_a_foreign_key_to_another_model(self, app, changes):
+        source = """
+class Owner(models.Model):
+    pass
+
+class Person(models.Model):
+    id = models.CharField(max_length=9, primary_key=True)
+
+class Entry(models.Model):
+    owner = models.ForeignKey({to}, models.CASCADE, null=True)
+
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="kept", fields=["owner"])]
+"""
+        app.declare(source.format(to="Owner"))
+        app.makemigrations()
+        app.migrate()
+        app.declare(source.format(to="Person"))
+        app.makemigrations()
+        for target in (None, "0001", None):
+            app.migrate(target)
+            assert app.states() == {"Entry:kept": "INSTALLED ENABLED"}
+
+
+class TestManyToMany:
+    MODELS = """
+class Tag(models.Model):
+    pass
+
+class {name}(models.Model):
+    tags = models.ManyToManyField(Tag)
+
+pgtrigger.register(
+    pgtrigger.Protect(name="kept", operation=pgtrigger.Delete)
+)({name}.tags.through)
+"""
+
+    def test_an_automatic_table_has_its_triggers_after_migrate(self, app):
+        app.declare(self.MODELS.format(name="Entry"))
+        assert not [line for line in shape(app.makemigrations()) if "Trigger" in line]
+        app.migrate()
+        assert app.states() == {"Entry_tags:kept": "INSTALLED ENABLED"}
+
+    def test_renaming_its_model_leaves_one(self, app):
+        app.declare(self.MODELS.format(name="Entry"))
+        app.makemigrations()
+        app.migrate()
+        app.declare(self.MODELS.format(name="Record"))
+        app.makemigrations()
+        app.migrate()
+        assert app.triggers("throwaway_record_tags") == ["kept"]
+        assert app.states() == {"Record_tags:kept": "INSTALLED ENABLED"}
+        assert app.leftovers() == []
+
+    @pytest.mark.parametrize("gone", ["field", "model"])
+    def test_nothing_is_left_of_a_table_that_goes(self, app, gone):
+        app.declare(self.MODELS.format(name="Entry"))
+        app.makemigrations()
+        app.migrate()
+        app.declare("class Entry(models.Model):\n    pass" if gone == "field" else "")
+        app.makemigrations()
+        app.migrate()
+        assert app.leftovers() == []
+
+
+class TestWithoutMigrations:
+    def test_tables_made_by_syncdb_have_their_triggers(self, app):
+        app.declare(model(INDIFFERENT))
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        assert app.states() == {"Entry:kept": "INSTALLED ENABLED"}
+        with pytest.raises(InternalError, match="Cannot delete"), transaction.atomic():
+            app.model("Entry").objects.create().delete()
+
+    def test_what_is_no_longer_declared_goes_with_the_next(self, app):
+        app.declare(model(INDIFFERENT))
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        app.declare(model(""))
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        assert app.triggers("throwaway_entry") == []
+        assert app.leftovers() == []
+
+
+def test_nothing_is_left_of_a_table_that_goes(app):
+    app.declare(model(CONDITION))
+    app.makemigrations()
+    app.migrate()
+    app.write_migration(
+        "0002_hand_made", "migrations.DeleteModel('entry')", [("throwaway", "0001_initial")]
+    )
+    app.migrate()
+    assert app.leftovers() == []
+
+
+def test_a_deferred_rule_is_set_aside_and_put_back(app, changes):
+    rule = (
+        "pgtrigger.Protect(name='kept', operation=pgtrigger.Update, when=pgtrigger.After,"
+        " timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__number=5))"
+    )
+    changes(model(rule), model(rule, type="BigIntegerField(default=0)"))
