@@ -32,7 +32,9 @@ from pghistory.fields import (
     RelatedField,
 )
 from pghistory.metadata import MetadataError
+from pghistory.past import as_of, diff
 from pghistory.queries import ProxyField
+from pghistory.restoring import CannotRevert
 from pghistory.runtime import context
 from pgtrigger import (
     After,
@@ -57,3 +59,61 @@ from pgtrigger import (
 )
 
 __version__ = "3.9.0"
+
+__all__ = [
+    "DEFAULT",
+    "After",
+    "AfterDelete",
+    "AfterInsert",
+    "AfterInsertOrUpdate",
+    "AfterUpdate",
+    "AllChange",
+    "AllDontChange",
+    "AnyChange",
+    "AnyDontChange",
+    "Before",
+    "BeforeDelete",
+    "BeforeUpdate",
+    "CannotRevert",
+    "Changed",
+    "Condition",
+    "ContextForeignKey",
+    "ContextJSONField",
+    "ContextUUIDField",
+    "Delete",
+    "DeleteEvent",
+    "Event",
+    "F",
+    "Field",
+    "ForeignKey",
+    "Insert",
+    "InsertEvent",
+    "Level",
+    "ManualEvent",
+    "MetadataError",
+    "New",
+    "ObjForeignKey",
+    "Old",
+    "Operation",
+    "Operations",
+    "ProxyField",
+    "Q",
+    "RelatedField",
+    "Row",
+    "RowEvent",
+    "Snapshot",
+    "Statement",
+    "Tracker",
+    "Truncate",
+    "Update",
+    "UpdateEvent",
+    "UpdateOf",
+    "__version__",
+    "as_of",
+    "context",
+    "create_event",
+    "create_event_model",
+    "diff",
+    "get_event_model",
+    "track",
+]

@@ -21,9 +21,10 @@ from pghistory import config, inheritance
 from pghistory.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
 from pgtrigger import refusals
 from pgtrigger.bodies import Body, Quoted, Relation
+from pgtrigger.rows import column_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from django.db.models import Model
 
@@ -44,7 +45,7 @@ class Capture:
     and the new one, ``side`` is which of them the event holds.
     """
 
-    event_model: type[Model]
+    event_model: Any
     label: str
     table: type[Model]
     side: str
@@ -118,23 +119,25 @@ class Capture:
         aliases = {self.table: self._alias, **{join.model: join.alias for join in joined}}
         row = {
             field.name: sql.SQL("{}.{}").format(
-                sql.SQL(aliases[inheritance.owner(field)]), sql.Identifier(field.column)
+                sql.SQL(aliases[inheritance.owner(field)]), column_identifier(field)
             )
             for field in inheritance.all_columns(tracked_model)
         }
         of_event = self._event_columns(row, context)
-        values = {}
+        values: dict[str, sql.Composable] = {}
         for field in self.event_model._meta.local_concrete_fields:
             value = of_event.get(field.name) or row.get(field.name)
             if value is not None and not field.primary_key:
-                values[field.column] = value
+                values[str(field.column)] = value
         return values
 
     def _event_columns(
-        self, row: dict[str, sql.Composable], context: sql.Composable
+        self, row: Mapping[str, sql.Composable], context: sql.Composable
     ) -> dict[str, sql.Composable]:
-        by_name = {field.name: field for field in self.event_model._meta.local_fields}
-        found = {
+        by_name: dict[str, Any] = {
+            field.name: field for field in self.event_model._meta.local_fields
+        }
+        found: dict[str, sql.Composable] = {
             "pgh_created_at": sql.SQL(config.created_at_function()),
             "pgh_label": sql.Literal(self.label),
             "pgh_context_id": context,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pghistory.trackers import Tracker
 
+T = TypeVar("T")
+
 
 def default_trackers() -> Sequence[Tracker] | None:
     """DEFAULT_TRACKERS: what ``track()`` tracks when it is given no tracker."""
@@ -32,7 +34,7 @@ def level() -> pgtrigger.Level:
 
 
 def append_only() -> bool | str:
-    """APPEND_ONLY: whether event tables refuse UPDATE, DELETE and TRUNCATE; "strict": from anyone."""
+    """APPEND_ONLY: whether event tables refuse all but INSERT; "strict": whoever ignores rules."""
     return cast("bool | str", _get("APPEND_ONLY", False))
 
 
@@ -167,7 +169,7 @@ def _get(name: str, default: Any) -> Any:
     return getattr(settings, f"PGHISTORY_{name}", default)
 
 
-def _checked(name: str, default: Any, expected: type | tuple[type, ...]) -> Any:
+def _checked(name: str, default: T, expected: type | tuple[type, ...]) -> T:
     found = _get(name, default)
     if not isinstance(found, expected):
         classes = expected if isinstance(expected, tuple) else (expected,)
@@ -175,8 +177,8 @@ def _checked(name: str, default: Any, expected: type | tuple[type, ...]) -> Any:
         raise ImproperlyConfigured(
             f"settings.PGHISTORY_{name}: found {found!r}, expected an instance of {names}."
         )
-    return found
+    return cast("T", found)
 
 
-def _optional(name: str, default: Any, expected: type | tuple[type, ...]) -> Any:
+def _optional(name: str, default: T, expected: type | tuple[type, ...]) -> T | None:
     return None if _get(name, default) is None else _checked(name, default, expected)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from pghistory import inheritance
+from pghistory.constants import DEFAULT
 from pgtrigger import naming
-from pgtrigger.rows import OLD
+from pgtrigger.rows import NEW, OLD, column_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,6 +71,14 @@ def tracked_columns(event_model: Any) -> list[Field[Any, Any]]:
     return [field for field in event_model._meta.local_concrete_fields if field.name in tracked]
 
 
+def obj_columns(event_model: Any) -> list[str]:
+    """The columns of an event table that say which object an event is about."""
+    obj = {field.name: field for field in event_model._meta.local_fields}.get("pgh_obj")
+    if obj is None:
+        return []
+    return [local.column for local, _ in obj.related_fields]
+
+
 def _data(event_model: Any) -> sql.Composable:
     others = {field.column for field in event_model._meta.local_concrete_fields} - {
         field.column for field in tracked_columns(event_model)
@@ -78,7 +87,7 @@ def _data(event_model: Any) -> sql.Composable:
 
 
 def _diff(event_model: Any, *, per_label: bool) -> sql.Composable:
-    of_old = _labels_of_old_rows(event_model)
+    of_old = labels_of_old_rows(event_model)
     backward = _changes(event_model, _previous(event_model, per_label, of_old), "other", "e")
     if not of_old:
         return backward
@@ -94,9 +103,9 @@ def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -
         sql.SQL("({}, pg_catalog.to_jsonb({}.{}), pg_catalog.to_jsonb({}.{}))").format(
             sql.Literal(field.column),
             sql.SQL(before),
-            sql.Identifier(field.column),
+            column_identifier(field),
             sql.SQL(after),
-            sql.Identifier(field.column),
+            column_identifier(field),
         )
         for field in tracked_columns(event_model)
     ]
@@ -112,7 +121,7 @@ def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -
 
 def _previous(event_model: Any, per_label: bool, of_old: list[str]) -> sql.Composable:
     """The object's event before ``e``."""
-    condition = sql.SQL("")
+    condition: sql.Composable = sql.SQL("")
     if per_label:
         condition = sql.SQL(" AND o.pgh_label = e.pgh_label")
     elif of_old:
@@ -124,15 +133,15 @@ def _previous(event_model: Any, per_label: bool, of_old: list[str]) -> sql.Compo
 
 def _next(event_model: Any) -> sql.Composable:
     """The state after the update before which ``e`` was: its label's next event, or the row."""
-    columns = [field.column for field in tracked_columns(event_model)]
+    columns = [column_identifier(field) for field in tracked_columns(event_model)]
     following = sql.SQL(
         "(SELECT 1 AS place, {} FROM {} AS o WHERE {} AND o.pgh_id > e.pgh_id "
         "AND o.pgh_label = ANY ({}) ORDER BY o.pgh_id LIMIT 1)"
     ).format(
-        sql.SQL(", ").join(sql.SQL("o.{}").format(sql.Identifier(name)) for name in columns),
+        sql.SQL(", ").join(sql.SQL("o.{}").format(column) for column in columns),
         _table(event_model),
         _same_object(event_model),
-        sql.SQL("ARRAY[e.pgh_label] || {}").format(sql.Literal(_labels_of_deletions(event_model))),
+        sql.SQL("ARRAY[e.pgh_label] || {}").format(sql.Literal(labels_of_deletions(event_model))),
     )
     return sql.SQL("SELECT * FROM ({} UNION ALL {}) AS o ORDER BY o.place LIMIT 1").format(
         following, _live_row(event_model)
@@ -147,7 +156,7 @@ def _live_row(event_model: Any) -> sql.Composable:
     aliases = {own: "live", **{join.model: join.alias for join in joins}}
     live = {
         field.name: sql.SQL("{}.{}").format(
-            sql.SQL(aliases[inheritance.owner(field)]), sql.Identifier(field.column)
+            sql.SQL(aliases[inheritance.owner(field)]), column_identifier(field)
         )
         for field in inheritance.all_columns(tracked)
     }
@@ -180,13 +189,24 @@ def _same_object(event_model: Any) -> sql.Composable:
     )
 
 
-def _labels_of_old_rows(event_model: Any) -> list[str]:
+def labels_of_old_rows(event_model: Any) -> list[str]:
     """The labels of events that hold the row as it was before an update."""
     return _labels(event_model, "UPDATE") if "pgh_obj" in _names(event_model) else []
 
 
-def _labels_of_deletions(event_model: Any) -> list[str]:
+def labels_of_deletions(event_model: Any) -> list[str]:
+    """The labels of events that hold a deleted row."""
     return _labels(event_model, "DELETE")
+
+
+def follows_updates(event_model: Any) -> bool:
+    """Whether each update of a tracked field makes an event that holds the new row."""
+    return any(
+        event.row == NEW and "UPDATE" in {each.name for each in event.operations}
+        for tracker in event_model.pgh_trackers
+        for event in tracker.row_events()
+        if event.condition in (None, DEFAULT)
+    )
 
 
 def _labels(event_model: Any, operation: str) -> list[str]:

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.signals import class_prepared
 
 import pgtrigger
-from pghistory import config, fields, inheritance, snapshots, trigger
+from pghistory import config, fields, inheritance, past, snapshots, trigger
 from pghistory.constants import DEFAULT, Default
 from pgtrigger import registry
 
@@ -73,7 +73,8 @@ def create_event_model(
     bases = (base.Meta,) if hasattr(base, "Meta") else ()
     own_attrs["Meta"] = type("Meta", bases, options)
     name = model_name or snapshots.model_name(model, fields)
-    return type(base)(f"Base{name}" if abstract else name, (base,), own_attrs)
+    metaclass: Any = type(base)
+    return metaclass(f"Base{name}" if abstract else name, (base,), own_attrs)
 
 
 def get_event_model(
@@ -159,6 +160,8 @@ def _introduce(tracked: Any, event_model: Any, label: str) -> None:
     if "pgh_event_models" not in tracked.__dict__:
         tracked.pgh_event_models = {}
         tracked.pgh_event_model = event_model
+        if not hasattr(tracked, "history"):
+            tracked.history = past.History(tracked)
     tracked.pgh_event_models.setdefault(label, event_model)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from pgtrigger.rows import column_identifier
+
 if TYPE_CHECKING:
     from django.db.models import Field, Model
 
@@ -57,7 +59,7 @@ def owner(field: Field[Any, Any]) -> type[Model]:
 
 def joins(model: type[Model], start: type[Model], alias: str) -> list[Joined]:
     """How to come from a row of one of the model's tables, called ``alias``, to all the others."""
-    links = [
+    links: list[Any] = [
         (child, parent, link)
         for child in tables(model)
         for parent, link in child._meta.parents.items()
@@ -73,9 +75,9 @@ def joins(model: type[Model], start: type[Model], alias: str) -> list[Joined]:
             aliases[added] = f"pghistory_table_{len(aliases)}"
             on = sql.SQL("{}.{} = {}.{}").format(
                 sql.SQL(aliases[child]),
-                sql.Identifier(link.column),
+                column_identifier(link),
                 sql.SQL(aliases[parent]),
-                sql.Identifier(link.target_field.column),
+                column_identifier(link.target_field),
             )
             found.append(Joined(added, aliases[added], on))
             break

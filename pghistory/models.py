@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 from django.conf import settings
 from django.db import models
 
-from pghistory import diffs
+from pghistory import diffs, restoring
 from pghistory.fields import ClockTimestamp
 from pghistory.queries import EventQuerySet, ProxyField
 from pghistory.timelines import DerivedField, TimelineQuerySet
@@ -55,6 +55,29 @@ class Event(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def can_revert(self) -> bool:
+        """Whether the event holds every field of the model."""
+        return not restoring.missing_fields(type(self))
+
+    def plan(self, *, using: str | None = None) -> restoring.Plan:
+        """What ``revert()`` would do."""
+        return restoring.plan(self, using=using)
+
+    @overload
+    def revert(self, *, using: str | None = None, dry_run: Literal[False] = False) -> Any: ...
+
+    @overload
+    def revert(self, *, using: str | None = None, dry_run: Literal[True]) -> restoring.Plan: ...
+
+    def revert(self, *, using: str | None = None, dry_run: bool = False) -> Any:
+        """Restores the row to what the event holds, and gives the object.
+
+        A deleted row is inserted again. With ``dry_run=True`` nothing is written, and the Plan is
+        given. Raises CannotRevert (a RuntimeError), with the plan, where a field stands in the way.
+        """
+        return self.plan(using=using) if dry_run else restoring.revert(self, using=using)
+
     @classmethod
     def pgh_tracked_fields(cls) -> tuple[str, ...]:
         """The names of the tracked model's fields that an event holds."""
@@ -76,7 +99,7 @@ class _Timeline(models.Model):
     pgh_data = DerivedField(derive=diffs.data)
     pgh_diff = DerivedField(derive=diffs.diff, null=True)
     pgh_obj_model = models.TextField()
-    pgh_obj_id = models.TextField(null=True)
+    pgh_obj_id = models.TextField(null=True)  # noqa: DJ001 - an event may be about no object
 
     objects = TimelineQuerySet.as_manager()
 

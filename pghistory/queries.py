@@ -37,7 +37,7 @@ class ProxyField:
         self.field = field
 
     def contribute_to_class(self, model: type[Model], name: str) -> None:
-        field = copy.copy(self.field)
+        field: Any = copy.copy(self.field)
         field.null = True
         if isinstance(field, models.ForeignKey):
             field.remote_field = copy.copy(field.remote_field)
@@ -45,7 +45,7 @@ class ProxyField:
             field.remote_field.on_delete = models.DO_NOTHING
             field.remote_field.related_name = "+"
             field.remote_field.related_query_name = "+"
-            field.db_constraint = False
+            field.db_constraint = False  # type: ignore[attr-defined]
         # A private field is no column of the table: neither migrations nor INSERT see it.
         field.contribute_to_class(model, name, private_only=True)
         inherited = getattr(model, "pgh_proxies", {})
@@ -56,25 +56,26 @@ class DerivedTable(BaseTable):
     """A subquery in the place of a table, where the query has one."""
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        subquery, params = compiler.query.subquery(connection)
-        if not subquery:
+        table, params = compiler.query.table_sql(connection)
+        if not table:
             return super().as_sql(compiler, connection)
         alias = compiler.quote_name_unless_alias(self.table_alias or self.table_name)
-        return f"({subquery}) {alias}", params
+        return f"({table}) {alias}", params
 
 
 class EventQuery(Query):
     """A query over an event model, which may have proxy fields."""
 
+    model: Any
     base_table_class = DerivedTable
     # Whether this is the query inside, for which proxy fields are still what they stand for.
     is_inner = False
 
-    def subquery(self, connection: Any) -> tuple[str, Any]:
+    def table_sql(self, connection: Any) -> tuple[str, Any]:
         """The SQL of the subquery, nothing for the table itself, and its parameters."""
         proxies = {} if self.is_inner else getattr(self.model, "pgh_proxies", {})
         if not proxies:
-            return self.table(connection)
+            return self.plain_table_sql(connection)
         inner = self.inside()
         table = inner.get_initial_alias()
         compiler = inner.get_compiler(connection=connection)
@@ -96,8 +97,8 @@ class EventQuery(Query):
         inner.clear_ordering(force=True)
         return inner
 
-    def table(self, connection: Any) -> tuple[str, Any]:
-        """As ``subquery``, without proxy fields."""
+    def plain_table_sql(self, connection: Any) -> tuple[str, Any]:
+        """As ``table_sql``, without proxy fields."""
         return "", ()
 
 
@@ -111,7 +112,7 @@ class EventQuerySet(models.QuerySet[Any]):
 class _Guarded(Func):
     """A text that looks as the type that it is cast to must, or NULL."""
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
         text, params = compiler.compile(self.source_expressions[0])
         pattern = self.extra["pattern"]
         return f"CASE WHEN {text} ~ %s THEN {text} END", [*params, pattern, *params]
@@ -126,10 +127,11 @@ _PATTERNS = {
 }
 
 
-def _proxied(model: type[Model], path: str, field: Any) -> Any:
+def _proxied(model: Any, path: str, field: Any) -> Any:
     """The expression that a path stands for, of the field's type."""
     name, *rest = path.split("__")
-    related, found = model, [name]
+    related: Any = model
+    found = [name]
     while rest and related._meta.get_field(name).is_relation:
         related = related._meta.get_field(name).related_model
         name, *rest = rest

@@ -66,8 +66,8 @@ class context(Scope):
             ...
 
     Inside another context it joins that one, and what it adds stays there until the outer one
-    ends. A bare call, ``pghistory.context(key="value")``, adds to the context that is open, and does
-    nothing where none is. ``with context() as opened`` gives an ``OpenContext``.
+    ends. A bare call, ``pghistory.context(key="value")``, adds to the context that is open, and
+    does nothing where none is. ``with context() as opened`` gives an ``OpenContext``.
 
     Metadata are JSON. Raises MetadataError (a ValueError) for NaN, Infinity and NUL, and
     TypeError for what the encoder does not know. A COPY outside a transaction carries no context.

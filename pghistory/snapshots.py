@@ -1,4 +1,4 @@
-"""What an event holds: copies of the tracked model's fields, and what they and the model are called.
+"""What an event holds: copies of the tracked model's fields, and the names of model and relation.
 
 https://docs.djangoproject.com/en/stable/ref/models/fields/#field-attribute-reference
 """
@@ -81,11 +81,13 @@ def related_name(base: str, fields: Iterable[str] | None) -> str:
     return "_".join([*(fields or ()), base])
 
 
-def _copy(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+def _copy(field: Any) -> models.Field[Any, Any]:
     if isinstance(field, models.GeneratedField):
         field = field.output_field
-    _, _, args, kwargs = field.deconstruct()
     field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
+    is_key = isinstance(field, models.ForeignKey)
+    # A foreign key's own deconstruct() needs every model loaded.
+    _, _, args, kwargs = models.Field.deconstruct(field) if is_key else field.deconstruct()
     for configured, excluded in config.exclude_field_kwargs().items():
         if isinstance(field, configured):
             kwargs = {name: value for name, value in kwargs.items() if name not in excluded}
@@ -93,9 +95,18 @@ def _copy(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     kwargs |= config.field().kwargs
     if field.is_relation:
         kwargs |= config.related_field().kwargs
-    if isinstance(field, models.ForeignKey):
+    if is_key:
         field_class = models.ForeignKey
         kwargs |= config.foreign_key_field().kwargs
+        kwargs |= {"to": _target(field), "to_field": field.to_fields[0]}
     elif not kwargs["unique"]:
         del kwargs["unique"]
     return field_class(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _target(field: Any) -> Any:
+    """The model that a foreign key points to: a class, or its label while that is not loaded."""
+    target = field.remote_field.model
+    if isinstance(target, str) and "." not in target:
+        return f"{field.model._meta.app_label}.{target}"
+    return target

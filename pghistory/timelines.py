@@ -19,7 +19,7 @@ from django.db import models, router
 from django.db.models.expressions import Col
 from psycopg import sql
 
-from pghistory import event_models, inheritance
+from pghistory import diffs, event_models, inheritance
 from pghistory.queries import EventQuery
 from pghistory.utils import JSONField
 from pgtrigger import naming
@@ -64,7 +64,7 @@ class TimelineQuery(EventQuery):
         inner.chosen = self.chosen
         return inner  # type: ignore[no-any-return]
 
-    def table(self, connection: Any) -> tuple[str, Any]:
+    def plain_table_sql(self, connection: Any) -> tuple[str, Any]:
         selects = [
             _select(event_model, where) for event_model, where in self._chosen(connection.alias)
         ]
@@ -153,7 +153,9 @@ class DerivedField(JSONField):
 class DerivedCol(Col):
     """The expression that a derived field stands for."""
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    target: Any
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         alias = sql.SQL(compiler.quote_name_unless_alias(self.alias))
         query = compiler.query
         found = (
@@ -162,7 +164,7 @@ class DerivedCol(Col):
             else event_models.all_event_models()
         )
         derived = self.target.derive(alias, found)
-        return naming.as_text(derived).replace("%", "%%"), []
+        return naming.as_text(derived).replace("%", "%%"), ()
 
 
 # The columns of the subquery, each with what it is where there is no event table.
@@ -219,7 +221,9 @@ def _select(event_model: Any, where: list[sql.Composable]) -> sql.Composable:
 
 def _obj_id(event_model: Any) -> sql.Composable:
     """The key of the object as text, a composite one as a JSON array."""
-    columns = [sql.SQL("e.{}").format(sql.Identifier(name)) for name in obj_columns(event_model)]
+    columns = [
+        sql.SQL("e.{}").format(sql.Identifier(name)) for name in diffs.obj_columns(event_model)
+    ]
     if not columns:
         return sql.SQL("NULL")
     if len(columns) == 1:
@@ -227,17 +231,9 @@ def _obj_id(event_model: Any) -> sql.Composable:
     return sql.SQL("pg_catalog.jsonb_build_array({})").format(sql.SQL(", ").join(columns))
 
 
-def obj_columns(event_model: Any) -> list[str]:
-    """The columns of an event table that say which object an event is about."""
-    obj = {field.name: field for field in event_model._meta.local_fields}.get("pgh_obj")
-    if obj is None:
-        return []
-    return [local.column for local, _ in obj.related_fields]
-
-
 def _is_about(event_model: Any, objs: Iterable[Model]) -> sql.Composable | None:
     tracked = inheritance.concrete(event_model.pgh_tracked_model)
-    if not obj_columns(event_model):
+    if not diffs.obj_columns(event_model):
         return None
     meant = [obj for obj in objs if tracked in inheritance.tables(type(obj))]
     return _matches(event_model._meta.get_field("pgh_obj"), meant)
@@ -270,10 +266,12 @@ def _matches(field: Any, objs: list[Model]) -> sql.Composable | None:
         [sql.Literal(getattr(obj, far.attname)) for _, far in field.related_fields] for obj in objs
     ]
     if len(columns) > 1:
-        rows = [sql.SQL("({})").format(sql.SQL(", ").join(key)) for key in keys]
+        rows: list[sql.Composable] = [
+            sql.SQL("({})").format(sql.SQL(", ").join(key)) for key in keys
+        ]
         left: sql.Composable = sql.SQL("({})").format(sql.SQL(", ").join(columns))
     else:
-        rows, left = [key[0] for key in keys], columns[0]
+        rows, left = [*(key[0] for key in keys)], columns[0]
     if len(rows) == 1:
         return sql.SQL("{} = {}").format(left, rows[0])
     return sql.SQL("{} IN ({})").format(left, sql.SQL(", ").join(rows))

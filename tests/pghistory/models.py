@@ -14,3 +14,137 @@ import pgtrigger
 class Tracked(models.Model):
     int_field = models.IntegerField()
     char_field = models.CharField(max_length=64)
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=32, unique=True)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Book(models.Model):
+    """Fields of every kind that an event copies differently."""
+
+    title = models.CharField(max_length=64, unique=True)
+    author = models.ForeignKey(Author, models.CASCADE, null=True, related_name="books")
+    twin = models.OneToOneField("self", models.SET_NULL, null=True)
+    data = models.JSONField(default=dict)
+    odd = models.IntegerField(default=0, db_column="odd column {x} 🦉")
+    changed_at = models.DateTimeField(auto_now=True)
+    readers = models.ManyToManyField(Author, related_name="+")
+
+
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), level=pgtrigger.Row
+)
+class RowLevel(models.Model):
+    number = models.IntegerField()
+    text = models.TextField(null=True)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class StatementLevel(models.Model):
+    number = models.IntegerField()
+    text = models.TextField(null=True)
+
+
+class Animal(models.Model):
+    name = models.CharField(max_length=32)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Dog(Animal):
+    tricks = models.IntegerField(default=0)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), level=pgtrigger.Row
+)
+class Cat(Animal):
+    lives = models.IntegerField(default=9)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Seat(models.Model):
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=1)
+    number = models.IntegerField()
+    guest = models.CharField(max_length=32, default="")
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Measurement(models.Model):
+    """A partitioned table, which Django cannot make."""
+
+    pk = models.CompositePrimaryKey("region", "number")
+    region = models.IntegerField()
+    number = models.IntegerField()
+    value = models.IntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "pghistory_tests_measurement"
+
+
+@pghistory.track(
+    pghistory.UpdateEvent("before", row=pghistory.Old),
+    pghistory.DeleteEvent("gone"),
+)
+class OldRows(models.Model):
+    number = models.IntegerField()
+
+
+@pghistory.track(fields=["kept"])
+@pghistory.track(pghistory.ManualEvent("seen"), fields=["kept", "other"])
+@pghistory.track(
+    pghistory.UpdateEvent("raised", condition=pgtrigger.Condition('OLD."kept" < NEW."kept"')),
+    exclude=["other"],
+    model_name="PartialRaised",
+    obj_field=pghistory.ObjForeignKey(related_name="raised"),
+)
+class Partial(models.Model):
+    kept = models.IntegerField(default=0)
+    other = models.IntegerField(default=0)
+
+
+@pghistory.track(append_only=True)
+class Ledger(models.Model):
+    amount = models.IntegerField()
+
+
+@pghistory.track(append_only="strict")
+class Vault(models.Model):
+    amount = models.IntegerField()
+
+
+@pghistory.track(
+    context_field=pghistory.ContextJSONField(),
+    context_id_field=pghistory.ContextUUIDField(),
+)
+class Denormalized(models.Model):
+    number = models.IntegerField()
+
+
+class Account(models.Model):
+    balance = models.IntegerField(default=0)
+
+
+class AccountEvent(
+    pghistory.create_event_model(
+        Account, pghistory.InsertEvent("opened"), pghistory.UpdateEvent("moved")
+    )
+):
+    note = models.TextField(default="", db_default="")
+    reason = pghistory.ProxyField("pgh_context__metadata__reason", models.TextField())
+    amount = pghistory.ProxyField("pgh_context__metadata__amount", models.IntegerField())
+
+    class Meta:
+        ordering = ("pgh_id",)
+
+
+class AccountAudit(AccountEvent):
+    author = pghistory.ProxyField(
+        "pgh_context__metadata__author", models.ForeignKey(Author, models.CASCADE)
+    )
+
+    class Meta:
+        proxy = True
