@@ -99,7 +99,7 @@ def revert(event: Any, *, using: str | None = None) -> Any:
     model = event.pgh_tracked_model
     alias = using or router.db_for_write(model, instance=event)
     with transaction.atomic(using=alias):
-        list(_live(event, alias).select_for_update(of=("self",)).values_list("pk"))
+        list(_live(event, alias).select_for_update().values_list("pk"))
         made = plan(event, using=alias)
         if made.problems:
             raise CannotRevert(made)
@@ -136,7 +136,9 @@ def missing_fields(event_model: Any) -> list[str]:
 def _problems(restored: Any, changed: set[str], alias: str) -> Iterator[Problem]:
     for each in _settable(type(restored)):
         value = getattr(restored, each.attname)
-        if each.is_relation and each.name in changed and value is not None and each.db_constraint:
+        if not each.is_relation or each.remote_field.parent_link or each.name not in changed:
+            continue
+        if value is not None and each.db_constraint:
             related = each.related_model._base_manager.using(alias)
             if not related.filter(**{each.target_field.attname: value}).exists():
                 yield Problem(

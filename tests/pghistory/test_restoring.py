@@ -1,0 +1,170 @@
+"""``revert``, ``as_of`` and ``diff``."""
+
+import pytest
+from django.utils import timezone
+
+import pghistory
+from tests.pghistory.models import (
+    Author,
+    Book,
+    Dog,
+    Measurement,
+    OldRows,
+    Partial,
+    RowLevel,
+    Seat,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def book():
+    return Book.objects.create(title="One", author=Author.objects.create(name="Ada"), odd=1)
+
+
+class TestRevert:
+    def test_the_row_is_what_it_was_to_the_last_column(self, book):
+        before = book.event.get()
+        book.title, book.odd = "Two", 2
+        book.save()
+        restored = before.revert()
+        assert (restored.title, restored.odd, restored.changed_at) == ("One", 1, before.changed_at)
+        assert Book.objects.get() == restored
+
+    def test_a_deleted_row_is_there_again(self, book):
+        key, changed_at = book.pk, book.changed_at
+        book.delete()
+        restored = Book.pgh_event_model.objects.get(pgh_label="delete").revert()
+        assert (restored.pk, restored.title, restored.changed_at) == (key, "One", changed_at)
+
+    def test_a_dry_run_shows_the_plan_and_writes_nothing(self, book):
+        event = book.event.get()
+        Book.objects.update(title="Two")
+        plan = event.revert(dry_run=True)
+        assert (plan.action, plan.is_possible) == ("update", True)
+        assert [(each.field, each.before, each.after) for each in plan.changes] == [
+            ("title", "Two", "One")
+        ]
+        assert str(plan) == f"update pghistory_tests.Book {book.pk}\n  title: 'Two' -> 'One'"
+        assert Book.objects.get().title == "Two"
+
+    def test_a_row_that_is_as_it_was_is_left_alone(self, book):
+        event = book.event.get()
+        assert event.revert(dry_run=True).action == "nothing"
+        event.revert()
+        assert book.event.count() == 1
+
+    def test_a_foreign_key_that_vanished_is_named(self, book):
+        event = book.event.get()
+        Book.objects.update(author=None)
+        author, _ = book.author_id, Author.objects.all().delete()
+        with pytest.raises(pghistory.CannotRevert, match=f"author: .*Author {author}") as caught:
+            event.revert()
+        assert [problem.field for problem in caught.value.plan.problems] == ["author"]
+
+    def test_a_unique_value_that_another_row_has_now_is_named(self, book):
+        event = book.event.get()
+        Book.objects.update(title="Two")
+        Book.objects.create(title="One")
+        with pytest.raises(pghistory.CannotRevert, match="title: "):
+            event.revert()
+
+    def test_fields_that_the_event_does_not_hold_are_named(self):
+        event = Partial.objects.create().kept_event.get()
+        assert not event.can_revert
+        with pytest.raises(RuntimeError, match="other: "):
+            event.revert()
+
+    def test_parents_are_restored_too(self):
+        dog = Dog.objects.create(name="Rex", tricks=1)
+        event = dog.event.get()
+        dog.name, dog.tricks = "Max", 2
+        dog.save()
+        event.revert()
+        assert list(Dog.objects.values_list("name", "tricks")) == [("Rex", 1)]
+
+    def test_parents_are_undeleted_too(self):
+        Dog.objects.create(name="Rex", tricks=1).delete()
+        Dog.pgh_event_model.objects.get(pgh_label="delete").revert()
+        assert list(Dog.objects.values_list("name", "tricks")) == [("Rex", 1)]
+
+    def test_a_composite_key(self):
+        seat = Seat.objects.create(row="A", number=1, guest="Ada")
+        event = seat.event.get()
+        Seat.objects.update(guest="")
+        event.revert()
+        assert Seat.objects.get().guest == "Ada"
+
+    def test_an_old_row(self):
+        row = OldRows.objects.create(number=1)
+        OldRows.objects.update(number=2)
+        row.event.get().revert()
+        assert OldRows.objects.get().number == 1
+
+
+class TestAsOf:
+    @pytest.fixture
+    def times(self):
+        times = [timezone.now()]
+        row = RowLevel.objects.create(number=1)
+        times.append(timezone.now())
+        RowLevel.objects.update(number=2)
+        times.append(timezone.now())
+        RowLevel.objects.all().delete()
+        times.append(timezone.now())
+        return row, times
+
+    def test_an_object_as_it_was(self, times):
+        row, when = times
+        found = [pghistory.as_of(row, time) for time in when]
+        assert [state and state.number for state in found] == [None, 1, 2, None]
+
+    def test_every_object_of_a_model_as_a_queryset(self, times):
+        _, when = times
+        history = RowLevel.history
+        assert [list(history.as_of(t).values_list("number", flat=True)) for t in when] == [
+            [],
+            [1],
+            [2],
+            [],
+        ]
+        assert history.as_of(when[1]).filter(number__gt=0).exclude(text="a").get().number == 1
+
+    def test_a_joined_table_is_as_it_is_now(self, book):
+        now = timezone.now()
+        Book.objects.update(title="Two")
+        found = Book.history.as_of(now).filter(author__name="Ada").get()
+        assert found.title == "One"
+
+    def test_a_history_that_does_not_say_it_is_refused(self):
+        with pytest.raises(ValueError, match="leaves out other"):
+            Partial.history.as_of(timezone.now())
+        with pytest.raises(ValueError, match="new row"):
+            pghistory.as_of(OldRows.objects.create(number=1), timezone.now())
+        with pytest.raises(ValueError, match="not tracked"):
+            pghistory.as_of(Author(name="Ada"), timezone.now())
+
+    def test_a_child_of_another_table(self):
+        dog = Dog.objects.create(name="Rex", tricks=1)
+        then = timezone.now()
+        Dog.objects.update(name="Max")
+        assert pghistory.as_of(dog, then).name == "Rex"
+        with pytest.raises(ValueError, match="several tables"):
+            Dog.history.as_of(then)
+
+
+class TestDiff:
+    def test_two_events(self, book):
+        Book.objects.update(title="Two")
+        first, last = book.event.order_by("pgh_id")
+        assert pghistory.diff(first, last) == {"title": ["One", "Two"]}
+
+    def test_an_event_and_the_object_as_it_is(self, book):
+        event = book.event.get()
+        Book.objects.update(odd=7)
+        assert pghistory.diff(event, Book.objects.get()) == {"odd": [1, 7]}
+
+    def test_states_of_two_models_are_refused(self, book):
+        with pytest.raises(ValueError, match="one model"):
+            pghistory.diff(book, Measurement(region=1, number=1))
