@@ -184,8 +184,8 @@ def is_ignored(uri: str, database: str | None = None) -> bool:
 def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
     """Sets when deferrable triggers fire, for the rest of the transaction.
 
-    Without URIs, all deferrable ones. ValueError for a trigger that is not deferrable,
-    RuntimeError outside a transaction.
+    Without URIs, all deferrable ones; without databases, on those that are in a transaction.
+    ValueError for a trigger that is not deferrable, RuntimeError outside a transaction.
 
     https://www.postgresql.org/docs/current/sql-set-constraints.html
     """
@@ -200,24 +200,35 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
                 f'Trigger "{trigger.get_uri(model)}" is not deferrable: '
                 "declare it with timing=pgtrigger.Immediate or timing=pgtrigger.Deferred."
             )
-    for alias in _aliases(databases) or _postgres_aliases():
+    for alias in _in_transaction(_aliases(databases)):
         names = [
             sql.Identifier(trigger.get_pgid(model))
             for model, trigger in chosen
             if trigger.timing and trigger.allow_migrate(model, alias)
         ]
-        connection = connections[alias]
-        if not connection.in_atomic_block:
-            raise RuntimeError(
-                f'Database "{alias}" is not in a transaction, where alone SET CONSTRAINTS '
-                "has an effect: call constraints() inside transaction.atomic()."
-            )
         if names:
-            statement = sql.SQL("SET CONSTRAINTS {} {}").format(
-                sql.SQL(", ").join(names), sql.SQL(str(timing))
-            )
-            with connection.cursor() as cursor:
-                cursor.execute(naming.as_text(statement))
+            with connections[alias].cursor() as cursor:
+                cursor.execute(
+                    sql.SQL("SET CONSTRAINTS {} {}").format(
+                        sql.SQL(", ").join(names), sql.SQL(str(timing))
+                    )
+                )
+
+
+def _in_transaction(databases: frozenset[str] | None) -> list[str]:
+    """These databases, which must all be in a transaction, or those that are; at least one."""
+    found = [
+        alias
+        for alias in (connections if databases is None else databases)
+        if connections[alias].vendor == "postgresql" and connections[alias].in_atomic_block
+    ]
+    missing = sorted((databases or {"default"}) - set(found))
+    if not found or (databases and missing):
+        raise RuntimeError(
+            f'Database "{missing[0]}" is not in a transaction, where alone SET CONSTRAINTS '
+            "has an effect: call constraints() inside transaction.atomic()."
+        )
+    return found
 
 
 def _is_model(named: object) -> bool:
@@ -255,7 +266,3 @@ def _aliases(databases: Iterable[str] | None) -> frozenset[str] | None:
     for alias in found:
         connections[alias]
     return found
-
-
-def _postgres_aliases() -> list[str]:
-    return [alias for alias in connections if connections[alias].vendor == "postgresql"]

@@ -109,8 +109,9 @@ class RestoredVariable(Variable):
     """A list setting of PostgreSQL's own, which gets back what it had before."""
 
     def set_local(self, text: str | None) -> sql.Composed:
-        # A list in quotes would be one element.
-        return self._assign(sql.SQL(text) if text else sql.SQL("DEFAULT"))
+        if not text or text == '""':  # which SHOW says of an empty list, and SET refuses
+            return super().set_local("")
+        return self._assign(sql.SQL(text))  # in quotes the list would be one element
 
 
 _Values = Mapping[Variable, Any]

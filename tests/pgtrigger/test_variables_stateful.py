@@ -134,6 +134,11 @@ class Transactions(RuleBasedStateMachine):
         assert (look(self) or "") == (variable.get() or "")
 
     @invariant()
+    def the_server_has_what_python_wants(self):
+        if self._is_usable() and not self._is_in_pipeline():
+            assert (self.through_the_raw_driver() or "") == (variable.get() or "")
+
+    @invariant()
     def a_write_outside_transactions_carries_the_value(self):
         if not self.connection.in_atomic_block:
             statement = "INSERT INTO stateful VALUES (current_setting('tests.stateful', true))"
@@ -205,7 +210,7 @@ def test_the_server_has_what_python_wants(machine):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=60,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
