@@ -15,6 +15,7 @@ DATABASES = {
 INSTALLED_APPS = [
     "project",
     "pgtrigger",
+    "pghistory",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "bench",

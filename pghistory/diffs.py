@@ -10,6 +10,7 @@ https://www.postgresql.org/docs/current/functions-json.html
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -32,12 +33,12 @@ def data(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composabl
 
 def diff(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
     """``pgh_diff`` of ``Events``: compared with the object's event before, of any label."""
-    return _by_model(timeline, event_models, lambda model: _diff(model, per_label=False))
+    return _by_model(timeline, event_models, _diff)
 
 
 def label_diff(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
     """``pgh_diff`` of ``AggregateEvent``: compared with the object's event before, of its label."""
-    return _by_model(timeline, event_models, lambda model: _diff(model, per_label=True))
+    return _by_model(timeline, event_models, _label_diff)
 
 
 def context(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
@@ -79,6 +80,7 @@ def obj_columns(event_model: Any) -> list[str]:
     return [local.column for local, _ in obj.related_fields]
 
 
+@functools.cache
 def _data(event_model: Any) -> sql.Composable:
     others = {field.column for field in event_model._meta.local_concrete_fields} - {
         field.column for field in tracked_columns(event_model)
@@ -86,7 +88,22 @@ def _data(event_model: Any) -> sql.Composable:
     return sql.SQL("pg_catalog.to_jsonb(e) - {}::text[]").format(sql.Literal(sorted(others)))
 
 
-def _diff(event_model: Any, *, per_label: bool) -> sql.Composable:
+@functools.cache
+def _diff(event_model: Any) -> sql.Composable:
+    return _rendered(_compared(event_model, per_label=False))
+
+
+@functools.cache
+def _label_diff(event_model: Any) -> sql.Composable:
+    return _rendered(_compared(event_model, per_label=True))
+
+
+def _rendered(composed: sql.Composable) -> sql.Composable:
+    """The same, put together once and for all."""
+    return sql.SQL(naming.as_text(composed))
+
+
+def _compared(event_model: Any, *, per_label: bool) -> sql.Composable:
     of_old = labels_of_old_rows(event_model)
     backward = _changes(event_model, _previous(event_model, per_label, of_old), "other", "e")
     if not of_old:

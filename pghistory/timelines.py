@@ -11,6 +11,7 @@ https://www.postgresql.org/docs/current/queries-limit.html
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +191,14 @@ _NO_EVENTS = sql.SQL("SELECT {} WHERE false").format(
 
 
 def _select(event_model: Any, where: list[sql.Composable]) -> sql.Composable:
-    """The events of one event table."""
+    """The events of one event table that meet the conditions."""
+    if not where:
+        return _select_all(event_model)
+    return sql.SQL("{} WHERE {}").format(_select_all(event_model), sql.SQL(" AND ").join(where))
+
+
+@functools.cache
+def _select_all(event_model: Any) -> sql.Composable:
     own = {field.name: field for field in event_model._meta.local_fields}
     label = event_model._meta.label
     context = own.get("pgh_context")
@@ -209,14 +217,14 @@ def _select(event_model: Any, where: list[sql.Composable]) -> sql.Composable:
         ),
         "pgh_metadata": sql.SQL("e.pgh_context" if context and not is_key else "NULL"),
     }
-    return sql.SQL("SELECT {} FROM {} AS e{}").format(
+    select = sql.SQL("SELECT {} FROM {} AS e").format(
         sql.SQL(", ").join(
             sql.SQL("({})::{} AS {}").format(value, sql.SQL(_COLUMNS[name]), sql.Identifier(name))
             for name, value in values.items()
         ),
         naming.table_identifier(event_model._meta.db_table),
-        sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(where)) if where else sql.SQL(""),
     )
+    return sql.SQL(naming.as_text(select))
 
 
 def _obj_id(event_model: Any) -> sql.Composable:
