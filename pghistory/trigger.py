@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from pghistory.trackers import RowEvent
-    from pgtrigger.triggers import Options
+    from pgtrigger.declarations import Options
 
 
 class Event(pgtrigger.Trigger):

@@ -38,6 +38,7 @@ from pgtrigger.conditions import (
     F,
     Q,
 )
+from pgtrigger.declarations import Func
 from pgtrigger.errors import (
     DeclarationError,
     InvalidTransitionError,
@@ -52,7 +53,7 @@ from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
 from pgtrigger.rules import Protect, ReadOnly
 from pgtrigger.runtime import constraints, ignore, is_ignored, schema
 from pgtrigger.transitions import FSM
-from pgtrigger.triggers import Func, Trigger
+from pgtrigger.triggers import Trigger
 
 __version__ = "4.17.0"
 

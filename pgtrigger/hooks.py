@@ -54,7 +54,7 @@ def _accept_meta_triggers() -> None:
     A project whose own models may not have them can still have such operations.
     """
     if "triggers" not in options.DEFAULT_NAMES:
-        state.DEFAULT_NAMES = options.DEFAULT_NAMES
+        vars(state)["DEFAULT_NAMES"] = options.DEFAULT_NAMES
         options.DEFAULT_NAMES = (*options.DEFAULT_NAMES, "triggers")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from pgtrigger.triggers import Options
+    from pgtrigger.declarations import Options
 
 
 UNSET: Any = object()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Field, Model
 
-    from pgtrigger.triggers import Options
+    from pgtrigger.declarations import Options
 
 
 ANY_STATE = "*"
