@@ -128,5 +128,5 @@ def _statuses() -> dict[str, str]:
 
 
 for model in apps.get_app_config("tutorial").get_models():
-    if model._meta.managed:
+    if model._meta.managed and not hasattr(model, "pgh_tracked_model"):
         admin.site.register(model, RuledAdmin)

@@ -10,8 +10,8 @@ from django.db.models import Model
 
 import pgtrigger
 
-WIDTH = 620
-LABEL_WIDTH = 170
+WIDTH = 640
+LABEL_WIDTH = 184
 LINE_HEIGHT = 19
 CARD_PADDING = 12
 GAP = 14

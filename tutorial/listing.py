@@ -1,5 +1,6 @@
 """A scenario's code line by line, with what each line printed and sent."""
 
+import ast
 from dataclasses import dataclass, field
 
 from django.utils.safestring import SafeString, mark_safe
@@ -32,8 +33,11 @@ def listing(chapter: Chapter, play: Play | None = None) -> list[Line]:
     if play is None:
         return lines
 
+    ends = _ends(chapter.code)
+
     def line(number: int | None) -> Line:
-        return lines[(number or chapter.first_line) - chapter.first_line]
+        place = (number or chapter.first_line) - chapter.first_line + 1
+        return lines[ends.get(place, place) - 1]
 
     for number, text in play.printed:
         line(number).printed += text
@@ -42,3 +46,17 @@ def listing(chapter: Chapter, play: Play | None = None) -> list[Line]:
     if play.error is not None:
         line(play.error_line).error = play.error_text
     return lines
+
+
+def _ends(code: str) -> dict[int, int]:
+    """The last line of the statement that each line is part of, for those of several lines."""
+    statements = [
+        node
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.stmt) and not hasattr(node, "body")
+    ]
+    return {
+        line: node.end_lineno or line
+        for node in statements
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Lower
 
+import pghistory
 import pgtrigger
 from tutorial.catalog import InstalledConstraint, InstalledTrigger  # noqa: F401
 
@@ -287,3 +288,31 @@ class Reading(models.Model):
                 ),
             ),
         ]
+
+
+@pghistory.track(
+    # Create a "snapshot" event on every insert/update
+    pghistory.Snapshot("snapshot"),
+    # Create a "create" event whenever a model is created
+    pghistory.AfterInsert("create"),
+    # Create a "low_int" event on every update where int_field < 0
+    pghistory.AfterUpdate("low_int", condition=pgtrigger.Q(new__int_field__lt=0)),
+)
+class Tracked(models.Model):
+    """
+    This model uses django-pghistory to track and snapshot field
+    changes and events on this model. django-pghistory is a library on
+    top of django-pgtrigger that helps make history tracking on Django
+    models easy
+    """
+
+    int_field = models.IntegerField()
+    char_field = models.CharField(max_length=64)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Page(models.Model):
+    """Every insert, update and deletion becomes an event that holds the whole row."""
+
+    title = models.CharField(max_length=64)
+    text = models.TextField()

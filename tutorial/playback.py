@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from contextvars import Context
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 from tutorial.chapters import Chapter
 from tutorial.recording import Recorder, Statement, diagnostics, line_within
 from tutorial.stages import own_schema, rehearsal
-from tutorial.tables import Frame, compare, is_change, read_table
+from tutorial.tables import Frame, compare, only_changes, read_table
+from tutorial.timeline import Event, event_models, read_history
 
 # What differs between two plays of one scenario: sequences survive a rollback, schemas are new.
 _MASKS = (
@@ -35,6 +37,7 @@ class Play:
     error: Exception | None = None
     error_line: int | None = None
     frames: list[Frame] = field(default_factory=list)
+    history: dict[str, list[Event]] = field(default_factory=dict)
 
     @property
     def output(self) -> str:
@@ -71,7 +74,15 @@ def mask(output: str) -> str:
 
 
 def play(chapter: Chapter) -> Play:
-    """Run the chapter's scenario for real, and leave nothing of it in the database."""
+    """Run the chapter's scenario for real, and leave nothing of it in the database.
+
+    It runs as in a shell: what is set for the request that asked for it, such as the user that
+    history attaches to each event, is not set for the scenario.
+    """
+    return Context().run(_perform, chapter)
+
+
+def _perform(chapter: Chapter) -> Play:
     performance = Play(chapter)
     stage = own_schema(chapter.models) if chapter.own_schema else rehearsal()
     code = chapter.run.__code__
@@ -85,6 +96,9 @@ def play(chapter: Chapter) -> Play:
                 performance.error = error
                 performance.error_line = _line_of(error, code)
         camera.look(None)
+        performance.history = {
+            model.__name__: read_history(model) for model in chapter.models if event_models(model)
+        }
         performance.statements = recorder.statements
         performance.frames = camera.frames
     return performance
@@ -95,14 +109,17 @@ class _Camera:
 
     def __init__(self, chapter: Chapter):
         self.first_line = chapter.first_line
-        self.tables = {model: read_table(model) for model in chapter.models}
+        self.tables = {
+            table: read_table(table)
+            for model in chapter.models
+            for table in (model, *event_models(model))
+        }
         self.frames = [Frame(None, tuple(self.tables.values()))]
 
     def look(self, line: int | None) -> None:
         now = {model: read_table(model) for model in self.tables}
-        compared = [compare(self.tables[model], now[model]) for model in now]
+        changed = only_changes(compare(self.tables[model], now[model]) for model in now)
         self.tables = now
-        changed = tuple(table for table in compared if is_change(table))
         if changed:
             number = None if line is None else line - self.first_line + 1
             self.frames.append(Frame(number, changed))

@@ -48,6 +48,8 @@ def _form_field(column: models.Field, keys: Mapping[str, Sequence[Any]]) -> form
     if column.is_relation:
         return _reference(column, keys[column.related_model.__name__])
     form_field = column.formfield(label=column.attname, required=False)
+    if isinstance(form_field.widget, forms.Textarea):
+        form_field.widget.attrs["rows"] = 2
     if isinstance(form_field, forms.DateTimeField):
         form_field.widget = forms.DateTimeInput(
             attrs={"type": "datetime-local", "step": "any"}, format="%Y-%m-%dT%H:%M:%S.%f"

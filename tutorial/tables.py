@@ -1,7 +1,7 @@
 """The rows of a chapter's tables as they change, frame by frame."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import models
@@ -46,7 +46,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Frame:
-    """The tables that differ from the frame before, once the code was past `line`."""
+    """The rows that differ from the frame before, once the code was past `line`; at first all."""
 
     line: int | None
     tables: tuple[Table, ...]
@@ -70,9 +70,10 @@ def compare(before: Table, now: Table) -> Table:
     return Table(now.model, now.columns, (*removed, *(_marked(old.get(k), new[k]) for k in new)))
 
 
-def is_change(table: Table) -> bool:
-    """Whether a compared table differs from the frame before."""
-    return any(row.state for row in table.rows)
+def only_changes(tables: Iterable[Table]) -> tuple[Table, ...]:
+    """Of compared tables, the rows that differ from the frame before, and the tables with any."""
+    changed = (replace(t, rows=tuple(row for row in t.rows if row.state)) for t in tables)
+    return tuple(table for table in changed if table.rows)
 
 
 def newest_tables(frames: Sequence[Frame]) -> dict[type[models.Model], Table]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db import connection
+
 import pgtrigger
 from pgtrigger import administration
 from pgtrigger.catalog import InstalledTrigger
@@ -21,6 +23,8 @@ class Entry:
     status: str
     state: str
     drift: str = ""
+    event_table: str = ""
+    event_table_size: str = ""
 
     @property
     def kind(self) -> str:
@@ -33,7 +37,8 @@ class Entry:
 def trigger_map(search: str = "") -> list[Entry]:
     """The entries that have `search` in their URI, table, moment, operations or status."""
     declared = {trigger.get_uri(model): trigger for model, trigger in pgtrigger.registered()}
-    found = [_declared(entry, declared[entry.uri]) for entry in administration.entries()]
+    sizes = _sizes({_event_table(trigger) for trigger in declared.values()})
+    found = [_declared(entry, declared[entry.uri], sizes) for entry in administration.entries()]
     found += [_undeclared(installed) for installed in administration.undeclared()]
     words = search.lower().split()
     return [
@@ -43,7 +48,10 @@ def trigger_map(search: str = "") -> list[Entry]:
     ]
 
 
-def _declared(entry: administration.Entry, trigger: pgtrigger.Trigger) -> Entry:
+def _declared(
+    entry: administration.Entry, trigger: pgtrigger.Trigger, sizes: dict[str, str]
+) -> Entry:
+    event_table = _event_table(trigger)
     return Entry(
         uri=entry.uri,
         table=entry.compiled.table,
@@ -52,6 +60,8 @@ def _declared(entry: administration.Entry, trigger: pgtrigger.Trigger) -> Entry:
         status=entry.status,
         state=entry.state,
         drift=_drift(entry),
+        event_table=event_table,
+        event_table_size=sizes.get(event_table, ""),
     )
 
 
@@ -77,3 +87,21 @@ def _drift(entry: administration.Entry) -> str:
     if not installed.does_as(declared):
         differs.append("the function")
     return f"{' and '.join(differs)} differs from the declaration" if differs else ""
+
+
+def _event_table(trigger: pgtrigger.Trigger) -> str:
+    """Where the trigger writes events, if it does."""
+    event_model = getattr(trigger, "event_model", None)
+    return event_model._meta.db_table if event_model else ""
+
+
+def _sizes(tables: set[str]) -> dict[str, str]:
+    """How much the tables take on disk, indexes and all, as one reads it."""
+    names = [connection.ops.quote_name(table) for table in sorted(tables) if table]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, pg_size_pretty(pg_total_relation_size(oid)) FROM pg_class"
+            " WHERE oid = ANY (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
+            [names],
+        )
+        return dict(cursor.fetchall())

@@ -17,6 +17,7 @@ from tutorial.playback import Play, play
 from tutorial.scenarios import PARTS
 from tutorial.source import model_source
 from tutorial.states import diagrams
+from tutorial.timeline import timeline
 from tutorial.trigger_map import trigger_map
 
 
@@ -102,6 +103,11 @@ def _stage(chapter: Chapter, performance: Play | None = None) -> dict[str, Any]:
         "play": performance,
         "lines": listing(chapter, performance),
         "states": [found for model in chapter.models for found in diagrams(model, performance)],
+        "timelines": [
+            timeline(f"The history of one {name}", events)
+            for name, events in (performance.history if performance else {}).items()
+            if events
+        ],
         "models": [
             {
                 "name": model.__name__,

@@ -2,6 +2,8 @@
 
 import itertools
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tutorial.chapters import get_chapter
@@ -9,6 +11,7 @@ from tutorial.firing import firing
 from tutorial.models import FSM, CannotDelete, Reading, SoftDelete, Versioned
 from tutorial.playback import play
 from tutorial.states import diagram, diagrams
+from tutorial.timeline import Event, timeline
 
 
 class TestFiring:
@@ -66,3 +69,26 @@ class TestStates:
 
     def test_a_model_without_states_has_no_picture(self) -> None:
         assert diagrams(SoftDelete) == []
+
+
+class TestTimeline:
+    NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def test_it_says_when_each_event_was_and_what_it_changed(self) -> None:
+        drawing = timeline(
+            "A page",
+            [
+                Event("insert", self.NOON, {}, {}),
+                Event("update", self.NOON + timedelta(milliseconds=5), {"text": ["a", "b"]}, {}),
+            ],
+        )
+        assert drawing.sentences == ["insert +0.0 ms", "update +5.0 ms, text from a to b"]
+
+    def test_stops_stand_below_the_changes_of_the_one_before(self) -> None:
+        diff = {"text": ["a", "b"], "title": ["c", "d"]}
+        drawing = timeline("A page", [Event("update", self.NOON, diff, {})] * 2)
+        assert drawing.stops[0].changes[-1].y < drawing.stops[1].y
+
+    def test_a_long_value_is_cut(self) -> None:
+        event = Event("update", self.NOON, {"text": ["x" * 100, "y"]}, {})
+        assert timeline("A page", [event]).stops[0].changes[0].old.endswith("x…")

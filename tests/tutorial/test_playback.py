@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+import pghistory
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 from tutorial.models import AppendOnly, CannotDelete
 from tutorial.playback import Play, play
@@ -76,6 +77,20 @@ class TestPlay:
         at_commit, at_insert = (statement for _, statement in performance.refusals)
         assert at_commit.text == "COMMIT"
         assert at_insert.text.startswith("INSERT INTO")
+
+    def test_it_plays_as_in_a_shell_whoever_asks_for_it(self) -> None:
+        with pghistory.context(user="somebody"):
+            performance = play(get_chapter("tracking-history"))
+
+        assert "somebody" not in performance.output
+        assert performance.history["Tracked"][0].context == {}
+
+    def test_the_history_of_an_object_is_kept_with_what_changed(self) -> None:
+        events = play(get_chapter("tracking-history")).history["Tracked"]
+
+        assert {event.label for event in events} == {"create", "snapshot", "low_int"}
+        assert {"char_field": ["hi", "bye"]} in [event.diff for event in events]
+        assert events[-1].context == {"misc": "context"}
 
 
 class TestNothingStays:

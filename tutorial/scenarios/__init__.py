@@ -22,6 +22,11 @@ PARTS = {
         "transitions",
         "conditional_transitions",
     ),
+    "Remember": (
+        "tracking_history",
+        "tracking_users",
+        "revert",
+    ),
     "Constraints": (
         "deferred_constraints",
         "refined_errors",
