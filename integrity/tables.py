@@ -57,10 +57,8 @@ def _tables_that_name_their_schema() -> set[Table]:
 
 
 def model_at(schema: str | None, name: str | None) -> type[Model] | None:
-    """The model whose table this is; of several, the one that Django manages."""
-    models = [
-        model
-        for model in apps.get_models(include_auto_created=True)
-        if not model._meta.proxy and table_of(model).is_at(schema, name)
-    ]
-    return min(models, key=lambda model: not model._meta.managed, default=None)
+    """The model whose table this is, and not a proxy of it."""
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy and table_of(model).is_at(schema, name):
+            return model
+    return None

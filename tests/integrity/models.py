@@ -3,7 +3,7 @@
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import IntegerRangeField, RangeOperators
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Abs, Lower
 
 import pgtrigger
 
@@ -119,6 +119,10 @@ class Seat(models.Model):
     row = models.IntegerField()
     number = models.IntegerField()
     ticket = models.IntegerField(unique=True)
+    distance = models.IntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("row", Abs("distance"), name="seat_distance")]
 
 
 class Parent(models.Model):

@@ -328,6 +328,16 @@ class TestForeignKeyConstraintName:
             )
         assert foreign_key_constraint_name(Member, "team") == "re named"
 
+    def test_of_several_it_is_the_one_to_the_related_table(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE integrity_tests_unchecked"
+                " ADD CONSTRAINT a FOREIGN KEY (team_id) REFERENCES integrity_tests_prompt,"
+                " ADD CONSTRAINT b FOREIGN KEY (team_id) REFERENCES integrity_tests_team,"
+                " ADD CONSTRAINT c FOREIGN KEY (team_id) REFERENCES integrity_tests_prompt"
+            )
+        assert foreign_key_constraint_name(Unchecked, "team") == "b"
+
     def test_a_parent_link_is_one(self) -> None:
         assert "parent_ptr_id" in foreign_key_constraint_name(Child, "parent_ptr")
 

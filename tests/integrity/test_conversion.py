@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.signals import connection_created
 
 from integrity import constraints
@@ -116,6 +116,27 @@ class TestRefining:
                 transaction.set_rollback(True)
             assert len(made) == 1
         assert made[0].connection is None  # it was closed
+
+    def test_where_django_lets_nothing_through_the_catalog_is_read_apart(self) -> None:
+        def create() -> None:
+            try:
+                with transaction.atomic():
+                    Member.objects.create(**self.row)
+            finally:
+                transaction.set_rollback(True)
+
+        with transaction.atomic(), pytest.raises(EmailTaken), refine_integrity_error(RULES):
+            create()
+
+    def test_the_catalog_is_read_without_a_pool(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with transaction.atomic():
+            with pytest.raises(IntegrityError) as raised:
+                Member.objects.create(**self.row)
+            # A pool could not even be made: psycopg_pool is not installed.
+            monkeypatch.setitem(connection.settings_dict["OPTIONS"], "pool", True)
+            assert Unique(Member, ("email",)).is_match(raised.value)
+            monkeypatch.undo()
+            transaction.set_rollback(True)
 
     def test_nothing_is_asked_where_nothing_fails(self, django_assert_num_queries: Any) -> None:
         with django_assert_num_queries(1), refine_integrity_error(RULES):

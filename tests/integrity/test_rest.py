@@ -74,6 +74,33 @@ def test_many_are_saved_all_or_none() -> None:
     assert not Team.objects.exists()
 
 
+def test_a_field_that_is_only_read_does_not_have_the_error() -> None:
+    class MottoSerializer(TeamSerializer):
+        class Meta(TeamSerializer.Meta):
+            read_only_fields = ["motto"]
+
+    add_rule("CHECK (motto <> '')")
+    detail = refusal_of(MottoSerializer(data={"title": "a"}))
+    assert list(detail) == ["non_field_errors"]
+    assert detail["non_field_errors"][0].startswith("Motto: ")
+
+
+def test_a_field_of_that_name_of_another_model_does_not_have_the_error() -> None:
+    class PromptAndTeamSerializer(PromptSerializer):
+        name = serializers.CharField(write_only=True)
+
+        class Meta(PromptSerializer.Meta):
+            fields = ["rank", "place", "name"]
+
+        def create(self, validated_data: Any) -> Any:
+            Team.objects.create(name=validated_data.pop("name"))
+            return super().create(validated_data)
+
+    add_rule("CHECK (name <> 'b')")
+    detail = refusal_of(PromptAndTeamSerializer(data={"rank": 1, "place": 1, "name": "b"}))
+    assert list(detail) == ["non_field_errors"]
+
+
 def test_a_row_that_the_database_takes_is_saved() -> None:
     serializer = TeamSerializer(data={"title": "a"})
     assert serializer.is_valid()

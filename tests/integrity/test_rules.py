@@ -128,6 +128,26 @@ class TestUnique:
         assert Named("by_hand").is_match(error)
         assert not Unique(Member, ("email",)).is_match(error)
 
+    def test_columns_that_an_index_only_includes_do_not_count(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE integrity_tests_member"
+                " DROP CONSTRAINT integrity_tests_member_email_key;"
+                "CREATE UNIQUE INDEX ON integrity_tests_member (email) INCLUDE (phone)"
+            )
+        assert Unique(Member, ("email",)).is_match(self.error(PUBLIC, email="x"))
+
+    def test_does_not_take_a_check_of_the_same_name_for_the_index(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE UNIQUE INDEX same ON integrity_tests_member (score);"
+                "ALTER TABLE integrity_tests_member ADD CONSTRAINT same CHECK (phone <> '')"
+            )
+        Member.objects.create(**PUBLIC.row(score=1))
+        error = refused_creation(Member, **PUBLIC.row(score=1))
+        assert Named("same").is_match(error)
+        assert not Unique(Member, ("phone",)).is_match(error)
+
     def test_matches_the_primary_key_by_its_field(self, family: Family) -> None:
         assert Unique(family.member, ("id",)).is_match(self.error(family, id=1))
 
@@ -476,6 +496,12 @@ class TestPartitions:
         assert ForeignKey(Member, "team").is_match(deletion)
         assert not Named("by_hand").is_match(deletion)
 
+    def test_a_unique_expression_is_found_from_its_partitions_index(self) -> None:
+        Seat.objects.create(row=1, number=1, ticket=1, distance=1)
+        error = refused_creation(Seat, row=1, number=2, ticket=2, distance=-1)
+        assert Unique(Seat, ("row", "distance")).is_match(error)
+        assert not Unique(Seat, ("row", "number")).is_match(error)
+
     def test_not_null_is_found_from_the_partition(self) -> None:
         error = refusal("INSERT INTO integrity_tests_seat VALUES (1, 1, NULL)")
         assert NotNull(Seat, "ticket").is_match(error)
@@ -495,7 +521,8 @@ ALTER TABLE integrity_tests_member ADD CONSTRAINT by_hand
 PARTITIONS = """
 DROP TABLE integrity_tests_seat;
 CREATE TABLE integrity_tests_seat (
-    row int, number int, ticket int NOT NULL, PRIMARY KEY (row, number)
+    row int, number int, ticket int NOT NULL, distance int, PRIMARY KEY (row, number)
 ) PARTITION BY RANGE (row);
+CREATE UNIQUE INDEX seat_distance ON integrity_tests_seat (row, abs(distance));
 CREATE TABLE a_partition PARTITION OF integrity_tests_seat DEFAULT;
 """
