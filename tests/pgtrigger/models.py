@@ -60,9 +60,6 @@ class FrozenStatement(models.Model):
             pgtrigger.Protect(
                 name="no_delete", operation=pgtrigger.Delete, level=pgtrigger.Statement
             ),
-            pgtrigger.Protect(
-                name="no_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement
-            ),
         ]
 
 

@@ -65,13 +65,17 @@ class TestProtect:
         assert caught.value.key == {"id": row.pk}
         assert caught.value.operation == "DELETE"
 
-    def test_truncate_can_be_refused(self):
+    def test_truncate_can_be_refused(self, make_model):
+        rule = pgtrigger.Protect(
+            name="no_truncate", operation=pgtrigger.Truncate, level=pgtrigger.Statement
+        )
+        model = make_model(triggers=[rule])
         with (
             pytest.raises(pgtrigger.ProtectedError) as caught,
             transaction.atomic(),
             connection.cursor() as cursor,
         ):
-            cursor.execute("TRUNCATE pgtrigger_tests_frozenstatement")
+            cursor.execute(f"TRUNCATE {model._meta.db_table}")
         assert caught.value.operation == "TRUNCATE"
 
 
