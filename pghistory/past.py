@@ -1,7 +1,7 @@
 """Objects as they were, and what differs between two states.
 
-``History`` is ``Model.history`` of a tracked model. A time is compared with ``pgh_created_at``: when
-the event was written, which others saw from the COMMIT on.
+``History`` is ``Model.history`` of a tracked model. Times are those of ``pgh_created_at``: when an
+event was written, which others saw from the COMMIT on.
 """
 
 from __future__ import annotations

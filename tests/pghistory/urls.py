@@ -1,0 +1,39 @@
+"""An admin with some tracked models in it, and a view that writes."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from tests.pghistory.models import Book, RowLevel
+
+
+class Site(admin.AdminSite):
+    pass
+
+
+class BookAdmin(admin.ModelAdmin):
+    pass
+
+
+def write(request: HttpRequest) -> HttpResponse:
+    if "user" in request.GET:
+        from django.contrib.auth import get_user_model
+
+        request.user = get_user_model().objects.get(username=request.GET["user"])
+    RowLevel.objects.create(number=1)
+    return HttpResponse()
+
+
+async def awrite(request: HttpRequest) -> HttpResponse:
+    await RowLevel.objects.acreate(number=1)
+    return HttpResponse()
+
+
+if not admin.site.is_registered(Book):
+    admin.site.register(Book, BookAdmin)
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("write/", write),
+    path("awrite/", awrite),
+]
