@@ -4,7 +4,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ class Chapter:
     part: str
     module: ModuleType
 
-    @property
+    @cached_property
     def slug(self) -> str:
         return self.module.__name__.rpartition(".")[2].replace("_", "-")
 
@@ -31,7 +31,7 @@ class Chapter:
     def title(self) -> str:
         return self._docstring.partition("\n")[0]
 
-    @property
+    @cached_property
     def prose(self) -> str:
         """What there is to read, in Markdown, without the title."""
         return self._docstring.partition("\n")[2].strip()
@@ -40,22 +40,22 @@ class Chapter:
     def run(self) -> Callable[[], None]:
         return self.module.run
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The body of `run()`, as a reader types it."""
-        return textwrap.dedent("".join(self._run_lines[1:]))
+        return textwrap.dedent("".join(self._run_source[0][1:]))
 
-    @property
+    @cached_property
     def first_line(self) -> int:
         """The number, in the module, of the first line of `code`."""
-        return inspect.getsourcelines(self.run)[1] + 1
+        return self._run_source[1] + 1
 
     @property
     def shell_line(self) -> str:
         """The command that runs `code`, ready for a terminal."""
         return f'python manage.py shell_plus --quiet-load -c "\n{self.code}"'
 
-    @property
+    @cached_property
     def models(self) -> list[type[models.Model]]:
         """The models that the module imports, in the order in which they are declared."""
         imported = [
@@ -84,13 +84,13 @@ class Chapter:
         path = self.expected_output
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    @property
+    @cached_property
     def _docstring(self) -> str:
         return inspect.getdoc(self.module) or self.slug
 
-    @property
-    def _run_lines(self) -> list[str]:
-        return inspect.getsourcelines(self.run)[0]
+    @cached_property
+    def _run_source(self) -> tuple[list[str], int]:
+        return inspect.getsourcelines(self.run)
 
 
 @cache

@@ -1,10 +1,12 @@
 """The source of a model as it stands in the file."""
 
 import inspect
+from functools import cache
 
 from django.db.models import Model
 
 
+@cache
 def model_source(model: type[Model]) -> str:
     """The class, after the manager's where the model has one of its own."""
     manager = type(model._default_manager)

@@ -1,6 +1,7 @@
 """How prose, Python, SQL and values look on a page."""
 
 import json
+from functools import cache, lru_cache
 from typing import Any
 
 from django import template
@@ -22,11 +23,13 @@ _LEXERS = {
 
 
 @register.filter
+@cache
 def markdown(text: str) -> SafeString:
     return mark_safe(_MARKDOWN.render(text))
 
 
 @register.filter
+@lru_cache(maxsize=2048)
 def coloured(code: str, language: str) -> SafeString:
     """The code as HTML, its tokens in classes; `language` is python, sql or json."""
     return mark_safe(highlight(code, _LEXERS[language], _INLINE).rstrip("\n"))
