@@ -36,6 +36,7 @@ EPILOG = """\
 what       the work, and against what it is measured
 found      a ratio of times (1.05: 5 % slower), or a count
 quartiles  half of the rounds gave a ratio between these: far apart on a busy machine
+fastest    the ratio of the shortest times, which other work on the machine disturbs least
 seconds    the medians of both times
 
 Exit code: 0 where every target is held, 1 where one is missed, 2 for a wrong option.

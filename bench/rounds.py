@@ -82,6 +82,7 @@ class Result:
     found: float
     at_most: float | None
     quartiles: tuple[float, float] | None = None
+    fastest: float | None = None
     seconds: tuple[float, float] | None = None
     rounds: int = 1
 
@@ -147,6 +148,7 @@ def _ratio(title: str, target: Target, seconds: Mapping[str, list[float]]) -> Re
         found=median,
         at_most=target.at_most,
         quartiles=(first, third),
+        fastest=min(own) / min(others),
         seconds=(statistics.median(own), statistics.median(others)),
         rounds=len(ratios),
     )
@@ -162,7 +164,7 @@ def benchmark(function: Callable[[Report], None]) -> Callable[[Report], None]:
     return function
 
 
-HEADINGS = ("what", "of", "against", "found", "at most", "quartiles", "seconds", "")
+HEADINGS = ("what", "of", "against", "found", "at most", "quartiles", "fastest", "seconds", "")
 
 
 def cells(result: Result) -> tuple[str, ...]:
@@ -176,6 +178,7 @@ def cells(result: Result) -> tuple[str, ...]:
         f"{result.found:.2f}" if result.seconds else f"{result.found:g}",
         "" if result.at_most is None else f"{result.at_most:g}",
         quartiles,
+        "" if result.fastest is None else f"{result.fastest:.2f}",
         seconds,
         "" if result.held else "MISSED",
     )
