@@ -3,6 +3,7 @@ import uuid
 from django.db import migrations, models
 
 import pghistory.utils
+from pghistory import legacy
 
 
 class Migration(migrations.Migration):
@@ -18,4 +19,5 @@ class Migration(migrations.Migration):
                 ("metadata", pghistory.utils.JSONField(default=dict)),
             ],
         ),
+        migrations.RunPython(legacy.install_in_migration, migrations.RunPython.noop),
     ]
