@@ -491,7 +491,7 @@ class TestAutocommit:
 
     def test_a_lost_connection(self, connection, execute):
         lose(connection)
-        with wanting("a"), pytest.raises(OperationalError, match="terminating connection"):
+        with wanting("a"), pytest.raises(OperationalError, match="connection"):
             execute(INSERT)
 
     def test_an_error_of_the_parameters(self, execute):
