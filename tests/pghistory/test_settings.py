@@ -1,0 +1,149 @@
+"""What the settings and the arguments of ``track()`` decide, and what they refuse."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connection, models
+from django.test.utils import isolate_apps
+
+import pghistory
+import pgtrigger
+from pghistory import checks, config, legacy
+from pghistory.models import Context
+from pgtrigger import registry
+from tests.pghistory.models import Author, Measurement, Partial, RowLevel, StatementLevel, Tracked
+
+
+class TestSession:
+    """PGHISTORY_RECORD_SESSION: the context of last resort."""
+
+    @pytest.fixture(autouse=True, params=[RowLevel, StatementLevel], ids=["row", "statement"])
+    def model(self, request, settings, db):
+        settings.PGHISTORY_RECORD_SESSION = True
+        for trigger in registry.of_model(request.param):
+            trigger.install(request.param)
+        return request.param
+
+    def contexts(self, model):
+        events = model.pgh_event_model.objects.order_by("pgh_id")
+        return [event.pgh_context.metadata for event in events]
+
+    def test_a_change_without_context_has_the_sessions(self, model):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL application_name = 'psql'")
+            cursor.execute("SELECT session_user, host(inet_client_addr())")
+            role, address = cursor.fetchone()
+            for number in (1, 2):
+                cursor.execute(f"INSERT INTO {model._meta.db_table} (number) VALUES ({number})")
+        said = {"database_role": role, "application_name": "psql", "client_address": address}
+        assert self.contexts(model) == [said, said]
+        assert Context.objects.count() == 1
+
+    def test_a_change_in_a_context_has_that(self, model):
+        with pghistory.context(user=1):
+            model.objects.create(number=1)
+        assert self.contexts(model) == [{"user": 1}]
+
+
+class TestNames:
+    def test_the_tutorials_relation_is_a_setting(self):
+        assert Tracked._meta.get_field("event").related_model is Tracked.pgh_event_model
+
+    def test_event_models_by_label(self):
+        assert set(Tracked.pgh_event_models) == {"snapshot", "create", "low_int"}
+        assert set(Partial.pgh_event_models) == {"raised", "seen", "insert", "update"}
+
+    def test_a_label_may_be_anything(self):
+        with isolate_apps("tests.pghistory"):
+
+            class Odd(models.Model):
+                class Meta:
+                    app_label = "pghistory_tests"
+
+            label = "what happened, then? " * 5
+            event_model = pghistory.create_event_model(Odd, pghistory.InsertEvent(label))
+        from pghistory.trigger import of_tracker
+
+        ((_, trigger),) = of_tracker(pghistory.InsertEvent(label), event_model, None)
+        assert trigger.label == label
+        assert len(trigger.name) <= 47
+
+    def test_documented_paths_are_importable(self):
+        import pghistory.core
+        import pghistory.middleware
+        import pghistory.models
+        import pghistory.trigger
+        import pghistory.utils
+
+        assert pghistory.core.track is pghistory.track
+        assert issubclass(pghistory.trigger.Event, pgtrigger.Trigger)
+        assert pghistory.models.EventQuerySet
+        assert pghistory.utils.JSONField
+        assert pghistory.middleware.HistoryMiddleware
+
+
+class TestRefusals:
+    def test_a_field_that_is_not_there(self):
+        with pytest.raises(ValueError, match=r"no column for 'nmae'.*name"):
+            pghistory.create_event_model(Author, fields=["nmae"])
+
+    def test_fields_and_exclude(self):
+        with pytest.raises(ValueError, match="not both"):
+            pghistory.create_event_model(Author, fields=["name"], exclude=["id"])
+
+    def test_an_abstract_model(self):
+        class Base(models.Model):
+            class Meta:
+                abstract = True
+                app_label = "pghistory_tests"
+
+        with pytest.raises(ValueError, match="abstract"):
+            pghistory.track()(Base)
+
+    @pytest.mark.parametrize(
+        ("make", "reason"),
+        [
+            (lambda: pghistory.ManualEvent(), "label"),
+            (lambda: pghistory.RowEvent("x"), "operation"),
+            (lambda: pghistory.InsertEvent(row=pghistory.Old), "no old row"),
+            (lambda: pghistory.DeleteEvent(row=pghistory.New), "no new row"),
+            (lambda: pghistory.UpdateEvent(row="odd"), "expected pghistory.Old"),
+            (lambda: pghistory.RowEvent("x", operation=pgtrigger.Truncate), "TRUNCATE"),
+        ],
+    )
+    def test_a_tracker_that_cannot_be(self, make, reason):
+        with pytest.raises(ValueError, match=reason):
+            make()
+
+    def test_an_argument_that_no_field_has(self):
+        with pytest.raises(TypeError, match="has no argument 'nul'"):
+            pghistory.ContextForeignKey(nul=True)
+
+    def test_a_setting_of_another_kind(self, settings):
+        settings.PGHISTORY_LEVEL = "row"
+        with pytest.raises(ImproperlyConfigured, match=r"PGHISTORY_LEVEL: found 'row', expected"):
+            config.level()
+
+
+@pytest.mark.django_db
+class TestDatabase:
+    def test_a_partitioned_table_captured_once_a_statement_is_an_error(self):
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE pghistory_tests_statementlevel CASCADE")
+            cursor.execute(
+                "CREATE TABLE pghistory_tests_statementlevel (id int, number int, text text) "
+                "PARTITION BY LIST (id)"
+            )
+        (error,) = checks.check_partitioned(databases=["default"])
+        assert (error.id, "StatementLevel" in error.msg) == ("pghistory.E001", True)
+        assert not any(Measurement._meta.label in message for message in [error.msg])
+
+    def test_no_migration_is_missing(self):
+        call_command("makemigrations", "pghistory", check=True, dry_run=True, verbosity=0)
+
+    def test_triggers_of_the_pypi_package_find_their_function(self):
+        legacy.install(connection)
+        with pghistory.context(user=1) as opened, connection.cursor() as cursor:
+            cursor.execute("SELECT _pgh_attach_context()")
+            assert cursor.fetchone() == (opened.id,)
+        assert Context.objects.get().metadata == {"user": 1}
