@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrity.admin import RefusedWritesMixin
+from pghistory.admin import EventModelAdmin, ReadOnlyAdmin
 from pgtrigger import administration
 from tutorial.catalog import InstalledTrigger
 from tutorial.rules import next_states, read_only_fields, soft_deletion
@@ -80,7 +81,7 @@ class RuledAdmin(RefusedWritesMixin, admin.ModelAdmin):
 
 
 @admin.register(InstalledTrigger)
-class InstalledTriggerAdmin(admin.ModelAdmin):
+class InstalledTriggerAdmin(ReadOnlyAdmin):
     """The triggers that are in the database, to look at."""
 
     list_display = ["name", "table", "enabled", "status"]
@@ -88,15 +89,6 @@ class InstalledTriggerAdmin(admin.ModelAdmin):
     search_fields = ["name", "table"]
     fields = ["name", "table", "enabled", "status", "definition", "function"]
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """With the status of all rows, which one query of the catalog finds out."""
@@ -128,5 +120,7 @@ def _statuses() -> dict[str, str]:
 
 
 for model in apps.get_app_config("tutorial").get_models():
-    if model._meta.managed and not hasattr(model, "pgh_tracked_model"):
+    if hasattr(model, "pgh_tracked_model"):
+        admin.site.register(model, EventModelAdmin)
+    elif model._meta.managed:
         admin.site.register(model, RuledAdmin)

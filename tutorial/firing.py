@@ -10,8 +10,8 @@ from django.db.models import Model
 
 import pgtrigger
 
-WIDTH = 640
-LABEL_WIDTH = 184
+WIDTH = 660
+LABEL_WIDTH = 196
 LINE_HEIGHT = 19
 CARD_PADDING = 12
 GAP = 14

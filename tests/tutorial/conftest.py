@@ -11,14 +11,12 @@ from pytest_django.plugin import DjangoDbBlocker
 
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Like `transactional_db`, which cannot be had: it truncates every table there is, and the
-    tests of the trigger engine have some that refuse it.
-    """
+    """Like `transactional_db`, which truncates every table of every app, and takes its time."""
     with django_db_blocker.unblock():
         yield
         models = apps.get_app_config("tutorial").get_models(include_auto_created=True)
         tables = {model._meta.db_table for model in models if model._meta.managed}
-        tables |= {"auth_user", "django_session", "django_admin_log"}
+        tables |= {"auth_user", "django_session", "django_admin_log", "pghistory_context"}
         truncate = sql.SQL("TRUNCATE {} CASCADE").format(
             sql.SQL(", ").join(map(sql.Identifier, sorted(tables)))
         )

@@ -14,6 +14,7 @@ from tutorial.models import (
     AppendOnly,
     CannotDelete,
     OfficialInterface,
+    Page,
     Passport,
     ReadOnlyField,
     ReadOnlyFields,
@@ -28,8 +29,7 @@ pytestmark = pytest.mark.django_db
 MODELS = [
     model
     for model in apps.get_app_config("tutorial").get_models()
-    if (model._meta.managed and not hasattr(model, "pgh_tracked_model"))
-    or model.__name__ == "InstalledTrigger"
+    if model._meta.managed or model.__name__ == "InstalledTrigger"
 ]
 EVERY_MODEL = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
@@ -188,3 +188,28 @@ class TestInstalledTriggers:
         assert admin_client.get(url(model, "add")).status_code == 403
         assert admin_client.post(url(model, "change", found.pk)).status_code == 403
         assert admin_client.post(url(model, "delete", found.pk)).status_code == 403
+
+
+class TestHistory:
+    def test_a_tracked_row_leads_to_its_timeline(self, admin_client: Client) -> None:
+        row = Page.objects.create(title="News", text="We have begun.")
+        row.text = "Lorem ipsum"
+        row.save()
+
+        html = admin_client.get(url(Page, "change", row.pk)).content.decode()
+        timeline = reverse("admin:pghistory_timeline", args=["tutorial.Page", row.pk])
+        assert timeline in html
+        assert "Lorem ipsum" in admin_client.get(timeline).content.decode()
+
+    def test_a_change_in_the_admin_says_who_made_it(self, admin_client: Client) -> None:
+        page(admin_client, url(Page, "add"), title="News", text="We have begun.")
+
+        event = Page.objects.get().event.get()
+        assert event.pgh_context.metadata["url"] == url(Page, "add")
+        assert event.pgh_context.metadata["user"]
+
+    def test_an_event_is_there_to_look_at(self, admin_client: Client) -> None:
+        Page.objects.create(title="News", text="We have begun.")
+        event_model = apps.get_model("tutorial.PageEvent")
+        assert "insert" in admin_client.get(url(event_model, "changelist")).content.decode()
+        assert admin_client.get(url(event_model, "add")).status_code == 403

@@ -1,7 +1,6 @@
 """The pictures say what the declarations say."""
 
 import itertools
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

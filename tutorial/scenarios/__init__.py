@@ -30,6 +30,7 @@ PARTS = {
     "Constraints": (
         "deferred_constraints",
         "refined_errors",
+        "refined_rules",
     ),
     "Further": (
         "typed_errors",
