@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 IGNORE_SETTING = "pgtrigger.ignore"
-IGNORE_EVERYTHING = "*"
+IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,6 @@ class UpsertTriggerSql:
             return
         yield naming.as_text(
             _IGNORED.format(
-                everything=sql.Literal("{" + IGNORE_EVERYTHING),
                 escaped=sql.Literal(array_element(naming.ignore_key(self.table, self.pgid))),
                 key=sql.Literal(naming.ignore_key(self.table, self.pgid)),
             )
@@ -286,14 +285,17 @@ def array_element(text: str) -> str:
     return f'"{escaped}"'
 
 
-# The first test is for "everything", the second is a cheap way to say no, and the third is exact.
+# Where all but a few are ignored, the few are named: the array of all others may be long. The
+# search for the text is a cheap way to say no; the comparison is exact.
 _IGNORED = sql.SQL(
     """\
-    IF pg_catalog.left(pg_catalog.current_setting('pgtrigger.ignore', true), 2) = {everything}
-        OR (
-            pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
-            AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
-        )
+    IF (
+        pg_catalog.current_setting('pgtrigger.ignore_all_but', true) <> ''
+        AND {key} <> ALL (pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::text[])
+    ) OR (
+        pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
+        AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
+    )
     THEN"""
 )
 

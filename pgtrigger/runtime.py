@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Named = str | type[Model] | Trigger
 
-IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
-
 
 @dataclass(frozen=True)
 class _Ignored:
@@ -66,8 +64,7 @@ def _render_ignored(value: Mapping[str, _Ignored], database: str) -> str | None:
     if not ignored.all_but:
         return _array(ignored.keys)
     declared = frozenset(key for key, _ in registry.items())
-    everything = () if ignored.keys else (compiler.IGNORE_EVERYTHING,)
-    return _array(declared - ignored.keys, *everything)
+    return _array(declared - ignored.keys)
 
 
 def _render_kept(value: Mapping[str, _Ignored], database: str) -> str | None:
@@ -77,9 +74,9 @@ def _render_kept(value: Mapping[str, _Ignored], database: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _array(keys: frozenset[str], *more: str) -> str:
+def _array(keys: frozenset[str]) -> str:
     names = [name for key in sorted(keys) for name in (key, key.rpartition(":")[2])]
-    return "{" + ",".join(map(compiler.array_element, [*more, *names])) + "}"
+    return "{" + ",".join(map(compiler.array_element, names)) + "}"
 
 
 def _render_search_path(value: _SearchPath, database: str) -> str | None:
@@ -89,7 +86,7 @@ def _render_search_path(value: _SearchPath, database: str) -> str | None:
 
 
 _ignored = Variable(compiler.IGNORE_SETTING, _render_ignored)
-_kept = Variable(IGNORE_ALL_BUT_SETTING, _render_kept)
+_kept = Variable(compiler.IGNORE_ALL_BUT_SETTING, _render_kept)
 _search_path = RestoredVariable(
     "search_path", _render_search_path, statements=WRITES | READS | DEFINITIONS
 )
