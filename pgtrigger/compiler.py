@@ -7,6 +7,7 @@ are named by migration files, so they stay importable from here.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class UpsertTriggerSql:
     ignorable: bool = True
     security: str = ""
     search_path: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
     uri: str = ""
     hash: str = field(default="", compare=False)
     ignore_func_name: str | None = field(default=None, compare=False)
@@ -87,7 +89,7 @@ class UpsertTriggerSql:
             )
         )
 
-    @property
+    @functools.cached_property
     def body_hash(self) -> str:
         """What was declared of the trigger's function."""
         return _digest(self.function_definition(Target(self.table)))
@@ -117,6 +119,9 @@ class UpsertTriggerSql:
         if self.search_path:
             path = sql.SQL(", ").join(map(sql.Identifier, self.search_path))
             options.append(naming.as_text(sql.SQL("SET search_path TO {}").format(path)))
+        for name, value in self.settings:
+            setting = sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.Literal(value))
+            options.append(naming.as_text(setting))
         return " ".join([*options, "AS", dollar_quote("\n".join(lines))])
 
     def function_sql(self, target: Target) -> str:

@@ -162,6 +162,10 @@ class Declaration:
     def get_referencing(self, model: type[Model]) -> clauses.Referencing | None:
         return self.referencing
 
+    def get_settings(self, model: type[Model]) -> dict[str, str]:
+        """Settings of PostgreSQL's that hold while the function runs."""
+        return {}
+
     def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
         """What a ``Func`` may name."""
         fields = {field.name: field for field in model._meta.fields}
@@ -240,6 +244,7 @@ class Declaration:
                     ignorable=self.ignorable,
                     security=(self.security or "").upper(),
                     search_path=tuple(self.search_path or ()),
+                    settings=tuple(sorted(self.get_settings(model).items())),
                 ),
             )
         except DeclarationError as error:

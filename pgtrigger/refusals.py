@@ -7,7 +7,9 @@ Note [Statement plans]. PL/pgSQL keeps the plan of a statement, and a query over
 has no parameters, so the plan made for a one-row save (a nested loop) would serve the 8,000-row
 update that follows on the connection. So there are two paths: one row is compared without any
 join, and more are joined by a statement that EXECUTE plans each time. They are paired by their
-ordinal, in which PostgreSQL fills both tables, and not by key, which the update may change.
+ordinal, in which PostgreSQL fills both tables, and not by key, which the update may change. The
+planner cannot know that an ordinal is unique, guesses millions of rows, and would compile the
+join for them, which takes longer than it: so the function turns that off.
 
 https://www.postgresql.org/docs/current/plpgsql-trigger.html
 """
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from pgtrigger.conditions import Condition
 
 REFUSAL = "pgtrigger_refusal"
+PLAN_SETTINGS = {"jit": "off"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,7 @@ def raise_for_transition_rows(
     rows: Rows,
 ) -> Body:
     """The statements that look for one refused row in the transition tables, and raise for it."""
-    sides = sides_of(operation)
+    sides = _sides_to_search(sides_of(operation), condition, model)
     operation_name = sql.Literal(operation.name)
     selected = sql.SQL("{} AS message, {} AS detail").format(
         refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
@@ -95,8 +98,8 @@ def raise_for_transition_rows(
         search = Body(_into(found.format(selected, sql.SQL(rows.alias(sides[0])), where)))
     else:
         search = Body(
-            f"PERFORM 1 FROM {rows.new} OFFSET 1;\nIF FOUND THEN\n    EXECUTE ",
-            Quoted(Body(found.format(selected, paired(model, rows), where))),
+            f"PERFORM 1 FROM {rows.new} OFFSET 1 LIMIT 1;\nIF FOUND THEN\n    EXECUTE ",
+            Quoted(Body(_FIRST_OF_ALL.format(selected, paired(model, rows), where))),
             f" INTO {REFUSAL};\nELSE\n    ",
             _into(found.format(selected, sql.SQL(f"{rows.old}, {rows.new}"), where)),
             "\nEND IF;",
@@ -117,6 +120,23 @@ def sides_of(operations: clauses.Operations) -> list[str]:
         return []
     sides = [] if operations.names == ["INSERT"] else [OLD]
     return sides if operations.names == ["DELETE"] else [*sides, NEW]
+
+
+def _sides_to_search(
+    sides: list[str], condition: Condition | None, model: type[Model]
+) -> list[str]:
+    """The rows that must be seen to know which are refused."""
+    if condition is None:
+        return sides[:1]
+    read = condition.sides(model)
+    return [side for side in sides if side in read] or sides
+
+
+# LIMIT alone would make the planner expect to find a row soon, and choose a nested loop. The query
+# inside WITH is planned for all of its rows, and still run only until the first is there.
+_FIRST_OF_ALL = sql.SQL(
+    "WITH refused AS MATERIALIZED (SELECT {} FROM {} WHERE {}) SELECT * FROM refused LIMIT 1"
+)
 
 
 def paired(model: type[Model], rows: Rows) -> sql.Composable:

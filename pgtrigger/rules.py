@@ -50,6 +50,11 @@ class Rule(Composer):
             return [*declared, (refusals.REFUSAL, "record")]
         return declared
 
+    def get_settings(self, model: type[Model]) -> dict[str, str]:
+        """See Note [Statement plans]."""
+        has_transition_tables = self.level == clauses.Statement and self.get_referencing(model)
+        return refusals.PLAN_SETTINGS if has_transition_tables else {}
+
     def get_func(self, model: type[Model] | None) -> Any:
         if self.func is not None:
             return super().get_func(model)
