@@ -65,7 +65,7 @@ class Capture:
         paired = [refusals.paired(self.table, self.rows)]
         return self._with_context(
             Body(
-                f"PERFORM 1 FROM {self.rows.new} OFFSET 1;\nIF FOUND THEN\n",
+                f"PERFORM 1 FROM {self.rows.new} OFFSET 1 LIMIT 1;\nIF FOUND THEN\n",
                 self._execute(self._insert(paired, condition, "$1")),
                 "\nELSE\n",
                 self._insert(together, condition, CONTEXT),
