@@ -33,6 +33,7 @@ CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.django_db,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt install chromium"),
 ]
 
@@ -218,7 +219,7 @@ def test_progress_is_kept_in_the_browser(visit: Visit) -> None:
 
 def test_a_search_narrows_the_map_while_one_types(visit: Visit) -> None:
     page = visit.go("/triggers/")
-    page.get_by_role("searchbox").press_sequentially("append_only")
+    page.get_by_role("searchbox").press_sequentially("tutorial.AppendOnly")
 
     expect(page.get_by_role("row")).to_have_count(2)
     expect(page.get_by_role("row").last).to_contain_text("tutorial.AppendOnly:append_only")
@@ -262,9 +263,10 @@ def examine(visit: Visit, path: str) -> AxeResults:
     return Axe().run(page)
 
 
+@pytest.mark.django_db(transaction=True)
 class TestAdmin:
     @pytest.fixture
-    def page(self, committed_db: None, visit: Visit) -> Page:
+    def page(self, visit: Visit) -> Page:
         get_user_model().objects.create_superuser("reader", password="reader")
         page = visit.go("/admin/")
         page.get_by_label("Username").fill("reader")

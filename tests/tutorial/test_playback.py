@@ -11,7 +11,7 @@ from tutorial.models import AppendOnly, CannotDelete
 from tutorial.playback import Play, play
 from tutorial.stages import SCHEMA_PREFIX, own_schema, rehearsal
 
-pytestmark = pytest.mark.usefixtures("committed_db")
+pytestmark = pytest.mark.django_db
 
 
 def row_count() -> int:
@@ -114,8 +114,10 @@ class TestNothingStays:
             CannotDelete.objects.create().delete()
 
     def test_a_schema_that_a_crash_left_is_swept_by_the_next_play(self) -> None:
-        with connection.cursor() as cursor:
+        crashing = connection.copy()
+        with crashing.cursor() as cursor:
             cursor.execute(f"CREATE SCHEMA {SCHEMA_PREFIX}left_by_a_crash")
+        crashing.close()
 
         play(get_chapter("drift"))
 
@@ -126,6 +128,7 @@ class TestNothingStays:
             play(get_chapter("drift"))
             assert len(play_schemas()) == 1
 
+    @pytest.mark.django_db(transaction=True)
     def test_many_visitors_play_at_once(self) -> None:
         plays: dict[str, list[Play]] = {chapter.slug: [] for chapter in all_chapters()}
 
@@ -183,6 +186,7 @@ class TestRehearsal:
                 assert called == ["at once"]
         assert called == ["at once", "at the end"]
 
+    @pytest.mark.django_db(transaction=True)
     def test_the_connection_is_afterwards_as_it_was(self) -> None:
         with rehearsal():
             AppendOnly.objects.create(int_field=0)

@@ -14,13 +14,13 @@ CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter
 
 
 @CHAPTERS
-@pytest.mark.usefixtures("committed_db")
+@pytest.mark.django_db
 def test_a_scenario_prints_what_is_expected(chapter: Chapter) -> None:
     assert mask(play(chapter).output) == chapter.expected
 
 
 @CHAPTERS
-@pytest.mark.usefixtures("committed_db")
+@pytest.mark.django_db
 def test_a_scenario_plays_twice_alike(chapter: Chapter) -> None:
     assert mask(play(chapter).output) == mask(play(chapter).output)
 

@@ -37,7 +37,7 @@ def in_the_shell(line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.usefixtures("committed_db")
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "slug",
     [
@@ -55,7 +55,7 @@ def test_a_chapter_pasted_into_a_shell_prints_what_is_expected(slug: str) -> Non
     assert mask(finished.stdout) == get_chapter(slug).expected
 
 
-@pytest.mark.usefixtures("committed_db")
+@pytest.mark.django_db(transaction=True)
 def test_an_error_that_nobody_catches_ends_in_the_documented_sentence() -> None:
     finished = in_the_shell(get_chapter("protecting-deletions").shell_line)
 

@@ -14,9 +14,7 @@ CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture(autouse=True)
-def _database(committed_db: None) -> None:
-    return
+pytestmark = pytest.mark.django_db
 
 
 def text_of(html: str) -> str:

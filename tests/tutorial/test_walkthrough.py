@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 
-pytestmark = pytest.mark.usefixtures("committed_db")
+pytestmark = pytest.mark.django_db
 
 
 def walkthrough(*arguments: str) -> str:
