@@ -218,10 +218,9 @@ def timeline_url(obj: Any, user: Any) -> str:
     permission = f"{model._meta.app_label}.view_{model._meta.model_name}"
     if not tracked or not user.has_perm(permission):
         return ""
-    parts = inheritance.composite_key(type(obj))
-    key = json.dumps([getattr(obj, part.attname) for part in parts]) if parts else str(obj.pk)
+    label = next(iter(tracked.values())).pgh_tracked_model._meta.label
     try:
-        return reverse("admin:pghistory_timeline", args=[obj._meta.label, quote(key)])
+        return reverse("admin:pghistory_timeline", args=[label, quote(str(obj.pk))])
     except NoReverseMatch:
         return ""
 

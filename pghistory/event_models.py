@@ -51,6 +51,9 @@ def create_event_model(
         raise ValueError(
             f"{model.__name__} is abstract, so it has no rows: track the models that inherit it."
         )
+    if append_only not in (True, False, STRICT, DEFAULT):
+        raise ValueError(f'append_only={append_only!r}: expected True, False or "{STRICT}".')
+    fields = None if fields is None else list(fields)
     base = base_model or config.base_model()
     names = snapshots.names(model, fields, exclude)
     own_attrs: dict[str, Any] = {
@@ -61,7 +64,7 @@ def create_event_model(
         "pgh_append_only": config.append_only() if append_only is DEFAULT else append_only,
         "pgh_level": level,
         **snapshots.tracked_fields(model, names),
-        **_obj(model, obj_field, list(fields or ())),
+        **_obj(model, obj_field, fields or []),
         **_context(context_field, context_id_field),
         **(attrs or {}),
     }
@@ -160,7 +163,7 @@ def _introduce(tracked: Any, event_model: Any, label: str) -> None:
     if "pgh_event_models" not in tracked.__dict__:
         tracked.pgh_event_models = {}
         tracked.pgh_event_model = event_model
-        if not hasattr(tracked, "history"):
+        if isinstance(getattr(tracked, "history", None), past.History | None):
             tracked.history = past.History(tracked)
     tracked.pgh_event_models.setdefault(label, event_model)
 

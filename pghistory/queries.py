@@ -56,7 +56,9 @@ class DerivedTable(BaseTable):
     """A subquery in the place of a table, where the query has one."""
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        table, params = compiler.query.table_sql(connection)
+        # What Django makes of the query for an UPDATE or DELETE is about the table itself.
+        query = compiler.query
+        table, params = query.table_sql(connection) if isinstance(query, EventQuery) else ("", ())
         if not table:
             return super().as_sql(compiler, connection)
         alias = compiler.quote_name_unless_alias(self.table_alias or self.table_name)
@@ -107,6 +109,22 @@ class EventQuerySet(models.QuerySet[Any]):
 
     def __init__(self, model: Any = None, query: Any = None, **kwargs: Any):
         super().__init__(model, query or EventQuery(model), **kwargs)
+
+    def update(self, **values: Any) -> int:
+        return self._of_the_table().update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        return self._of_the_table().delete()
+
+    update.alters_data = delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def _of_the_table(self) -> models.QuerySet[Any]:
+        """The same events, where proxy fields may have chosen them, without these fields."""
+        plain: models.QuerySet[Any] = models.QuerySet(self.model, using=self.db)
+        if not self.query.has_filters() and not self.query.is_sliced:
+            return plain
+        return plain.filter(pk__in=self.order_by().values("pk"))
 
 
 class _Guarded(Func):

@@ -148,3 +148,16 @@ class AccountAudit(AccountEvent):
 
     class Meta:
         proxy = True
+
+
+BookReader = pghistory.track(
+    pghistory.InsertEvent(), pghistory.DeleteEvent(), obj_field=None, model_name="BookReaderEvent"
+)(Book.readers.through)
+
+
+@pghistory.track(obj_field=pghistory.ObjForeignKey(related_name="tracked_events"))
+class TrackedAuthor(Author):
+    """A model that may be another app's, tracked by a proxy."""
+
+    class Meta:
+        proxy = True

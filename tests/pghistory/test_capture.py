@@ -3,9 +3,11 @@
 import pytest
 from django.db import connection, transaction
 
+from pghistory.models import Events
 from tests.pghistory.models import (
     Author,
     Book,
+    BookReader,
     Cat,
     Denormalized,
     Dog,
@@ -16,6 +18,7 @@ from tests.pghistory.models import (
     Seat,
     StatementLevel,
     Tracked,
+    TrackedAuthor,
 )
 
 pytestmark = pytest.mark.django_db
@@ -225,6 +228,26 @@ class TestFields:
             Denormalized.objects.create(number=1)
         event = Denormalized.pgh_event_model.objects.get()
         assert (event.pgh_context, event.pgh_context_id) == ({"who": "me"}, opened.id)
+
+
+class TestProxies:
+    def test_a_many_to_many_table(self):
+        book = Book.objects.create(title="One")
+        reader = Author.objects.create(name="Ada")
+        book.readers.add(reader)
+        book.readers.clear()
+        assert events(BookReader, "book_id", "author_id") == [
+            ("insert", book.pk, reader.pk),
+            ("delete", book.pk, reader.pk),
+        ]
+
+    def test_a_model_that_another_app_has(self):
+        author = Author.objects.create(name="Ada")
+        Author.objects.update(name="Grace")
+        tracked = TrackedAuthor.objects.get()
+        found = tracked.tracked_events.order_by("pgh_id").values_list("pgh_label", "name")
+        assert list(found) == [("insert", "Ada"), ("update", "Grace")]
+        assert Events.objects.tracks(author).count() == 2
 
 
 class TestInheritance:

@@ -7,7 +7,7 @@ import threading
 import uuid
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, connections, models, transaction
 
 import pghistory
 from pghistory.models import Context
@@ -266,6 +266,19 @@ class TestProxyFields:
         found = AccountAudit.objects.select_related("author").get(author__name="Ada")
         assert found.author == author
         assert AccountAudit.objects.filter(author=None).count() == 1
+
+    def test_events_that_they_choose_can_be_changed_and_deleted(self):
+        from tests.pghistory.models import AccountEvent
+
+        for reason in ("a", "b"):
+            with pghistory.context(reason=reason):
+                Account.objects.create()
+        assert AccountEvent.objects.filter(reason="a").update(note="seen") == 1
+        assert AccountEvent.objects.get(note="seen").reason == "a"
+        AccountEvent.objects.filter(reason="a").delete()
+        assert AccountEvent.objects.get().reason == "b"
+        AccountEvent.objects.get().delete()
+        assert AccountEvent.objects.aggregate(models.Count("reason")) == {"reason__count": 0}
 
 
 class TestManualEvents:
