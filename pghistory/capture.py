@@ -134,34 +134,31 @@ class Capture:
     def _event_columns(
         self, row: Mapping[str, sql.Composable], context: sql.Composable
     ) -> dict[str, sql.Composable]:
-        by_name: dict[str, Any] = {
-            field.name: field for field in self.event_model._meta.local_fields
-        }
-        found: dict[str, sql.Composable] = {
+        obj = self._own_field("pgh_obj")
+        has_obj_column = obj is not None and obj.concrete
+        return {
             "pgh_created_at": sql.SQL(config.created_at_function()),
             "pgh_label": sql.Literal(self.label),
+            "pgh_context": context if self._has_context_key else _METADATA,
             "pgh_context_id": context,
+            **({"pgh_obj": row[obj.target_field.name]} if has_obj_column else {}),
         }
-        if "pgh_context" in by_name:
-            is_key = by_name["pgh_context"].is_relation
-            found["pgh_context"] = context if is_key else _METADATA
-        obj = by_name.get("pgh_obj")
-        if obj is not None and obj.concrete:
-            found["pgh_obj"] = row[obj.target_field.name]
-        return found
+
+    @property
+    def _has_context_key(self) -> bool:
+        field = self._own_field("pgh_context")
+        return field is not None and bool(field.is_relation)
+
+    def _own_field(self, name: str) -> Any:
+        fields = self.event_model._meta.local_fields
+        return next((field for field in fields if field.name == name), None)
 
     def _with_context(self, insert: Body) -> Body:
         return Body(
             _SESSION_CONTEXT if config.record_session() else "",
             insert,
-            *(_CONTEXT_ROW if self._has_context_key() else ()),
+            *(_CONTEXT_ROW if self._has_context_key else ()),
         )
-
-    def _has_context_key(self) -> bool:
-        context = {field.name: field for field in self.event_model._meta.local_fields}.get(
-            "pgh_context"
-        )
-        return context is not None and context.is_relation
 
 
 def declarations() -> list[tuple[str, str]]:
@@ -202,7 +199,7 @@ IF {context} IS NOT NULL THEN
         VALUES ({context}, pg_catalog.now(), pg_catalog.now(), COALESCE({metadata}, '{{}}'))
         ON CONFLICT (id) DO UPDATE
             SET metadata = kept.metadata || EXCLUDED.metadata, updated_at = EXCLUDED.updated_at
-            WHERE NOT kept.metadata @> EXCLUDED.metadata;
+            WHERE kept.metadata <> kept.metadata || EXCLUDED.metadata;
         PERFORM pg_catalog.set_config({setting}, {wanted}, true);
     END IF;
 END IF;"""

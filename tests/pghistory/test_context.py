@@ -132,9 +132,11 @@ class TestWays:
     def test_several_transactions_of_one_context(self, model):
         with pghistory.context(user=1):
             model.objects.create(number=1)
-            pghistory.context(second=True)
+            pghistory.context(second=True, steps=[1, 2])
             model.objects.create(number=2)
-        assert said(model) == [{"user": 1, "second": True}] * 2
+            pghistory.context(steps=[1])
+            model.objects.create(number=3)
+        assert said(model) == [{"user": 1, "second": True, "steps": [1]}] * 3
 
 
 class TestSavepoints:

@@ -55,8 +55,12 @@ class TestChoosing:
         author = Author.objects.create(name="Ada")
         Book.objects.create(title="Hers", author=author)
         Book.objects.create(title="Nobody's")
-        found = Events.objects.references(author)
-        assert [event.pgh_data["title"] for event in found] == ["Hers"]
+        found = Events.objects.references(author).order_by("pgh_id")
+        assert {event.pgh_obj_model for event in found} == {
+            "pghistory_tests.TrackedAuthor",
+            "pghistory_tests.Book",
+        }
+        assert [event.pgh_data["title"] for event in found.across(Book)] == ["Hers"]
 
     def test_across_gives_events_of_the_models_named(self):
         RowLevel.objects.create(number=1)
