@@ -45,19 +45,27 @@ def survey(*uris: str, database: str | None = None) -> tuple[list[Entry], list[I
     The first list has every declared trigger, or those of the URIs; the second has the engine's
     triggers, on tables in ``search_path``, that no model declares.
     """
+    snapshot = _snapshot(database)
+    compared = [
+        _compare(model, trigger, snapshot, database)
+        for model, trigger in registry.registered(*uris)
+    ]
+    return compared, _undeclared(snapshot, database)
+
+
+def _snapshot(database: str | None) -> Snapshot:
     connection = _connection(database)
     is_postgres = connection.vendor == "postgresql"
-    snapshot = catalog.read(connection) if is_postgres else catalog.Snapshot(())
+    return catalog.read(connection) if is_postgres else catalog.Snapshot(())
+
+
+def _undeclared(snapshot: Snapshot, database: str | None) -> list[InstalledTrigger]:
     undeclared = {id(found): found for found in snapshot.visible()}
     for model, trigger in registry.registered():
         if trigger.allow_migrate(model, database):
             found = snapshot.find(model._meta.db_table, trigger.get_pgid(model))
             undeclared.pop(id(found), None)
-    compared = [
-        _compare(model, trigger, snapshot, database)
-        for model, trigger in registry.registered(*uris)
-    ]
-    return compared, list(undeclared.values())
+    return list(undeclared.values())
 
 
 def _compare(
@@ -126,7 +134,7 @@ def prunable(database: str | None = None) -> list[tuple[str, str, bool, str]]:
 
 def undeclared(database: str | None = None) -> list[InstalledTrigger]:
     """The engine's triggers, on tables in ``search_path``, that no model declares."""
-    return survey(database=database)[1]
+    return _undeclared(_snapshot(database), database)
 
 
 def prune(database: str | None = None) -> None:

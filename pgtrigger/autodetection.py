@@ -1,13 +1,17 @@
 """Which trigger operations ``makemigrations`` writes.
 
-Note [Where triggers go]. Removals go before all of Django's operations on the app, and additions
-after them: what a trigger names is not to be found in an operation's dependencies. A trigger that
-changes is one addition, which replaces. Only where the columns in its definition change as well is
-it removed first, since the old definition cannot be put back, going backwards, while they are not.
+Note [Where triggers go]. Removals go before all of Django's operations on the app, and an addition
+after all those on the models that the trigger names, which are not to be found in an operation's
+dependencies. It goes there, as the later an operation, the more models the state has that Django
+copies for it; but where the trigger waits for another app it goes last, since nothing else waits
+for a trigger. A trigger that changes is one addition, which replaces. Only where the columns in its
+definition change as well is it removed first, since the old definition cannot be put back, going
+backwards, while they are not.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -56,6 +60,29 @@ class MigrationAutodetectorMixin:
             self._generate_triggers()
 
     def _generate_triggers(self) -> None:
+        """See Note [Where triggers go]."""
+        self._positions = {
+            app_label: _last_positions(operations)
+            for app_label, operations in self.generated_operations.items()
+        }
+        self._by_table = {
+            model._meta.db_table: model for model in apps.get_models() if not model._meta.proxy
+        }
+        self._additions: dict[str, list[tuple[float, Operation]]] = {}
+        self._removals: dict[str, list[Operation]] = {}
+        self._detect_triggers()
+        for app_label in {*self._removals, *self._additions}:
+            self._arrange(app_label)
+
+    def _arrange(self, app_label: str) -> None:
+        django = enumerate(self.generated_operations.get(app_label, []))
+        positioned = [*django, *self._additions.get(app_label, [])]
+        self.generated_operations[app_label] = [
+            *self._removals.get(app_label, []),
+            *(operation for _, operation in sorted(positioned, key=lambda pair: pair[0])),
+        ]
+
+    def _detect_triggers(self) -> None:
         declared: dict[Key, list[tuple[type[Model], CompiledTrigger]]] = {}
         for model, trigger in registry.registered():
             key = (model._meta.app_label, str(model._meta.model_name))
@@ -118,30 +145,50 @@ class MigrationAutodetectorMixin:
         return _column(old) != _column(operation.field)
 
     def _remove(self, key: Key, name: str) -> None:
-        self.add_operation(  # type: ignore[attr-defined]
-            key[0], RemoveTrigger(model_name=key[1], name=name), beginning=True
-        )
+        operation = RemoveTrigger(model_name=key[1], name=name)
+        operation._auto_deps = []
+        self._removals.setdefault(key[0], []).append(operation)
 
     def _add(self, model: type[Model], trigger: CompiledTrigger, *, replaces: bool) -> None:
-        needed = [model, *model._meta.get_parent_list(), *_models_of(trigger.sql.tables)]
-        dependencies = [
-            OperationDependency(
-                needed_model._meta.app_label,
-                str(needed_model._meta.model_name),
-                None,
-                OperationDependency.Type.CREATE,
-            )
-            for needed_model in needed
-            if not needed_model._meta.auto_created
-        ]
         operation = AddTrigger(
             model_name=str(model._meta.model_name),
             trigger=trigger,
             **({"replaces": True} if replaces else {}),
         )
-        self.add_operation(  # type: ignore[attr-defined]
-            model._meta.app_label, operation, dependencies=dependencies
+        parents = [*model._meta.get_parent_list(), model._meta.concrete_model or model]
+        needed = {
+            model,
+            *parents,
+            *(self._by_table[table] for table in trigger.sql.tables & {*self._by_table}),
+        }
+        operation._auto_deps = [
+            OperationDependency(
+                other._meta.app_label,
+                str(other._meta.model_name),
+                None,
+                OperationDependency.Type.CREATE,
+            )
+            for other in needed
+            if not other._meta.auto_created
+        ]
+        positions = self._positions.get(model._meta.app_label, {})
+        position = max(
+            positions.get(str(other._meta.model_name), math.inf)
+            if other._meta.app_label == model._meta.app_label
+            else math.inf
+            for other in needed
         )
+        self._additions.setdefault(model._meta.app_label, []).append((position, operation))
+
+
+def _last_positions(operations: list[Operation]) -> dict[str, float]:
+    """Where in the list the last operation on each model is; a field's name does no harm."""
+    return {
+        name: position
+        for position, operation in enumerate(operations)
+        for attribute in ("model_name_lower", "name_lower", "new_name_lower")
+        if (name := getattr(operation, attribute, None))
+    }
 
 
 def _is_proxy(state: ModelState) -> bool:
@@ -157,7 +204,3 @@ def _column(field: Any) -> object:
     """What a column is, as far as it matters to a definition that names it."""
     _, path, args, options = field.deconstruct()
     return path, args, {key: value for key, value in options.items() if key not in _HARMLESS}
-
-
-def _models_of(tables: set[str]) -> list[type[Model]]:
-    return [model for model in apps.get_models() if tables and model._meta.db_table in tables]

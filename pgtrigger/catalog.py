@@ -93,6 +93,15 @@ class InstalledTrigger:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table that is there: the names are those of the engine's triggers on it."""
+
+    schema: str
+    oid: int
+    trigger_names: list[str]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All triggers of the engine in one database, as one query found them."""
 
@@ -138,7 +147,8 @@ def read(connection: Any, *tables: str) -> Snapshot:
     The clones that PostgreSQL makes on a table's partitions are left out.
     """
     names = [naming.split_table(table)[1] for table in tables]
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    in_transaction = transaction.atomic(using=connection.alias, savepoint=False)
+    with in_transaction, connection.cursor() as cursor:
         cursor.execute(_PIN_SEARCH_PATH)
         path, path_schemas, _ = cursor.fetchone()
         wanted = {"prefix": naming.PREFIX, "all": not names, "tables": names}
@@ -162,18 +172,20 @@ def render(connection: Any, table: str, pgid: str) -> list[str]:
     return [*function.rstrip().splitlines(), installed.definition]
 
 
-def schemas(connection: Any, tables: Iterable[str]) -> dict[str, str]:
-    """The schema in which ``search_path`` finds each table, if it finds it."""
-    by_text = {naming.as_text(naming.table_identifier(table)): table for table in tables}
+def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
+    """The tables that ``search_path`` finds by these names."""
+    by_text = {naming.as_text(naming.table_identifier(name)): name for name in names}
     with connection.cursor() as cursor:
-        cursor.execute(_SCHEMAS, [list(by_text)])
-        return {by_text[text]: schema for text, schema in cursor.fetchall()}
+        cursor.execute(_TABLES, [naming.PREFIX, list(by_text)])
+        return {by_text[text]: Table(*found) for text, *found in cursor.fetchall()}
 
 
-def on_table(connection: Any, table: str) -> list[InstalledTrigger]:
+def on_table(connection: Any, name: str) -> list[InstalledTrigger]:
     """The engine's triggers on the table that ``search_path`` finds by this name."""
-    schema = schemas(connection, [table]).get(table)
-    return [trigger for trigger in read(connection, table).triggers if trigger.schema == schema]
+    table = tables(connection, [name]).get(name)
+    if table is None or not table.trigger_names:
+        return []
+    return [found for found in read(connection, name).triggers if found.schema == table.schema]
 
 
 def depending_on_column(connection: Any, table: str, column: str) -> list[InstalledTrigger]:
@@ -182,16 +194,7 @@ def depending_on_column(connection: Any, table: str, column: str) -> list[Instal
         identifier = naming.as_text(naming.table_identifier(table))
         cursor.execute(_DEPENDING, [identifier, column])
         names = {name for (name,) in cursor.fetchall()}
-    return [found for found in on_table(connection, table) if found.pgid in names] if names else []
-
-
-def table_oid(connection: Any, table: str) -> int | None:
-    """What a table keeps when it is renamed."""
-    with connection.cursor() as cursor:
-        identifier = naming.as_text(naming.table_identifier(table))
-        cursor.execute("SELECT pg_catalog.to_regclass(%s)::pg_catalog.oid", [identifier])
-        (oid,) = cursor.fetchone()
-    return int(oid) if oid else None
+    return [found for found in on_table(connection, table) if found.pgid in names]
 
 
 def orphaned_functions(connection: Any) -> list[tuple[str, str]]:
@@ -244,8 +247,13 @@ _TRIGGERS = naming.as_text(
     )
 )
 
-_SCHEMAS = """
-    SELECT asked.name, n.nspname
+_TABLES = """
+    SELECT asked.name, n.nspname, c.oid,
+        ARRAY (
+            SELECT t.tgname::text FROM pg_catalog.pg_trigger t
+            WHERE t.tgrelid = c.oid AND pg_catalog.starts_with(t.tgname::text, %s)
+                AND NOT t.tgisinternal AND t.tgparentid = 0
+        )
     FROM pg_catalog.unnest(%s::text[]) AS asked(name)
     JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

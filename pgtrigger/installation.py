@@ -49,8 +49,8 @@ def install(
 
     def change(cursor: Any) -> bool:
         script = list(changes(compiled, connection, table=table, enabled_state=enabled_state))
-        for statement in script:
-            cursor.execute(statement)
+        if script:
+            cursor.execute("\n".join(script))
         return bool(script)
 
     return _locked(connection, change, lock_timeout)
@@ -66,10 +66,13 @@ def changes(
     """The statements that make the database fit, none where it does."""
     table = table or compiled.table
     declared = compiled.sql
-    installed = catalog.read(connection, table).find(table, compiled.pgid)
+    tables = catalog.tables(connection, {table, *declared.tables})
+    schemas = {name: found.schema for name, found in tables.items()}
+    installed = None
+    if table in tables and compiled.pgid in tables[table].trigger_names:
+        installed = catalog.read(connection, table).find(table, compiled.pgid)
     if installed and installed.is_defined_as(declared) and installed.does_as(declared):
         return
-    schemas = catalog.schemas(connection, {table, *declared.tables})
     home = bodies.Target(table, schemas)
     # A table that is not there under this name, such as this one before its renaming, is looked
     # for beside this one.
@@ -99,11 +102,11 @@ def uninstall(
     """Drops the trigger and its function; what was there, if anything was."""
 
     def change(cursor: Any) -> InstalledTrigger | None:
-        where = table or compiled.table
-        installed = catalog.read(connection, where).find(where, compiled.pgid)
-        if installed:
-            drop(installed, cursor)
-        return installed
+        for installed in catalog.on_table(connection, table or compiled.table):
+            if installed.pgid == compiled.pgid:
+                drop(installed, cursor)
+                return installed
+        return None
 
     return _locked(connection, change, lock_timeout)
 
@@ -189,7 +192,7 @@ def _enabled_as(state: str | None, pgid: str, target: bodies.Target) -> Iterator
 
 def _drop_trigger(installed: InstalledTrigger) -> str:
     return naming.as_text(
-        sql.SQL("DROP TRIGGER {} ON {}").format(
+        sql.SQL("DROP TRIGGER {} ON {};").format(
             sql.Identifier(installed.pgid), sql.Identifier(installed.schema, installed.table)
         )
     )
@@ -203,12 +206,16 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
 
 
 def _locked(connection: Any, change: Callable[[Any], Changed], lock_timeout: int | None) -> Changed:
-    """The change's result, made in a transaction of its own under the engine's lock."""
+    """The change's result, made in a transaction under the engine's lock.
+
+    What is tried again needs a transaction of its own, or a savepoint.
+    """
+    in_transaction = transaction.atomic(using=connection.alias, savepoint=bool(lock_timeout))
     for attempt in range(RETRIES if lock_timeout else 1):
         if attempt:
             time.sleep(min(0.1 * 2**attempt, 2))
         try:
-            with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            with in_transaction, connection.cursor() as cursor:
                 cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
                 if lock_timeout:
                     cursor.execute(
@@ -223,4 +230,4 @@ def _locked(connection: Any, change: Callable[[Any], Changed], lock_timeout: int
     raise failure
 
 
-_DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}()")
+_DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}();")

@@ -20,7 +20,8 @@ from django.db.migrations.operations.models import (
 from pgtrigger import bodies, catalog, compiler, installation
 
 if TYPE_CHECKING:
-    from django.db.migrations.state import ModelState, ProjectState
+    from django.db.migrations.autodetector import OperationDependency
+    from django.db.migrations.state import ProjectState
 
 # Migration files name the operations by the module they are documented in.
 DOCUMENTED_MODULE = "pgtrigger.migrations"
@@ -38,6 +39,7 @@ class _TriggerOperation(Operation):
 
     model_name: str
     name: str
+    _auto_deps: list[OperationDependency]
 
     @property
     def model_name_lower(self) -> str:
@@ -62,17 +64,14 @@ class _TriggerOperation(Operation):
         """The two as one."""
         raise NotImplementedError
 
-    def _model_state(self, app_label: str, state: ProjectState) -> ModelState:
-        return state.models[app_label, self.model_name_lower]
-
     def _trigger_in(self, app_label: str, state: ProjectState) -> compiler.Trigger | None:
-        triggers = self._model_state(app_label, state).options.get("triggers", [])
+        triggers = state.models[app_label, self.model_name_lower].options.get("triggers", [])
         return next((trigger for trigger in triggers if trigger.name == self.name), None)
 
     def _replace(
         self, app_label: str, state: ProjectState, trigger: compiler.Trigger | None
     ) -> None:
-        options = self._model_state(app_label, state).options
+        options = state.models[app_label, self.model_name_lower].options
         others = [t for t in options.get("triggers", []) if t.name != self.name]
         options["triggers"] = [*others, trigger] if trigger else others
 
@@ -96,7 +95,7 @@ class _TriggerOperation(Operation):
         obsolete = old if old and not (new and new.pgid == old.pgid) else None
         if schema_editor.collect_sql:
             _print(obsolete, new, table, schema_editor)
-        elif concrete._meta.managed or catalog.schemas(connection, [table]):
+        elif concrete._meta.managed or catalog.tables(connection, [table]):
             _exchange(obsolete, new, table, schema_editor)
 
     database_forwards = _change
@@ -200,12 +199,14 @@ def _exchange(
     """
     connection = schema_editor.connection
     states = vars(schema_editor).setdefault("states_of_removed_triggers", {})
-    with transaction.atomic(using=connection.alias):
+    with transaction.atomic(using=connection.alias, savepoint=False):
         if obsolete:
             removed = installation.uninstall(obsolete, connection, table=table)
             if removed and removed.enabled_state != "O":
-                states[catalog.table_oid(connection, table), obsolete.name] = removed.enabled_state
+                oid = catalog.tables(connection, [table])[table].oid
+                states[oid, obsolete.name] = removed.enabled_state
         if new:
-            found = (catalog.table_oid(connection, table), new.name) if states else None
-            state = states.pop(found, None)
+            state = None
+            if states:
+                state = states.pop((catalog.tables(connection, [table])[table].oid, new.name), None)
             installation.install(new, connection, table=table, enabled_state=state)

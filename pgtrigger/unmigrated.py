@@ -37,7 +37,7 @@ def install(using: str, **kwargs: Any) -> None:
         if trigger.allow_migrate(model, using)
         and (everything or model._meta.auto_created or model._meta.app_label not in migrated_apps)
     ]
-    existing = catalog.schemas(connection, {model._meta.db_table for model, _ in wanted})
+    existing = catalog.tables(connection, {model._meta.db_table for model, _ in wanted})
     uris = [t.get_uri(model) for model, t in wanted if model._meta.db_table in existing]
     if uris:
         administration.install(*uris, database=using)
