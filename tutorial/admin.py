@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+import pgtrigger
 from integrity.admin import RefusedWritesMixin
 from pghistory.admin import EventModelAdmin, ReadOnlyAdmin
 from pgtrigger import administration
@@ -26,10 +27,6 @@ class RuledAdmin(RefusedWritesMixin, admin.ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[str]:
         fields = [field.name for field in self.model._meta.concrete_fields if not field.primary_key]
         return ["named", *fields]
-
-    def get_list_filter(self, request: HttpRequest) -> list[str]:
-        rule = soft_deletion(self.model)
-        return [rule.field] if rule else []
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         """Every field there is something to do with, or to see."""
@@ -54,30 +51,38 @@ class RuledAdmin(RefusedWritesMixin, admin.ModelAdmin):
                     field.choices = [choice for choice in field.choices if choice[0] in allowed]
         return form
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        if soft_deletion(self.model) is None:
-            actions.pop("undelete", None)
-        return actions
+    @admin.display(description="row")
+    def named(self, obj: Model) -> str | SafeString:
+        return str(obj)
+
+
+class SoftDeletedAdmin(RuledAdmin):
+    """Of a model whose deletions only mark a row: which are, and the way back."""
+
+    actions = ["undelete"]
+
+    @property
+    def rule(self) -> pgtrigger.SoftDelete:
+        rule = soft_deletion(self.model)
+        assert rule is not None
+        return rule
+
+    def get_list_filter(self, request: HttpRequest) -> list[str]:
+        return [self.rule.field]
 
     @admin.display(description="row")
     def named(self, obj: Model) -> str | SafeString:
-        rule = soft_deletion(self.model)
-        if rule and getattr(obj, rule.field) == rule.value:
+        if getattr(obj, self.rule.field) == self.rule.value:
             return format_html("<s>{}</s> (deleted)", obj)
         return str(obj)
 
     @admin.action(description="Undelete selected %(verbose_name_plural)s")
     def undelete(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
-        rule = soft_deletion(self.model)
-        if rule is not None:
-            field: Field[Any, Any] = self.model._meta.get_field(rule.field)
-            number = queryset.filter(**{rule.field: rule.value}).update(
-                **{rule.field: field.get_default()}
-            )
-            self.message_user(request, f"Undeleted {number}.", messages.SUCCESS)
-
-    actions = [undelete]
+        name = self.rule.field
+        field: Field[Any, Any] = self.model._meta.get_field(name)
+        deleted = queryset.filter(**{name: self.rule.value})
+        number = deleted.update(**{name: field.get_default()})
+        self.message_user(request, f"Undeleted {number}.", messages.SUCCESS)
 
 
 @admin.register(InstalledTrigger)
@@ -123,4 +128,4 @@ for model in apps.get_app_config("tutorial").get_models():
     if hasattr(model, "pgh_tracked_model"):
         admin.site.register(model, EventModelAdmin)
     elif model._meta.managed:
-        admin.site.register(model, RuledAdmin)
+        admin.site.register(model, SoftDeletedAdmin if soft_deletion(model) else RuledAdmin)
