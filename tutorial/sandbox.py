@@ -21,7 +21,6 @@ from tutorial.recording import diagnostics
 from tutorial.sandbox_forms import NOWHERE, form_for
 
 MAX_STEPS = 40
-SALT = "tutorial.sandbox"
 
 
 class Step(TypedDict):
@@ -67,7 +66,8 @@ class Sandbox:
 
     @property
     def token(self) -> str:
-        return signing.dumps(self.journal, salt=SALT, serializer=_Serializer, compress=True)
+        salt = _salt([section.model for section in self.sections])
+        return signing.dumps(self.journal, salt=salt, serializer=_Serializer, compress=True)
 
     @property
     def is_full(self) -> bool:
@@ -79,12 +79,16 @@ class _Serializer(signing.JSONSerializer):
         return DjangoJSONEncoder(separators=(",", ":")).encode(obj).encode()
 
 
-def read_journal(token: str) -> list[Step]:
-    """The journal a page carried; an empty one where it was tampered with."""
+def read_journal(token: str, shown: Sequence[type[models.Model]]) -> list[Step]:
+    """The journal that a page of these models carried; an empty one where it is not such a one."""
     try:
-        return signing.loads(token, salt=SALT, serializer=_Serializer)
+        return signing.loads(token, salt=_salt(shown), serializer=_Serializer)
     except signing.BadSignature:
         return []
+
+
+def _salt(shown: Sequence[type[models.Model]]) -> str:
+    return " ".join(["tutorial.sandbox", *(model.__name__ for model in shown)])
 
 
 def visit(

@@ -42,7 +42,7 @@ class Visitor:
                     data |= {
                         key: value for key, value in shown.items() if value not in (None, False)
                     }
-        journal = sandbox.read_journal(self.sandbox.token)
+        journal = sandbox.read_journal(self.sandbox.token, self.shown)
         self.sandbox = sandbox.visit(self.shown, journal, action, data)
         return next(section for section in self.sandbox.sections if section.name == name)
 
@@ -149,7 +149,14 @@ def test_what_a_form_does_not_take_never_reaches_the_database() -> None:
 
 
 def test_a_tampered_journal_is_an_empty_one() -> None:
-    assert sandbox.read_journal("W10:forged:signature") == []
+    assert sandbox.read_journal("W10:forged:signature", [AppendOnly]) == []
+
+
+def test_a_journal_of_another_chapter_is_an_empty_one() -> None:
+    visitor = Visitor(AppendOnly)
+    visitor.press("add:AppendOnly", int_field=1)
+
+    assert sandbox.read_journal(visitor.sandbox.token, [FSM]) == []
 
 
 def test_a_sandbox_is_full_at_some_point() -> None:
