@@ -81,4 +81,5 @@ class _WatchedUser:
         del request.__dict__["user"]
 
 
+# Whoever authenticates late assigns it, and Django sends no signal of that.
 HttpRequest.user = _WatchedUser()  # type: ignore[assignment]

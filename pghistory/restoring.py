@@ -83,7 +83,8 @@ def plan(event: Any, *, using: str | None = None) -> Plan:
     alias = using or router.db_for_write(event.pgh_tracked_model, instance=event)
     live = _live(event, alias).first()
     restored = instance(event)
-    restored._state.adding, restored._state.db = live is None, alias
+    # Not adding, so that no row of its own key, such as its parent's, is in its way.
+    restored._state.adding, restored._state.db = False, alias
     changes = [
         Change(each.name, getattr(live, each.attname, None), getattr(restored, each.attname))
         for each in _settable(event.pgh_tracked_model)
@@ -157,15 +158,12 @@ def _problems(restored: Any, changed: set[str], alias: str) -> Iterator[Problem]
 def _insert(restored: Any, alias: str) -> None:
     """Inserts the row, with its parents' where they are gone too, as it is."""
     for table in reversed(inheritance.tables(type(restored))):
-        own = [each for each in table._meta.local_concrete_fields if each.column]
-        values = {each.attname: getattr(restored, each.attname) for each in own}
-        row = {name: values[name] for name in values if not _generated_name(table, name)}
-        key = getattr(restored, table._meta.pk.attname)
-        is_own = table is inheritance.concrete(type(restored))
-        if not is_own and table._base_manager.using(alias).filter(pk=key).exists():
-            table._base_manager.using(alias).filter(pk=key).update(
-                **{name: value for name, value in row.items() if name != table._meta.pk.attname}
-            )
+        own = [each for each in _settable(table) if inheritance.owner(each) is table]
+        row = {each.attname: getattr(restored, each.attname) for each in own}
+        key = row[table._meta.pk.attname] if table._meta.pk in own else restored.pk
+        there = table._base_manager.using(alias).filter(pk=key)
+        if there.exists():
+            there.update(**{name: row[name] for name in row if name != table._meta.pk.attname})
         else:
             # raw, as for fixtures: neither auto_now nor parents are looked at.
             table(**row).save_base(raw=True, using=alias, force_insert=True)
@@ -198,7 +196,3 @@ def _value(event: Any, change: Change) -> Any:
 
 def _generated(each: Any) -> bool:
     return bool(getattr(each, "generated", False))
-
-
-def _generated_name(table: Any, attname: str) -> bool:
-    return any(_generated(each) for each in table._meta.local_fields if each.attname == attname)

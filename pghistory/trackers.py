@@ -59,7 +59,8 @@ class RowEvent(Tracker):
     ``level``
         ``pgtrigger.Row`` or ``pgtrigger.Statement``: by default that of ``track()``.
 
-    A Delete is also a TRUNCATE.
+    A Delete is also a TRUNCATE (but for one of a single partition, which fires no trigger of the
+    partitioned table).
     """
 
     operation: pgtrigger.Operations | None = None

@@ -1,6 +1,5 @@
 """History in the admin: events, timelines, reverts."""
 
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -72,7 +71,9 @@ class TestTimeline:
         Seat.objects.create(row="A", number=1, guest="Ada")
         assert "insert" in text(admin_client.get(timeline(Seat, '["A", 1]')))
 
-    @pytest.mark.parametrize("user", ["nobody", "0a6f2b1e-8f0c-4c5e-9f43-3d1c2b7a9e55", 2**70, [1], None, {"a": 1}, ""])
+    @pytest.mark.parametrize(
+        "user", ["nobody", "0a6f2b1e-8f0c-4c5e-9f43-3d1c2b7a9e55", 2**70, [1], None, {"a": 1}, ""]
+    )
     def test_whatever_the_context_says_is_shown(self, admin_client, user):
         with pghistory.context(user=user):
             row = RowLevel.objects.create(number=1)

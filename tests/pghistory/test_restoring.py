@@ -5,6 +5,7 @@ from django.utils import timezone
 
 import pghistory
 from tests.pghistory.models import (
+    Animal,
     Author,
     Book,
     Dog,
@@ -31,6 +32,27 @@ class TestRevert:
         restored = before.revert()
         assert (restored.title, restored.odd, restored.changed_at) == ("One", 1, before.changed_at)
         assert Book.objects.get() == restored
+
+    def test_relations_and_json_are_restored(self, book):
+        Book.objects.update(data={"a": None})
+        before = book.event.order_by("pgh_id").last()
+        author = book.author
+        Book.objects.update(data={}, author=None, twin=book)
+        restored = before.revert()
+        assert (restored.author, restored.data, restored.twin) == (author, {"a": None}, None)
+
+    def test_a_composite_key_is_undeleted(self):
+        Seat.objects.create(row="A", number=1, guest="Ada")
+        Seat.objects.all().delete()
+        Seat.pgh_event_model.objects.get(pgh_label="delete").revert()
+        assert Seat.objects.get().guest == "Ada"
+
+    def test_a_parent_that_is_still_there_is_restored_with_an_undeleted_child(self):
+        dog = Dog.objects.create(name="Rex", tricks=1)
+        dog.delete(keep_parents=True)
+        Animal.objects.update(name="Max")
+        Dog.pgh_event_model.objects.get(pgh_label="delete").revert()
+        assert list(Dog.objects.values_list("name", "tricks")) == [("Rex", 1)]
 
     def test_a_deleted_row_is_there_again(self, book):
         key, changed_at = book.pk, book.changed_at
