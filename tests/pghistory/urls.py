@@ -7,10 +7,6 @@ from django.urls import path
 from tests.pghistory.models import Book, RowLevel
 
 
-class Site(admin.AdminSite):
-    pass
-
-
 class BookAdmin(admin.ModelAdmin):
     pass
 
@@ -31,6 +27,12 @@ async def awrite(request: HttpRequest) -> HttpResponse:
 
 if not admin.site.is_registered(Book):
     admin.site.register(Book, BookAdmin)
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A project's own page may name addresses that are not here."""
+    return HttpResponse(status=404)
+
 
 urlpatterns = [
     path("admin/", admin.site.urls),
