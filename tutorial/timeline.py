@@ -96,7 +96,7 @@ def timeline(title: str, events: Sequence[Event]) -> Timeline:
             for place, (field, (old, new)) in enumerate(event.diff.items(), start=1)
         )
         elapsed = (event.time - events[0].time).total_seconds() * 1000
-        context = ", ".join(f"{name} {_short(value)}" for name, value in event.context.items())
+        context = ", ".join(f"{name}={_short(value)}" for name, value in event.context.items())
         stops.append(Stop(y, event.label, f"+{elapsed:.1f} ms", context, changes))
         y += LINE_HEIGHT * len(changes) + LINE_HEIGHT + GAP
     return Timeline(title, tuple(stops), height=y - GAP)
