@@ -87,7 +87,7 @@ class EventsAdmin(ReadOnlyAdmin):
             events = events.filter(pgh_label=chosen["label"].replace("\0", ""))
         is_chosen = any(chosen.values())
         page = (
-            presenting.page(events, request.GET.get("before", ""))
+            presenting.page(events, request.GET.get("before", ""), config.admin_ordering())
             if is_chosen or config.admin_all_events()
             else presenting.Page([], "")
         )
@@ -251,6 +251,8 @@ def _unsaved(model: Any, key: str) -> Any:
     """An object of that key, whether or not there is a row of it."""
     parts = inheritance.composite_key(model)
     try:
+        if "\0" in key:
+            raise ValueError
         if not parts:
             return model(pk=model._meta.pk.to_python(key))
         values = dict(zip((part.attname for part in parts), json.loads(key), strict=True))

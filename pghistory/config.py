@@ -126,10 +126,10 @@ def exclude_field_kwargs() -> dict[type, list[str]]:
     }
 
 
-def admin_ordering() -> tuple[str, ...]:
-    """ADMIN_ORDERING: the order of the events in the admin."""
-    ordering = _get("ADMIN_ORDERING", "-pgh_created_at")
-    return (ordering,) if isinstance(ordering, str) else tuple(ordering or ())
+def admin_ordering() -> str:
+    """ADMIN_ORDERING: the order of the events in the admin, a field's name or ``-`` and that."""
+    ordering = _get("ADMIN_ORDERING", None) or "-pgh_created_at"
+    return ordering if isinstance(ordering, str) else str(ordering[0])
 
 
 def admin_model() -> type[Model]:

@@ -36,7 +36,9 @@ class HistoryMiddleware:
 
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
         """The metadata of this request."""
-        return {"user": getattr(getattr(request, "user", None), "pk", None), "url": request.path}
+        user = getattr(request, "user", None)
+        # Anybody may ask for a path with a NUL in it, which jsonb has not.
+        return {"user": getattr(user, "pk", None), "url": request.path.replace("\0", "\ufffd")}
 
     def __call__(self, request: HttpRequest) -> Any:
         if self.is_async:

@@ -32,27 +32,39 @@ class Shown:
 
 @dataclass(frozen=True)
 class Page:
-    """Some events, newest first, and where the older ones begin (nothing: there are none)."""
+    """Some events, and where the next page begins (nothing: there is none)."""
 
     events: list[Shown]
     next_key: str
 
 
-def page(events: QuerySet[Any], key: str) -> Page:
-    """The events before ``key``, which is the ``next_key`` of the page before, or nothing.
+def page(events: QuerySet[Any], key: str, ordering: str = "-pgh_created_at") -> Page:
+    """The events after ``key``, which is the ``next_key`` of the page before, or nothing.
 
-    A page is found by key and not by number, so the last one costs no more than the first.
+    In the order of their times a page is found by the last event of the one before, so that the
+    last page costs no more than the first. In any other order it is found by its number.
     """
-    ordered = events.order_by("-pgh_created_at", "-pgh_id")
-    found = list(ordered.filter(_before(key))[: PAGE_SIZE + 1])
-    shown, more = found[:PAGE_SIZE], found[PAGE_SIZE:]
-    last = shown[-1] if more else None
-    next_key = f"{last.pgh_created_at.isoformat()}_{last.pgh_id}" if last else ""
+    if ordering.lstrip("-") == "pgh_created_at":
+        tie = ordering.replace("pgh_created_at", "pgh_id")
+        ordered, start = events.filter(_beyond(key, ordering)).order_by(ordering, tie), 0
+    else:
+        start = int(key) if key.isdecimal() and len(key) < 10 else 0
+        ordered = events.order_by(ordering, "-pgh_created_at", "-pgh_id")
+    found = list(ordered[start : start + PAGE_SIZE + 1])
+    shown, has_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     users = _users(shown)
+    next_key = _next_key(shown[-1], ordering, start) if has_more else ""
     return Page([_shown(event, users) for event in shown], next_key)
 
 
-def _before(key: str) -> Q:
+def _next_key(last: Any, ordering: str, start: int) -> str:
+    if ordering.lstrip("-") == "pgh_created_at":
+        return f"{last.pgh_created_at.isoformat()}_{last.pgh_id}"
+    return str(start + PAGE_SIZE)
+
+
+def _beyond(key: str, ordering: str) -> Q:
+    """That an event comes after the one of the key; anything, where that is no key."""
     time_text, _separator, id_text = key.rpartition("_")
     try:
         time, last_id = datetime.fromisoformat(time_text), int(id_text)
@@ -60,7 +72,10 @@ def _before(key: str) -> Q:
         return Q()
     if time.tzinfo is None or not 0 <= last_id < 2**63:
         return Q()
-    return Q(pgh_created_at__lt=time) | Q(pgh_created_at=time, pgh_id__lt=last_id)
+    later = "lt" if ordering.startswith("-") else "gt"
+    return Q((f"pgh_created_at__{later}", time)) | Q(
+        ("pgh_created_at", time), (f"pgh_id__{later}", last_id)
+    )
 
 
 def _shown(event: Any, users: dict[Any, Any]) -> Shown:

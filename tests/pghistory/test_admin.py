@@ -86,7 +86,7 @@ class TestTimeline:
         found = admin_client.get(timeline(book), {"before": before})
         assert len(found.context_data["page"].events) == 2
 
-    @pytest.mark.parametrize("key", ["x", "9" * 30, "None", "[1]"])
+    @pytest.mark.parametrize("key", ["x", "9" * 30, "None", "[1]", "a\0b"])
     def test_an_object_that_never_was(self, admin_client, key):
         assert admin_client.get(timeline(RowLevel, key)).status_code in (200, 404)
 
@@ -110,6 +110,19 @@ class TestEvents:
         found = admin_client.get(url, {"model": "pghistory_tests.Book", "label": "update"})
         assert len(found.context_data["rows"]) == 1
         assert not admin_client.get(url, {"label": "a\0b"}).context_data["rows"]
+
+    @pytest.mark.parametrize("ordering", ["pgh_created_at", ["-pgh_label"]])
+    def test_their_order_is_a_setting(self, admin_client, settings, ordering):
+        settings.PGHISTORY_ADMIN_ORDERING = ordering
+        for number in range(60):
+            RowLevel.objects.create(number=number)
+        url = reverse("admin:pghistory_events_changelist")
+        first = admin_client.get(url).context_data["page"]
+        last = admin_client.get(url, {"before": first.next_key}).context_data["page"]
+        numbers = [shown.event.pgh_data["number"] for shown in [*first.events, *last.events]]
+        assert sorted(numbers) == list(range(60))
+        assert (numbers == sorted(numbers)) == (ordering == "pgh_created_at")
+        assert last.next_key == ""
 
     def test_only_those_chosen_where_the_setting_says_so(self, admin_client, book, settings):
         settings.PGHISTORY_ADMIN_ALL_EVENTS = False

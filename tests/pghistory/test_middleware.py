@@ -41,6 +41,10 @@ def test_nobody(client):
     assert said() == {"user": None, "url": "/write/"}
 
 
+def test_a_path_that_json_has_not(client):
+    assert client.get("/nowhere/a%00b/").status_code == 404
+
+
 def test_a_user_that_the_view_sets_is_seen(client, user):
     client.post("/write/?user=ada")
     assert said() == {"user": user.pk, "url": "/write/"}
