@@ -1,7 +1,12 @@
 """The project's settings, the models that only the tests know, and a second database."""
 
-from project.settings import *  # noqa: F403
-from project.settings import DATABASES, INSTALLED_APPS
+from project.errors import CannotStart
+
+try:
+    from project.settings import *  # noqa: F403
+    from project.settings import DATABASES, INSTALLED_APPS
+except CannotStart as error:
+    raise SystemExit(str(error)) from None
 
 _default = DATABASES["default"]
 DATABASES = {

@@ -22,7 +22,6 @@ class DatabaseClient(client.DatabaseClient):
     def runshell(self, parameters: Iterable[str]) -> None:
         if self.connection.embedded:
             self.connection.ensure_connection()
-            self.connection.settings_dict |= self.connection.address("HOST")
             self.executable_name = str(binaries.folder() / "psql")
         super().runshell(parameters)
 
@@ -41,23 +40,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return Server(folder) if folder else None
 
     def get_connection_params(self) -> dict[str, Any]:
-        return super().get_connection_params() | self.address("host")
+        if self.embedded:
+            # In the settings, since Django and others look for it there too.
+            self.settings_dict["HOST"] = self._address(self.embedded)
+        return super().get_connection_params()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if self.embedded:
             with suppress(DatabaseUnavailable):
                 return self._connect(conn_params)
             self.embedded.start()
-            conn_params |= self.address("host")
+            conn_params["host"] = self._address(self.embedded)
         return self._connect(conn_params)
-
-    def address(self, name: str) -> dict[str, str]:
-        """Where the embedded server listens, under the name; nothing for any other server."""
-        if self.embedded is None:
-            return {}
-        if self.embedded.socket_folder() is None:
-            self.embedded.start()
-        return {name: str(self.embedded.socket_folder())}
 
     def check_database_version_supported(self) -> None:
         try:
@@ -69,6 +63,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 f"{self._described()} is on PostgreSQL {found} and this project needs {needed} or"
                 " later: upgrade that server, or set DATABASE_URL to another."
             ) from error
+
+    def _address(self, server: Server) -> str:
+        if server.socket_folder() is None:
+            server.start()
+        return str(server.socket_folder())
 
     def _connect(self, conn_params: dict[str, Any]) -> Any:
         try:
