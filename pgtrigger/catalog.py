@@ -89,7 +89,11 @@ class InstalledTrigger:
         """Whether the function is what was declared, and nobody changed it since."""
         if declared.execute:
             return True
-        return _marked(self.function_comment) == (declared.body_hash, self.function_now)
+        is_named_so = self.function == declared.function_name
+        return is_named_so and _marked(self.function_comment) == (
+            declared.body_hash,
+            self.function_now,
+        )
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,15 @@ class TestDatabasesTakenOver:
             "Entry:statement": "INSTALLED ENABLED",
         }
 
+    def test_a_function_of_the_right_body_and_another_name_is_replaced(self, old_app):
+        old_app.makemigrations()
+        old_app.migrate()
+        [entry] = administration.entries("throwaway.Entry:protect")
+        execute(f"ALTER FUNCTION {entry.installed.function}() RENAME TO pgtrigger_by_hand")
+        administration.install(entry.uri)
+        assert old_app.states()["Entry:protect"] == "INSTALLED ENABLED"
+        assert old_app.leftovers() == []
+
     def test_and_leaves_no_function_behind(self, taken_over):
         administration.install(*self.names)
         assert len(taken_over.triggers("throwaway_entry")) == 3
