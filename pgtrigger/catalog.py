@@ -52,7 +52,7 @@ class InstalledTrigger:
     function_now: str
     function_comment: str
     function_shared: bool
-    path_position: int | None
+    on_visible_table: bool
 
     @property
     def is_constraint(self) -> bool:
@@ -122,17 +122,14 @@ class Snapshot:
         """The trigger of that name on the table that ``search_path`` finds by its name."""
         schema, name = naming.split_table(table)
         candidates = self._index.get((name, pgid), [])
-        if schema:
-            return next((found for found in candidates if found.schema == schema), None)
-        return min(
-            (found for found in candidates if found.path_position is not None),
-            key=lambda found: found.path_position or 0,
-            default=None,
-        )
+        for found in candidates:
+            if found.schema == schema or (schema is None and found.on_visible_table):
+                return found
+        return None
 
     def visible(self) -> list[InstalledTrigger]:
-        """Those on tables in the schemas of ``search_path``."""
-        return [trigger for trigger in self.triggers if trigger.path_position is not None]
+        """Those on tables that ``search_path`` finds by their name alone."""
+        return [trigger for trigger in self.triggers if trigger.on_visible_table]
 
 
 def status(
@@ -234,7 +231,14 @@ _TRIGGERS = naming.as_text(
             SELECT FROM pg_catalog.pg_trigger o
             WHERE o.tgfoid = p.oid AND o.oid <> t.oid AND o.tgparentid = 0
         ),
-        pg_catalog.array_position(%(schemas)s::text[], n.nspname::text)
+        n.nspname::text IS NOT DISTINCT FROM (
+            SELECT vn.nspname::text
+            FROM pg_catalog.pg_class v
+            JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
+            WHERE v.relname = c.relname AND vn.nspname::text = ANY (%(schemas)s::text[])
+            ORDER BY pg_catalog.array_position(%(schemas)s::text[], vn.nspname::text)
+            LIMIT 1
+        )
     FROM pg_catalog.pg_trigger t
     JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

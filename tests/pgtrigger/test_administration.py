@@ -329,8 +329,11 @@ class TestSystemChecks:
         assert self.ids() == ["pgtrigger.W002"]
 
 
-def test_a_snapshot_prefers_the_first_schema_of_the_search_path():
+def test_the_table_that_the_search_path_finds_first_is_the_one_looked_at():
+    pgid = installed().pgid
     execute("CREATE SCHEMA nearer; CREATE TABLE nearer.pgtrigger_tests_protected (id int)")
     with pgtrigger.schema("nearer", "public"):
-        found = catalog.read(connection).find("pgtrigger_tests_protected", installed().pgid)
-    assert found.schema == "public"
+        assert catalog.read(connection).find("pgtrigger_tests_protected", pgid) is None
+        assert administration.entries(URI)[0].status == "UNINSTALLED"
+        pgtrigger.install(URI)
+        assert administration.entries(URI)[0].installed.schema == "nearer"
