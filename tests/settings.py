@@ -8,7 +8,10 @@ try:
 except CannotStart as error:
     raise SystemExit(str(error)) from None
 
-_default = DATABASES["default"]
+# A test's commit need not survive a power cut, and does not wait for the disk.
+_options = DATABASES["default"].get("OPTIONS", {})
+_hasty = f"{_options.get('options', '')} -c synchronous_commit=off"
+_default = DATABASES["default"] | {"OPTIONS": _options | {"options": _hasty}}
 DATABASES = {
     "default": _default,
     "other": {**_default, "TEST": {"NAME": f"test_{_default['NAME']}_other"}},
