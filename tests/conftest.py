@@ -1,7 +1,10 @@
 """What all tests share: a database, or one sentence that says why there is none."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from project.errors import CannotStart
 
@@ -12,3 +15,16 @@ def pytest_sessionstart() -> None:
         connection.get_new_connection(connection.get_connection_params()).close()
     except CannotStart as error:
         pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A browser that was closed may have left a request behind, whose connection is open still."""
+    yield
+    with django_db_blocker.unblock():
+        for opened in connections.all(initialized_only=True):
+            with opened.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
