@@ -127,7 +127,7 @@ def installed(triggers: int) -> Iterator[None]:
 def migrations(models: int, triggers: int) -> Iterator[Turn]:
     """A turn that migrates from nothing, by migrations that makemigrations wrote."""
     package = f"benched_migrations_{triggers}"
-    modules = override_settings(MIGRATION_MODULES={"bench": package})
+    modules = override_settings(MIGRATION_MODULES={"bench": package, "pghistory": None})
     made: list[type[Model]] = []
     names = [f"Migrated{triggers}x{number}" for number in range(models)]
 

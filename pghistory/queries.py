@@ -61,7 +61,7 @@ class DerivedTable(BaseTable):
         table, params = query.table_sql(connection) if isinstance(query, EventQuery) else ("", ())
         if not table:
             return super().as_sql(compiler, connection)
-        alias = compiler.quote_name_unless_alias(self.table_alias or self.table_name)
+        alias = connection.ops.quote_name(self.table_alias or self.table_name)
         return f"({table}) {alias}", params
 
 
@@ -81,7 +81,7 @@ class EventQuery(Query):
         inner = self.inside()
         table = inner.get_initial_alias()
         compiler = inner.get_compiler(connection=connection)
-        quote = compiler.quote_name_unless_alias
+        quote = connection.ops.quote_name
         selected, params = [f"{quote(table)}.*"], []
         for name, path in proxies.items():
             field = self.model._meta.get_field(name)

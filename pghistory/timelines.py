@@ -157,7 +157,7 @@ class DerivedCol(Col):
     target: Any
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        alias = sql.SQL(compiler.quote_name_unless_alias(self.alias))
+        alias = sql.SQL(connection.ops.quote_name(self.alias))
         query = compiler.query
         found = (
             query.event_models(connection.alias)
