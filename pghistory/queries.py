@@ -9,6 +9,7 @@ https://docs.djangoproject.com/en/stable/ref/models/querysets/
 from __future__ import annotations
 
 import copy
+import functools
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -24,6 +25,24 @@ if TYPE_CHECKING:
     from django.db.models import Field, Model
 
 
+class _PrivateField:
+    """A field that is no column of the table: neither migrations nor INSERT see it.
+
+    Django gives a child a copy of its parent's private fields, as public ones unless they insist.
+    """
+
+    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only=True)  # type: ignore[misc]
+
+
+def _private(field: Field[Any, Any]) -> Any:
+    """A copy of the field, as a private one of its kind."""
+    kind: Any = type(type(field).__name__, (_PrivateField, type(field)), {})
+    private = kind.__new__(kind)
+    vars(private).update(vars(field))
+    return private
+
+
 class ProxyField:
     """A field of an event model whose value is at the end of a path.
 
@@ -37,7 +56,7 @@ class ProxyField:
         self.field = field
 
     def contribute_to_class(self, model: type[Model], name: str) -> None:
-        field: Any = copy.copy(self.field)
+        field = _private(self.field)
         field.null = True
         if isinstance(field, models.ForeignKey):
             field.remote_field = copy.copy(field.remote_field)
@@ -46,10 +65,15 @@ class ProxyField:
             field.remote_field.related_name = "+"
             field.remote_field.related_query_name = "+"
             field.db_constraint = False  # type: ignore[attr-defined]
-        # A private field is no column of the table: neither migrations nor INSERT see it.
-        field.contribute_to_class(model, name, private_only=True)
+        field.contribute_to_class(model, name)
         inherited = getattr(model, "pgh_proxies", {})
         model.pgh_proxies = {**inherited, name: self.proxy}  # type: ignore[attr-defined]
+
+
+def quoted(compiler: Any, name: str) -> str:
+    """A name as the compiler writes it: until Django 6.1, aliases of its own it leaves bare."""
+    quote = getattr(compiler, "quote_name", None) or compiler.quote_name_unless_alias
+    return str(quote(name))
 
 
 class DerivedTable(BaseTable):
@@ -61,7 +85,7 @@ class DerivedTable(BaseTable):
         table, params = query.table_sql(connection) if isinstance(query, EventQuery) else ("", ())
         if not table:
             return super().as_sql(compiler, connection)
-        alias = connection.ops.quote_name(self.table_alias or self.table_name)
+        alias = quoted(compiler, self.table_alias or self.table_name)
         return f"({table}) {alias}", params
 
 
@@ -81,7 +105,7 @@ class EventQuery(Query):
         inner = self.inside()
         table = inner.get_initial_alias()
         compiler = inner.get_compiler(connection=connection)
-        quote = connection.ops.quote_name
+        quote = functools.partial(quoted, compiler)
         selected, params = [f"{quote(table)}.*"], []
         for name, path in proxies.items():
             field = self.model._meta.get_field(name)

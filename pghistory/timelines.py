@@ -21,7 +21,7 @@ from django.db.models.expressions import Col
 from psycopg import sql
 
 from pghistory import diffs, event_models, inheritance
-from pghistory.queries import EventQuery
+from pghistory.queries import EventQuery, quoted
 from pghistory.utils import JSONField
 from pgtrigger import naming
 
@@ -157,7 +157,7 @@ class DerivedCol(Col):
     target: Any
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
-        alias = sql.SQL(connection.ops.quote_name(self.alias))
+        alias = sql.SQL(quoted(compiler, self.alias))
         query = compiler.query
         found = (
             query.event_models(connection.alias)
