@@ -171,11 +171,16 @@ def diff(*uris: str, database: str | None = None) -> Iterator[str]:
 
 
 def _outdated(uris: tuple[str, ...], database: str | None) -> list[tuple[str, CompiledTrigger]]:
-    return [
+    """What needs an install; where everything is asked for, a table that is not there does not."""
+    found = [
         (entry.uri, entry.compiled)
         for entry in entries(*uris, database=database)
         if entry.status in (catalog.UNINSTALLED, catalog.OUTDATED)
     ]
+    if uris or not found:
+        return found
+    tables = catalog.tables(_connection(database), {compiled.table for _, compiled in found})
+    return [(uri, compiled) for uri, compiled in found if compiled.table in tables]
 
 
 def _each(

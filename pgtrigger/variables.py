@@ -235,7 +235,8 @@ class Synchronizer:
         if _may_change_settings(query, context["cursor"].cursor):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
             self._in_step = None
-            if self._status == TransactionStatus.INTRANS:
+            in_pipeline = self._status == TransactionStatus.ACTIVE and not self._driver.autocommit
+            if in_pipeline or self._status == TransactionStatus.INTRANS:
                 self._synchronize()
         return result
 

@@ -1,14 +1,10 @@
-"""An admin with some tracked models in it, and a view that writes."""
+"""The admin, and views that write."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from tests.pghistory.models import Book, RowLevel
-
-
-class BookAdmin(admin.ModelAdmin):
-    pass
+from tests.pghistory.models import RowLevel
 
 
 def write(request: HttpRequest) -> HttpResponse:
@@ -23,10 +19,6 @@ def write(request: HttpRequest) -> HttpResponse:
 async def awrite(request: HttpRequest) -> HttpResponse:
     await RowLevel.objects.acreate(number=1)
     return HttpResponse()
-
-
-if not admin.site.is_registered(Book):
-    admin.site.register(Book, BookAdmin)
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -61,7 +61,7 @@ class TestLs:
 
 class TestCheck:
     def test_it_is_silent_where_all_fits(self):
-        assert run("check") == ""
+        assert run("check", URI, OTHER) == ""
 
     def test_it_exits_with_1_where_anything_differs(self, capsys):
         pgtrigger.uninstall(URI)
