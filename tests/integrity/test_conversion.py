@@ -52,7 +52,7 @@ class TestRefining:
         with pytest.raises(EmailTaken) as raised, refine_integrity_error(RULES):
             Member.objects.create(**self.row)
         report: Any = raised.value.__cause__.__cause__
-        assert report.diag.message_detail == "Key (email)=(x) already exists."
+        assert "(email)=(x)" in report.diag.message_detail
 
     def test_what_no_rule_matches_is_raised_as_it_was(self) -> None:
         with pytest.raises(IntegrityError) as raised, refine_integrity_error(RULES[:1]):

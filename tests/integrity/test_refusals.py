@@ -86,9 +86,11 @@ def test_a_foreign_key_says_the_same_of_both_sides() -> None:
 
 
 def test_a_number_out_of_range_says_what_the_server_says() -> None:
-    refused = explained(refused_creation(Member, **PUBLIC.row(score=2**31)))
+    error = refused_creation(Member, **PUBLIC.row(score=2**31))
+    refused = explained(error)
     assert (refused.model, refused.field, refused.code) == (None, None, "22003")
-    assert refused.message == "Refused by the database: integer out of range."
+    said = error.__cause__.diag.message_primary
+    assert refused.message == f"Refused by the database: {said}."
 
 
 def test_a_partition_is_its_models_table() -> None:
@@ -103,7 +105,7 @@ def test_a_partition_is_its_models_table() -> None:
 
 def test_detail_and_hint_are_passed_on() -> None:
     refused = twice(Member, email="a)=(b")
-    assert refused.detail == "Key (email)=(a)=(b) already exists."
+    assert "(email)=(a)=(b)" in refused.detail
     assert refused.hint is None
 
 
