@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
 from project.errors import CannotStart
 
@@ -23,6 +24,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     yield
     with django_db_blocker.unblock():
         for opened in connections.all(initialized_only=True):
+            # An alias that no test asked for is still the project's own database.
+            if not opened.settings_dict["NAME"].startswith(TEST_DATABASE_PREFIX):
+                continue
             with opened.cursor() as cursor:
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
