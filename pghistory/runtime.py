@@ -12,7 +12,8 @@ from django.db import router, transaction
 
 from pghistory import metadata
 from pghistory.constants import CONTEXT_ID, CONTEXT_METADATA
-from pgtrigger.variables import Scope, Variable
+from pgtrigger import scopes
+from pgtrigger.variables import Variable
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -54,10 +55,10 @@ def add(values: dict[str, Any]) -> None:
     if opened is not None and values:
         said = _Said({**_context_metadata.get().values, **values})
         opened.metadata.update(values)
-        _context_metadata.set(said)
+        scopes.change(_context_metadata, said)
 
 
-class context(Scope):
+class context(scopes.Scope):
     """Says who or what makes the changes inside: a context manager and a decorator.
 
     All events made inside, on any database, share one row of ``Context`` with these metadata::

@@ -16,7 +16,7 @@ from django.db.utils import DatabaseErrorWrapper
 from pgtrigger import conf, errors, registry, unmigrated
 from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
 from pgtrigger.schema_editing import DatabaseSchemaEditorMixin
-from pgtrigger.variables import Synchronizer
+from pgtrigger.synchronizer import Synchronizer
 
 if TYPE_CHECKING:
     from types import TracebackType

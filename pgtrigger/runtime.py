@@ -15,15 +15,10 @@ from django.db.models import Model
 from psycopg import sql
 
 from pgtrigger import clauses, compiler, naming, registry
+from pgtrigger.scopes import Scope
+from pgtrigger.statements import DEFINITIONS, READS, WRITES
 from pgtrigger.triggers import Trigger
-from pgtrigger.variables import (
-    DEFINITIONS,
-    READS,
-    WRITES,
-    RestoredVariable,
-    Scope,
-    Variable,
-)
+from pgtrigger.variables import RestoredVariable, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -20,7 +20,10 @@ from django.db.transaction import atomic
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from pgtrigger.variables import Scope, Synchronizer, Variable
+from pgtrigger import scopes
+from pgtrigger.scopes import Scope
+from pgtrigger.synchronizer import Synchronizer
+from pgtrigger.variables import Variable
 from tests.pgtrigger.wire import traffic
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +137,7 @@ class TestInATransaction:
         with atomic():
             with wanting("a"):
                 with wanting("b"):
-                    variable.set("c")
+                    scopes.change(variable, "c")
                     assert current() == "c"
                 assert current() == "a"
             assert current() == ""

@@ -17,7 +17,9 @@ from hypothesis.stateful import (
 )
 from psycopg.pq import PipelineStatus
 
-from pgtrigger.variables import Scope, Variable
+from pgtrigger import scopes
+from pgtrigger.scopes import Scope
+from pgtrigger.variables import Variable
 
 variable = Variable("tests.stateful", lambda value, alias: value)
 CURRENT = "SELECT current_setting('tests.stateful', true)"
@@ -97,7 +99,7 @@ class Transactions(RuleBasedStateMachine):
     @rule(value=st.sampled_from(["c", "d"]))
     def change_the_value(self, value):
         if any(isinstance(block, wanting) for block, _ in self.blocks):
-            variable.set(value)
+            scopes.change(variable, value)
 
     @precondition(lambda self: self._is_usable())
     @rule()
