@@ -1,6 +1,6 @@
 """Statement-level rules stay linear, whatever ran before on the connection.
 
-See Note [Statement plans] in pgtrigger.refusals: eight times the rows shall not cost sixty-four
+See Note [Statement plans] in pgtrigger.pairing: eight times the rows shall not cost sixty-four
 times as much, neither on a fresh connection nor after a one-row save, whose plan PL/pgSQL keeps.
 """
 

@@ -7,7 +7,7 @@ transaction and context: the function compares what is wanted (``pghistory.conte
 the latter. A savepoint's rollback takes back variable and row together. The row comes after the
 events, so that a statement without events writes none.
 
-See also Note [Statement plans] of ``pgtrigger.refusals``.
+See also Note [Statement plans] of ``pgtrigger.pairing``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from pghistory import config, inheritance
 from pghistory.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
-from pgtrigger import refusals
+from pgtrigger import pairing
 from pgtrigger.bodies import Body, Quoted, Relation
 from pgtrigger.rows import column_identifier
 
@@ -61,15 +61,12 @@ class Capture:
 
     def of_paired_rows(self, condition: Condition) -> Body:
         """For the rows of an update, each new one looked at beside its old one."""
-        together = [sql.SQL("{}, {}").format(sql.SQL(self.rows.old), sql.SQL(self.rows.new))]
-        paired = [refusals.paired(self.table, self.rows)]
         return self._with_context(
-            Body(
-                f"PERFORM 1 FROM {self.rows.new} OFFSET 1 LIMIT 1;\nIF FOUND THEN\n",
-                self._execute(self._insert(paired, condition, "$1")),
-                "\nELSE\n",
-                self._insert(together, condition, CONTEXT),
-                "\nEND IF;",
+            pairing.of_updated_rows(
+                self.table,
+                self.rows,
+                one=lambda pair: self._insert([pair], condition, CONTEXT),
+                many=lambda pairs: self._execute(self._insert([pairs], condition, "$1")),
             )
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pgtrigger
 from pghistory import capture, config, inheritance
 from pghistory.constants import DEFAULT
-from pgtrigger import naming, refusals
+from pgtrigger import naming, pairing
 from pgtrigger.bodies import Body
 from pgtrigger.rows import NEW, OLD, ROW_VARIABLES, TRANSITION_TABLES, columns_of
 
@@ -67,7 +67,7 @@ class Event(pgtrigger.Trigger):
     def get_settings(self, model: type[Model]) -> dict[str, str]:
         """See the engine's Note [Statement plans]."""
         pairs = self._reads_transition_tables and len(self._sides_read(model)) == 2
-        return refusals.PLAN_SETTINGS if pairs else {}
+        return pairing.PLAN_SETTINGS if pairs else {}
 
     def render_condition(self, model: type[Model]) -> str:
         return super().render_condition(model) if self.level == pgtrigger.Row else ""

@@ -183,13 +183,14 @@ class UpsertTriggerSql:
             )
         )
         if self.level == "STATEMENT":
-            yield "        RETURN NULL;"
+            yield "            RETURN NULL;"
         elif self.operation == "DELETE":
-            yield "        RETURN OLD;"
+            yield "            RETURN OLD;"
         else:
             if "DELETE" in self.operation:
-                yield "        IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;"
-            yield "        RETURN NEW;"
+                yield "            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;"
+            yield "            RETURN NEW;"
+        yield "        END IF;"
         yield "    END IF;"
 
 
@@ -290,18 +291,20 @@ def array_element(text: str) -> str:
     return f'"{escaped}"'
 
 
-# Where all but a few are ignored, the few are named: the array of all others may be long. The
-# search for the text is a cheap way to say no; the comparison is exact.
+# Mostly nothing is ignored, and to read one setting is all it costs to know that. Where all but a
+# few are ignored, the few are named: the array of all others may be long. The search for the text
+# is a cheap way to say no; the comparison is exact.
 _IGNORED = sql.SQL(
     """\
-    IF (
-        pg_catalog.current_setting('pgtrigger.ignore_all_but', true) <> ''
-        AND {key} <> ALL (pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::text[])
-    ) OR (
-        pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
-        AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
-    )
-    THEN"""
+    IF pg_catalog.current_setting('pgtrigger.ignore', true) <> '' THEN
+        IF (
+            pg_catalog.current_setting('pgtrigger.ignore_all_but', true) <> ''
+            AND {key} <> ALL (pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::text[])
+        ) OR (
+            pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
+            AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
+        )
+        THEN"""
 )
 
 

@@ -3,14 +3,6 @@
 At row level the trigger's WHEN holds the condition, so that a write that keeps the rule calls no
 function. At statement level the function looks for one refused row in the transition tables.
 
-Note [Statement plans]. PL/pgSQL keeps the plan of a statement, and a query over transition tables
-has no parameters, so the plan made for a one-row save (a nested loop) would serve the 8,000-row
-update that follows on the connection. So there are two paths: one row is compared without any
-join, and more are joined by a statement that EXECUTE plans each time. They are paired by their
-ordinal, in which PostgreSQL fills both tables, and not by key, which the update may change. The
-planner cannot know that an ordinal is unique, guesses millions of rows, and would compile the
-join for them, which takes longer than it: so the function turns that off.
-
 https://www.postgresql.org/docs/current/plpgsql-trigger.html
 """
 
@@ -21,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from pgtrigger import clauses
+from pgtrigger import clauses, pairing
 from pgtrigger.bodies import Body, Quoted
 from pgtrigger.errors import SQLSTATE
 from pgtrigger.rows import (
@@ -29,7 +21,6 @@ from pgtrigger.rows import (
     OLD,
     ROW_VARIABLES,
     Rows,
-    column_identifier,
     columns_of,
     key_fields,
 )
@@ -42,7 +33,6 @@ if TYPE_CHECKING:
     from pgtrigger.conditions import Condition
 
 REFUSAL = "pgtrigger_refusal"
-PLAN_SETTINGS = {"jit": "off"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +87,15 @@ def raise_for_transition_rows(
     if len(sides) == 1:
         search = Body(_into(found.format(selected, sql.SQL(rows.alias(sides[0])), where)))
     else:
-        search = Body(
-            f"PERFORM 1 FROM {rows.new} OFFSET 1 LIMIT 1;\nIF FOUND THEN\n    EXECUTE ",
-            Quoted(Body(_FIRST_OF_ALL.format(selected, paired(model, rows), where))),
-            f" INTO {REFUSAL};\nELSE\n    ",
-            _into(found.format(selected, sql.SQL(f"{rows.old}, {rows.new}"), where)),
-            "\nEND IF;",
+        search = pairing.of_updated_rows(
+            model,
+            rows,
+            one=lambda pair: Body(_into(found.format(selected, pair, where))),
+            many=lambda pairs: Body(
+                "EXECUTE ",
+                Quoted(Body(_FIRST_OF_ALL.format(selected, pairs, where))),
+                f" INTO {REFUSAL};",
+            ),
         )
     message = sql.SQL(f"{REFUSAL}.message")
     detail = sql.SQL(f"{REFUSAL}.detail")
@@ -137,18 +130,6 @@ def _sides_to_search(
 _FIRST_OF_ALL = sql.SQL(
     "WITH refused AS MATERIALIZED (SELECT {} FROM {} WHERE {}) SELECT * FROM refused LIMIT 1"
 )
-
-
-def paired(model: type[Model], rows: Rows) -> sql.Composable:
-    """The two transition tables of an UPDATE, each old row beside its new one."""
-    columns = sql.SQL(", ").join(column_identifier(field) for field in columns_of(model))
-    numbered = [
-        sql.SQL(
-            "(SELECT {}, pg_catalog.row_number() OVER () AS pgtrigger_ordinal FROM {}) AS {}"
-        ).format(columns, table, table)
-        for table in (sql.SQL(rows.old), sql.SQL(rows.new))
-    ]
-    return sql.SQL("{} JOIN {} USING (pgtrigger_ordinal)").format(*numbered)
 
 
 def _detail(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
-from pgtrigger import clauses, naming, refusals
+from pgtrigger import clauses, naming, pairing, refusals
 from pgtrigger.composer import Composer
 from pgtrigger.conditions import AnyChange, Condition
 from pgtrigger.refusals import Refusal
@@ -53,7 +53,7 @@ class Rule(Composer):
     def get_settings(self, model: type[Model]) -> dict[str, str]:
         """See Note [Statement plans]."""
         has_transition_tables = self.level == clauses.Statement and self.get_referencing(model)
-        return refusals.PLAN_SETTINGS if has_transition_tables else {}
+        return pairing.PLAN_SETTINGS if has_transition_tables else {}
 
     def get_func(self, model: type[Model] | None) -> Any:
         if self.func is not None:

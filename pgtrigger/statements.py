@@ -35,9 +35,8 @@ def first_word(query: Any) -> str:
     """Of a statement that may be in a transaction, in lower case; else nothing."""
     text = text_of(query)
     found = _FIRST_WORD.match(text)
-    if not found or _NEVER_IN_A_TRANSACTION.match(text):
-        return ""
-    return found.group(1).lower()
+    word = found.group(1).lower() if found else ""
+    return "" if word in DEFINITIONS and _NEVER_IN_A_TRANSACTION.match(text) else word
 
 
 def may_be_several(query: Any) -> bool:

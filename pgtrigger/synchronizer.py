@@ -5,6 +5,8 @@ See Note [Transaction variables].
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import Cursor, Pipeline, ServerCursor, sql
@@ -15,7 +17,7 @@ from pgtrigger import statements
 from pgtrigger.variables import NOTHING, RestoredVariable, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.db.backends.postgresql.base import DatabaseWrapper
     from psycopg import Connection
@@ -29,6 +31,19 @@ _SET_CONFIG = "SELECT pg_catalog.set_config(%s, %s, true) IS NULL"
 _UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True)
+class _Rendered:
+    """Values as one database is to have them."""
+
+    values: Values
+    texts: Mapping[Variable, str]
+
+    @functools.cached_property
+    def statements(self) -> frozenset[str]:
+        """The first words of the statements that need them even outside a transaction."""
+        return frozenset().union(*(variable.statements for variable in self.texts))
+
+
 class Synchronizer:
     """What one connection's server has of the variables; an execute wrapper.
 
@@ -40,7 +55,7 @@ class Synchronizer:
         self.sent: dict[Variable, str | None] = {}
         self.originals: dict[Variable, str] = {}
         self._in_step: Values | None = None
-        self._rendered: tuple[Values, dict[Variable, str]] = (NOTHING, {})
+        self._rendered = _Rendered(NOTHING, NOTHING)
 
     @classmethod
     def of(cls, connection: Any) -> Synchronizer | None:
@@ -69,10 +84,12 @@ class Synchronizer:
         if values is not self._in_step or self._status != TransactionStatus.INTRANS:
             if not self._is_outside():
                 self._synchronize()
-            elif self._needs_transaction(query):
+            elif statements.first_word(query) in self._wanted().statements:
                 return self._execute_alone(execute, query, params, many, context)
         result = execute(query, params, many, context)
-        if _may_change_settings(query, context["cursor"].cursor):
+        if self._status != TransactionStatus.IDLE and (
+            _may_change_settings(query, context["cursor"].cursor)
+        ):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
             self._in_step = None
             in_pipeline = self._status == TransactionStatus.ACTIVE and not self._driver.autocommit
@@ -94,12 +111,6 @@ class Synchronizer:
             self._forget()
         # In a pipeline without BEGIN, ACTIVE is a transaction of that pipeline.
         return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
-
-    def _needs_transaction(self, query: Any) -> bool:
-        variables = self._wanted()
-        return bool(variables) and statements.first_word(query) in frozenset().union(
-            *(variable.statements for variable in variables)
-        )
 
     def _execute_alone(
         self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
@@ -124,7 +135,7 @@ class Synchronizer:
                     # Not the transaction that a pipeline is by itself: psycopg cannot cope with
                     # an error at the end of that, such as a deferred trigger's.
                     cursor.execute("BEGIN")
-                    for variable, text in self._wanted().items():
+                    for variable, text in self._wanted().texts.items():
                         # A long text costs less as a parameter than in SET LOCAL.
                         cursor.execute(_SET_CONFIG, (variable.setting, text), prepare=False)
                     result = execute(query, params, many, context)
@@ -172,18 +183,18 @@ class Synchronizer:
         self.originals = {}
         self._in_step = None
 
-    def _wanted(self) -> dict[Variable, str]:
-        """The value of each variable that this database is to have, as text."""
-        values, rendered = self._rendered
-        if values is not wanted.get():
-            values = wanted.get()
+    def _wanted(self) -> _Rendered:
+        """What this database is to have."""
+        values = wanted.get()
+        if values is not self._rendered.values:
             texts = {v: v.render(value, self.connection.alias) for v, value in values.items()}
-            rendered = {variable: text for variable, text in texts.items() if text is not None}
-            self._rendered = values, rendered
-        return rendered
+            self._rendered = _Rendered(
+                values, {variable: text for variable, text in texts.items() if text is not None}
+            )
+        return self._rendered
 
     def _stale(self) -> dict[Variable, str | None]:
-        texts = self._wanted()
+        texts = self._wanted().texts
         return {
             variable: texts.get(variable)
             for variable in {**self.sent, **texts}
