@@ -96,7 +96,7 @@ def install(
     ``lock_timeout`` is in milliseconds a table; ``progress(done, of, uri)`` hears of each change.
     """
     for _, compiled in _each(_outdated(uris, database), progress):
-        installation.install(compiled, _connection(database), lock_timeout=lock_timeout)
+        installation.install(compiled, _connection(database), lock_timeout)
     if not uris and conf.prune_on_install():
         prune(database)
     return Undo(lambda: uninstall(*uris, database=database))
@@ -106,7 +106,7 @@ def uninstall(*uris: str, database: str | None = None, lock_timeout: int | None 
     """Drops the triggers and their functions; without URIs, also prunes."""
     for entry in entries(*uris, database=database):
         if entry.installed:
-            installation.uninstall(entry.compiled, _connection(database), lock_timeout=lock_timeout)
+            installation.uninstall(entry.compiled, _connection(database), lock_timeout)
     if not uris and conf.prune_on_install():
         prune(database)
     return Undo(lambda: install(*uris, database=database))

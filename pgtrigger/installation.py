@@ -32,28 +32,37 @@ DEFAULT_LOCK_TIMEOUT = 2000
 RETRIES = 10
 
 
-def install(
+def lock(connection: Any) -> None:
+    """Takes the engine's lock for the rest of the transaction: see Note [Concurrent installs]."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+
+
+def install(compiled: compiler.Trigger, connection: Any, lock_timeout: int | None = None) -> bool:
+    """Creates the trigger, or changes what differs; whether anything did.
+
+    ``lock_timeout`` is in milliseconds (None: as the server has it, and one try).
+    """
+    return _locked(connection, lambda: put(compiled, connection), lock_timeout)
+
+
+def put(
     compiled: compiler.Trigger,
     connection: Any,
     *,
     table: str | None = None,
     enabled_state: str | None = None,
-    lock_timeout: int | None = None,
 ) -> bool:
-    """Creates the trigger, or changes what differs; whether anything did.
+    """What ``install`` does, for one who has the lock.
 
     ``table`` is where it goes when that is not called ``compiled.table`` at the moment;
-    ``enabled_state`` is that of the trigger whose place it takes (one of ``ENABLED_STATES``);
-    ``lock_timeout`` is in milliseconds (None: as the server has it, and one try).
+    ``enabled_state`` is that of the trigger whose place it takes (one of ``ENABLED_STATES``).
     """
-
-    def change(cursor: Any) -> bool:
-        script = list(changes(compiled, connection, table=table, enabled_state=enabled_state))
-        if script:
+    script = list(changes(compiled, connection, table=table, enabled_state=enabled_state))
+    if script:
+        with connection.cursor() as cursor:
             cursor.execute("\n".join(script))
-        return bool(script)
-
-    return _locked(connection, change, lock_timeout)
+    return bool(script)
 
 
 def changes(
@@ -93,22 +102,22 @@ def changes(
 
 
 def uninstall(
-    compiled: compiler.Trigger,
-    connection: Any,
-    *,
-    table: str | None = None,
-    lock_timeout: int | None = None,
+    compiled: compiler.Trigger, connection: Any, lock_timeout: int | None = None
 ) -> InstalledTrigger | None:
     """Drops the trigger and its function; what was there, if anything was."""
+    return _locked(connection, lambda: remove(compiled, connection), lock_timeout)
 
-    def change(cursor: Any) -> InstalledTrigger | None:
-        for installed in catalog.on_table(connection, table or compiled.table):
-            if installed.pgid == compiled.pgid:
+
+def remove(
+    compiled: compiler.Trigger, connection: Any, table: str | None = None
+) -> InstalledTrigger | None:
+    """What ``uninstall`` does, for one who has the lock."""
+    for installed in catalog.on_table(connection, table or compiled.table):
+        if installed.pgid == compiled.pgid:
+            with connection.cursor() as cursor:
                 drop(installed, cursor)
-                return installed
-        return None
-
-    return _locked(connection, change, lock_timeout)
+            return installed
+    return None
 
 
 def drop(installed: InstalledTrigger, cursor: Any) -> None:
@@ -147,11 +156,12 @@ def disable(compiled: compiler.Trigger, connection: Any) -> None:
 def prune(installed: InstalledTrigger, connection: Any, lock_timeout: int | None = None) -> None:
     """Drops a trigger that no declaration asks for."""
 
-    def change(cursor: Any) -> None:
+    def change() -> None:
         snapshot = catalog.read(connection, f'"{installed.schema}"."{installed.table}"')
         for found in snapshot.triggers:
             if (found.schema, found.pgid) == (installed.schema, installed.pgid):
-                drop(found, cursor)
+                with connection.cursor() as cursor:
+                    drop(found, cursor)
 
     _locked(connection, change, lock_timeout)
 
@@ -205,7 +215,7 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
         yield naming.as_text(_DROP_FUNCTION.format(name))
 
 
-def _locked(connection: Any, change: Callable[[Any], Changed], lock_timeout: int | None) -> Changed:
+def _locked(connection: Any, change: Callable[[], Changed], lock_timeout: int | None) -> Changed:
     """The change's result, made in a transaction under the engine's lock.
 
     What is tried again needs a transaction of its own, or a savepoint.
@@ -215,19 +225,23 @@ def _locked(connection: Any, change: Callable[[Any], Changed], lock_timeout: int
         if attempt:
             time.sleep(min(0.1 * 2**attempt, 2))
         try:
-            with in_transaction, connection.cursor() as cursor:
-                cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+            with in_transaction:
+                lock(connection)
                 if lock_timeout:
-                    cursor.execute(
-                        "SELECT pg_catalog.set_config('lock_timeout', %s, true)",
-                        [f"{lock_timeout}ms"],
-                    )
-                return change(cursor)
+                    _limit_waiting(connection, lock_timeout)
+                return change()
         except OperationalError as error:
             if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
                 raise
             failure = error
     raise failure
+
+
+def _limit_waiting(connection: Any, lock_timeout: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_catalog.set_config('lock_timeout', %s, true)", [f"{lock_timeout}ms"]
+        )
 
 
 _DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}();")

@@ -23,18 +23,15 @@ TRIGGER = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
 
 def comment_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str = "") -> str:
     """Comments on the trigger and its function: each mark, and how the catalog renders it now."""
-    marks = [
-        (_COMMENT_ON_TRIGGER, trigger_mark, TRIGGER),
-        (_COMMENT_ON_FUNCTION, function_mark, FUNCTION),
-    ]
-    statements = [
-        comment.format(declared=sql.Literal(mark), in_catalog=in_catalog, pgid=sql.Literal(pgid))
-        for comment, mark, in_catalog in marks
-        if mark
-    ]
+    comments = [_COMMENT_ON_TRIGGER.format(declared=sql.Literal(trigger_mark), catalog=TRIGGER)]
+    if function_mark:
+        comments.append(
+            _COMMENT_ON_FUNCTION.format(declared=sql.Literal(function_mark), catalog=FUNCTION)
+        )
     block = _COMMENT_BLOCK.format(
         table=sql.Literal(naming.as_text(target.identifier)),
-        statements=sql.SQL("\n").join(statements),
+        comments=sql.SQL(" ||\n").join(comments),
+        pgid=sql.Literal(pgid),
     )
     return f"DO {dollar_quote(naming.as_text(block))};"
 
@@ -46,29 +43,27 @@ DECLARE
     target pg_catalog.regclass := {table}::pg_catalog.regclass;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
-{statements}
+    EXECUTE (
+        SELECT
+{comments}
+        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = target AND t.tgname = {pgid}
+    );
     PERFORM pg_catalog.set_config('search_path', path, true);
 END;"""
 )
 
 _COMMENT_ON_TRIGGER = sql.SQL(
     """\
-    EXECUTE (
-        SELECT pg_catalog.format(
-            'COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, target, {declared} || {in_catalog}
-        )
-        FROM pg_catalog.pg_trigger t WHERE t.tgrelid = target AND t.tgname = {pgid}
-    );"""
+            pg_catalog.format(
+                'COMMENT ON TRIGGER %I ON %s IS %L;', t.tgname, target, {declared} || {catalog}
+            )"""
 )
 
 _COMMENT_ON_FUNCTION = sql.SQL(
     """\
-    EXECUTE (
-        SELECT pg_catalog.format(
-            'COMMENT ON FUNCTION %s IS %L',
-            t.tgfoid::pg_catalog.regprocedure, {declared} || {in_catalog}
-        )
-        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = target AND t.tgname = {pgid}
-    );"""
+            pg_catalog.format(
+                'COMMENT ON FUNCTION %s IS %L;',
+                t.tgfoid::pg_catalog.regprocedure, {declared} || {catalog}
+            )"""
 )

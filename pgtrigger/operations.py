@@ -200,8 +200,9 @@ def _exchange(
     connection = schema_editor.connection
     states = vars(schema_editor).setdefault("states_of_removed_triggers", {})
     with transaction.atomic(using=connection.alias, savepoint=False):
+        _lock(schema_editor)
         if obsolete:
-            removed = installation.uninstall(obsolete, connection, table=table)
+            removed = installation.remove(obsolete, connection, table)
             if removed and removed.enabled_state != "O":
                 oid = catalog.tables(connection, [table])[table].oid
                 states[oid, obsolete.name] = removed.enabled_state
@@ -209,4 +210,11 @@ def _exchange(
             state = None
             if states:
                 state = states.pop((catalog.tables(connection, [table])[table].oid, new.name), None)
-            installation.install(new, connection, table=table, enabled_state=state)
+            installation.put(new, connection, table=table, enabled_state=state)
+
+
+def _lock(schema_editor: Any) -> None:
+    """Once in the transaction that a migration is, and each time in one that is none."""
+    if not vars(schema_editor).get("has_lock_on_triggers"):
+        installation.lock(schema_editor.connection)
+        schema_editor.has_lock_on_triggers = schema_editor.atomic_migration
