@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models
+from django.db.backends.utils import names_digest
 from django.db.models.signals import class_prepared
 
 import pgtrigger
@@ -181,11 +182,13 @@ def _add_indexes(event_model: Any) -> None:
     names = {field.name for field in event_model._meta.local_fields}
     key = [field.name for field in inheritance.composite_key(event_model.pgh_tracked_model)]
     obj = key or ["pgh_obj"] if "pgh_obj" in names else []
-    for columns in ([*obj, "pgh_id"] if obj else [], ["pgh_created_at"]):
+    wanted = {"pgh_timeline": [*obj, "pgh_id"] if obj else [], "pgh_created_at": ["pgh_created_at"]}
+    for purpose, columns in wanted.items():
         known = [list(index.fields) for index in event_model._meta.indexes]
         if columns and set(columns) <= names and columns not in known:
-            index = models.Index(fields=columns)
-            index.set_name_with_model(event_model)
+            # The names that Django gives have six hex digits, which collide among many tables.
+            digest = names_digest(event_model._meta.db_table, *columns, length=15)
+            index = models.Index(fields=columns, name=f"{purpose}_{digest}")
             event_model._meta.indexes.append(index)
     # Migrations read from here which options a class has.
     event_model._meta.original_attrs["indexes"] = event_model._meta.indexes

@@ -8,7 +8,7 @@ from django.test.utils import isolate_apps
 
 import pghistory
 import pgtrigger
-from pghistory import checks, config, legacy
+from pghistory import checks, config, event_models, legacy
 from pghistory.models import Context
 from pgtrigger import registry
 from tests.pghistory.models import Author, Partial, RowLevel, StatementLevel, Tracked
@@ -52,6 +52,23 @@ class TestNames:
     def test_event_models_by_label(self):
         assert set(Tracked.pgh_event_models) == {"snapshot", "create", "low_int"}
         assert set(Partial.pgh_event_models) == {"raised", "seen", "insert", "update"}
+
+    def test_indexes_of_many_event_models_have_names_of_their_own(self):
+        """Those that Django gives end in six hex digits, which these two tables have in common."""
+        named = set()
+        with isolate_apps("tests.pghistory"):
+
+            class Kept(models.Model):
+                class Meta:
+                    app_label = "pghistory_tests"
+
+            for table in ["tracked_model15event", "tracked_model52event"]:
+                event_model = pghistory.create_event_model(
+                    Kept, model_name=table, abstract=False, meta={"db_table": table}
+                )
+                event_models._add_indexes(event_model)
+                named.update(index.name for index in event_model._meta.indexes)
+        assert len(named) == 4
 
     def test_a_label_may_be_anything(self):
         with isolate_apps("tests.pghistory"):
