@@ -108,12 +108,13 @@ class Report:
         turns: Mapping[str, Turn],
         targets: Iterable[Target],
         rounds: int = ROUNDS,
+        warm_up: bool = True,
     ) -> None:
-        """Runs the turns in interleaved rounds, after one that does not count."""
+        """Runs the turns in interleaved rounds, with ``warm_up`` after one that does not count."""
         rounds = min(rounds, QUICK_ROUNDS) if self.quick else rounds
         names = list(turns)
         seconds: dict[str, list[float]] = {name: [] for name in names}
-        for number in range(rounds + 1):
+        for number in range(0 if warm_up else 1, rounds + 1):
             self._progress(f"{title}: round {number} of {rounds}")
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
