@@ -21,6 +21,8 @@ DEBUG = environment.flag("DEBUG", default=True)
 
 EMBEDDED_FOLDER = BASE_DIR / ".postgres"
 DATABASES = {"default": database.from_environment(EMBEDDED_FOLDER if DEBUG else None)}
+if not DEBUG:  # A worker keeps its connection; runserver has a new thread for each request.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECRET_KEY = environment.secret("SECRET_KEY", development="development" if DEBUG else None)
