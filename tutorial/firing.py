@@ -5,6 +5,7 @@ https://www.postgresql.org/docs/current/trigger-definition.html
 
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 
 from django.db.models import Model
 
@@ -76,6 +77,7 @@ class Firing:
         ]
 
 
+@cache
 def firing(model: type[Model]) -> Firing:
     """The drawing for one model, of every trigger declared on it."""
     declared = [trigger for owner, trigger in pgtrigger.registered() if owner is model]

@@ -22,6 +22,7 @@ import pgtrigger
 from tutorial.recording import STAGE_SAVEPOINTS, STATEMENT_SAVEPOINT, TRANSACTION_SAVEPOINT
 
 SCHEMA_PREFIX = "play_"
+_NEXT_STATEMENT = f"RELEASE SAVEPOINT {STATEMENT_SAVEPOINT}; SAVEPOINT {STATEMENT_SAVEPOINT}"
 
 # What Django keeps of the transaction it is in, and what it would hold in autocommit.
 _AUTOCOMMIT: dict[str, Callable[[], Any]] = {
@@ -71,20 +72,18 @@ def _savepoints_for_transactions(connection: BaseDatabaseWrapper) -> Iterator[No
         """A statement in autocommit, refused, takes back itself alone."""
         if connection.in_atomic_block or str(query).endswith(STAGE_SAVEPOINTS):
             return execute(query, params, many, context)
-        statement = connection.connection.execute
-        statement(f"SAVEPOINT {STATEMENT_SAVEPOINT}")
         try:
             result = execute(query, params, many, context)
         except BaseException:
-            statement(f"ROLLBACK TO SAVEPOINT {STATEMENT_SAVEPOINT}")
-            statement(f"RELEASE SAVEPOINT {STATEMENT_SAVEPOINT}")
+            connection.connection.execute(f"ROLLBACK TO SAVEPOINT {STATEMENT_SAVEPOINT}")
             raise
-        statement(f"RELEASE SAVEPOINT {STATEMENT_SAVEPOINT}")
+        connection.connection.execute(_NEXT_STATEMENT)
         return result
 
     connection._set_autocommit = set_autocommit
     connection._commit = lambda: send("RELEASE SAVEPOINT")
     connection._rollback = lambda: send("ROLLBACK TO SAVEPOINT")
+    connection.connection.execute(f"SAVEPOINT {STATEMENT_SAVEPOINT}")
     try:
         with connection.execute_wrapper(shield):
             yield
