@@ -1,4 +1,4 @@
-"""``python -m bench``: measures the engines, prints a table of ratios, and writes it as JSON."""
+"""``python -m bench``: measures the engines, prints a table of ratios, and keeps it as JSON."""
 
 from __future__ import annotations
 
@@ -69,9 +69,11 @@ def main() -> int:
         for function in chosen.values():
             function(report)
         document = rounds.as_json(report.results)
-    print(rounds.table(report.results))
+    table = rounds.table(report.results)
+    print(table)
     if options.json:
         options.json.write_text(json.dumps(document, indent=2) + "\n")
+        options.json.with_suffix(".md").write_text(_titled(document["versions"], table))
     return 0 if all(result.held for result in report.results) else 1
 
 
@@ -85,11 +87,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="TEXT", help="the benchmarks so named")
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds")
     parser.add_argument("--list", action="store_true", help="list the benchmarks, and run none")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where to keep the results",
+    )
     options = parser.parse_args()
     if options.json is None and not (options.only or options.quick):
         options.json = RESULTS
     return options
+
+
+def _titled(versions: dict[str, str], table: str) -> str:
+    software = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"# What the benchmarks printed\n\nWith {software}.\n\n{table}\n"
 
 
 @contextmanager

@@ -10,15 +10,12 @@ import dataclasses
 import functools
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg import sql
 
-from pgtrigger import marks, naming
+from pgtrigger import ignoring, marks, naming
 from pgtrigger.bodies import Body, Quoted, Relation, Target, dollar_quote
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "Body",
@@ -31,9 +28,6 @@ __all__ = [
     "Trigger",
     "UpsertTriggerSql",
 ]
-
-IGNORE_SETTING = "pgtrigger.ignore"
-IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +104,8 @@ class UpsertTriggerSql:
     def function_definition(self, target: Target) -> str:
         """``LANGUAGE plpgsql … AS …``: all of the function but its name."""
         func = self.func.render(target.schemas) if isinstance(self.func, Body) else self.func
-        lines = ["BEGIN", *self._ignore_check(), func, "END;"]
-        if self.declare:
-            lines.insert(0, self.declare)
+        check = [self._ignore_check()] if self.ignorable else []
+        lines = [*([self.declare] if self.declare else []), "BEGIN", *check, func, "END;"]
         options = ["LANGUAGE plpgsql"]
         if self.security:
             options.append(f"SECURITY {self.security}")
@@ -173,25 +166,16 @@ class UpsertTriggerSql:
     def __str__(self) -> str:
         return self.install_sql()
 
-    def _ignore_check(self) -> Iterator[str]:
-        if not self.ignorable:
-            return
-        yield naming.as_text(
-            _IGNORED.format(
-                escaped=sql.Literal(array_element(naming.ignore_key(self.table, self.pgid))),
-                key=sql.Literal(naming.ignore_key(self.table, self.pgid)),
-            )
-        )
+    def _ignore_check(self) -> str:
         if self.level == "STATEMENT":
-            yield "            RETURN NULL;"
+            leave = "RETURN NULL;"
         elif self.operation == "DELETE":
-            yield "            RETURN OLD;"
+            leave = "RETURN OLD;"
+        elif "DELETE" in self.operation:
+            leave = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
         else:
-            if "DELETE" in self.operation:
-                yield "            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;"
-            yield "            RETURN NEW;"
-        yield "        END IF;"
-        yield "    END IF;"
+            leave = "RETURN NEW;"
+        return ignoring.check(naming.ignore_key(self.table, self.pgid), leave)
 
 
 @dataclass(frozen=True)
@@ -278,34 +262,6 @@ def alter_trigger(pgid: str, target: Target, action: str) -> str:
             target.identifier, sql.SQL(action), sql.Identifier(pgid)
         )
     )
-
-
-def array_element(text: str) -> str:
-    """The text as PostgreSQL writes it inside an array.
-
-    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
-    """
-    if text and text.upper() != "NULL" and not any(c in '{},"\\' or c.isspace() for c in text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-# Mostly nothing is ignored, and to read one setting is all it costs to know that. Where all but a
-# few are ignored, the few are named: the array of all others may be long. The search for the text
-# is a cheap way to say no; the comparison is exact.
-_IGNORED = sql.SQL(
-    """\
-    IF pg_catalog.current_setting('pgtrigger.ignore', true) <> '' THEN
-        IF (
-            pg_catalog.current_setting('pgtrigger.ignore_all_but', true) <> ''
-            AND {key} <> ALL (pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::text[])
-        ) OR (
-            pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
-            AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
-        )
-        THEN"""
-)
 
 
 def _drop_trigger(pgid: str, target: Target) -> str:

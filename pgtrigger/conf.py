@@ -23,14 +23,6 @@ def prune_on_install() -> bool:
     return bool(getattr(settings, "PGTRIGGER_PRUNE_ON_INSTALL", True))
 
 
-def schema() -> str:
-    """The schema of the engine's database-wide objects: there are none, so nothing reads it.
-
-    The setting is kept for projects that have it.
-    """
-    return str(getattr(settings, "PGTRIGGER_SCHEMA", "public"))
-
-
 def schema_editor() -> bool:
     """Whether Django's schema editor sets triggers aside while it alters their columns."""
     return bool(getattr(settings, "PGTRIGGER_SCHEMA_EDITOR", True))

@@ -3,7 +3,7 @@
 Note [Concurrent installs]. Two sessions that replace one function at once fail with "tuple
 concurrently updated", so each change takes an advisory lock first, and looks again, under the
 lock, at what is there. A change waits for the table no longer than ``lock_timeout``, so that
-writers do not queue up behind it, and tries again.
+writers do not queue up behind it, and tries again; so it does after a deadlock.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ADVISORY_LOCK = 0x70677472
 DEFAULT_LOCK_TIMEOUT = 2000
 RETRIES = 10
+_WORTH_ANOTHER_TRY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
 def lock(connection: Any) -> None:
@@ -231,7 +232,7 @@ def _locked(connection: Any, change: Callable[[], Changed], lock_timeout: int | 
                     _limit_waiting(connection, lock_timeout)
                 return change()
         except OperationalError as error:
-            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            if not isinstance(error.__cause__, _WORTH_ANOTHER_TRY):
                 raise
             failure = error
     raise failure

@@ -6,7 +6,6 @@ See Note [Transaction variables].
 from __future__ import annotations
 
 import contextlib
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from django.db import connections
 from django.db.models import Model
 from psycopg import sql
 
-from pgtrigger import clauses, compiler, naming, registry
+from pgtrigger import clauses, ignoring, naming, registry
 from pgtrigger.scopes import Scope
 from pgtrigger.statements import DEFINITIONS, READS, WRITES
 from pgtrigger.triggers import Trigger
@@ -52,26 +51,19 @@ class _SearchPath:
 
 
 def _render_ignored(value: Mapping[str, _Ignored], database: str) -> str | None:
-    """``{table:trigger,trigger}``, which functions that the PyPI package installed read, too."""
     ignored = value.get(database)
     if ignored is None:
         return None
     if not ignored.all_but:
-        return _array(ignored.keys)
+        return ignoring.array(ignored.keys)
     declared = frozenset(key for key, _ in registry.items())
-    return _array(declared - ignored.keys)
+    return ignoring.array(declared - ignored.keys)
 
 
 def _render_kept(value: Mapping[str, _Ignored], database: str) -> str | None:
     """The triggers that are not ignored, where every other one is: the short way to say it."""
     ignored = value.get(database)
-    return _array(ignored.keys) if ignored is not None and ignored.all_but else None
-
-
-@functools.lru_cache(maxsize=16)
-def _array(keys: frozenset[str]) -> str:
-    names = [name for key in sorted(keys) for name in (key, key.rpartition(":")[2])]
-    return "{" + ",".join(map(compiler.array_element, names)) + "}"
+    return ignoring.array(ignored.keys) if ignored is not None and ignored.all_but else None
 
 
 def _render_search_path(value: _SearchPath, database: str) -> str | None:
@@ -80,8 +72,8 @@ def _render_search_path(value: _SearchPath, database: str) -> str | None:
     return naming.as_text(sql.SQL(", ").join(map(sql.Identifier, value.schemas)))
 
 
-_ignored = Variable(compiler.IGNORE_SETTING, _render_ignored)
-_kept = Variable(compiler.IGNORE_ALL_BUT_SETTING, _render_kept)
+_ignored = Variable(ignoring.IGNORE_SETTING, _render_ignored)
+_kept = Variable(ignoring.IGNORE_ALL_BUT_SETTING, _render_kept)
 _search_path = RestoredVariable(
     "search_path", _render_search_path, statements=WRITES | READS | DEFINITIONS
 )

@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.db import connection
+
+from pgtrigger import installation
 
 PROCESSES = 8
 SCHEMA = "crowded"
@@ -184,4 +187,27 @@ def test_all_prune_what_nothing_declares(crowd, server):
                 f" EXECUTE FUNCTION {SCHEMA}.pgtrigger_left_{number}()"
             )
     assert crowd.run("pgtrigger", "prune") == []
+    assert found(server) == (TRIGGERS, TRIGGERS)
+
+
+def test_an_install_that_was_in_a_deadlock_is_tried_again(crowd, server):
+    """The other holds the table and asks for the engine's lock, the install the other way round."""
+    parameters = server.info.get_parameters() | {"password": server.info.password}
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(**parameters) as other,
+    ):
+        other.execute("SET LOCAL deadlock_timeout = '1min'")  # so that it is not the victim
+        other.execute(f"LOCK TABLE {SCHEMA}.crowded_table0")
+        install = threads.submit(
+            crowd.run,
+            *["pgtrigger", "install", "--lock-timeout", "60000"],
+            processes=1,
+            operation="Insert",
+        )
+        while not server.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+            assert not install.done()
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [installation.ADVISORY_LOCK])
+        other.commit()
+        assert install.result() == []
     assert found(server) == (TRIGGERS, TRIGGERS)

@@ -1,5 +1,8 @@
 """Tables and columns that change under triggers: forwards, backwards, and forwards again."""
 
+import subprocess
+import sys
+
 import pytest
 from django.core.management import call_command
 from django.db import InternalError, transaction
@@ -265,3 +268,23 @@ def test_a_deferred_rule_is_set_aside_and_put_back(app, changes):
         " timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__number=5))"
     )
     changes(model(rule), model(rule, type="BigIntegerField(default=0)"))
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_setting_leaves_the_schema_editor_as_it_is(wanted):
+    """It is read when Django starts, so this takes a Django of its own."""
+    script = f"""
+import django
+from django.conf import settings
+from django.db import connection
+
+settings.PGTRIGGER_SCHEMA_EDITOR = {wanted}
+django.setup()
+from pgtrigger.migrations import DatabaseSchemaEditorMixin
+
+print(issubclass(connection.SchemaEditorClass, DatabaseSchemaEditorMixin))
+"""
+    started = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert started.stdout.strip() == str(wanted)

@@ -1,0 +1,64 @@
+"""What the database knows of ``ignore()``: two settings, and the check in each function.
+
+https://www.postgresql.org/docs/current/runtime-config-custom.html
+"""
+
+from __future__ import annotations
+
+import functools
+
+from psycopg import sql
+
+from pgtrigger import naming
+
+# The triggers that are ignored, by their keys, in an array.
+IGNORE_SETTING = "pgtrigger.ignore"
+# Where every trigger is ignored but a few, those few.
+IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
+
+
+@functools.lru_cache(maxsize=16)
+def array(keys: frozenset[str]) -> str:
+    """``{table:trigger,trigger}``, which functions that the PyPI package installed read, too."""
+    names = [name for key in sorted(keys) for name in (key, key.rpartition(":")[2])]
+    return "{" + ",".join(map(_element, names)) + "}"
+
+
+def check(key: str, leave: str) -> str:
+    """The statements that ``leave`` a function where the trigger of this key is ignored."""
+    return naming.as_text(
+        _CHECK.format(
+            key=sql.Literal(key), escaped=sql.Literal(_element(key)), leave=sql.SQL(leave)
+        )
+    )
+
+
+def _element(text: str) -> str:
+    """The text as PostgreSQL writes it inside an array.
+
+    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
+    if text and text.upper() != "NULL" and not any(c in '{},"\\' or c.isspace() for c in text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+# Mostly nothing is ignored, and to read one setting is all it costs to know that. Where all but a
+# few are ignored, the few are looked at: the array of all others may be long. The search for the
+# text is a cheap way to say no; the comparison is exact.
+_CHECK = sql.SQL(
+    """\
+    IF pg_catalog.current_setting('pgtrigger.ignore', true) <> '' THEN
+        IF (
+            pg_catalog.current_setting('pgtrigger.ignore_all_but', true) <> ''
+            AND {key} <> ALL (pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::text[])
+        ) OR (
+            pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
+            AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
+        )
+        THEN
+            {leave}
+        END IF;
+    END IF;"""
+)
