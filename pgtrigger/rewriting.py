@@ -8,7 +8,6 @@ from psycopg import sql
 
 from pgtrigger import clauses, naming
 from pgtrigger.bodies import Body, Relation
-from pgtrigger.conditions import AnyChange
 from pgtrigger.rows import (
     NEW,
     OLD,
@@ -21,7 +20,7 @@ from pgtrigger.rows import (
 from pgtrigger.triggers import Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import Model
 
@@ -72,13 +71,15 @@ class SoftDelete(Trigger):
 class UpdateSearchVector(Trigger):
     """Keeps ``vector_field`` the text search vector of ``document_fields``.
 
+    Every write makes it anew: ``save()`` writes the vector that the instance was loaded with.
+
     https://www.postgresql.org/docs/current/textsearch-features.html#TEXTSEARCH-UPDATE-TRIGGERS
     """
 
     when = clauses.Before
     operation = clauses.Insert | clauses.Update
     vector_field: str | None = None
-    document_fields: Iterable[str] | None = None
+    document_fields: Sequence[str] | None = None
     config_name: str = "pg_catalog.english"
 
     def __init__(
@@ -90,7 +91,9 @@ class UpdateSearchVector(Trigger):
         **options: Unpack[Options],
     ):
         self._set(
-            vector_field=vector_field, document_fields=document_fields, config_name=config_name
+            vector_field=vector_field,
+            document_fields=None if document_fields is None else tuple(document_fields),
+            config_name=config_name,
         )
         super().__init__(**options)
         if not self.vector_field:
@@ -103,16 +106,16 @@ class UpdateSearchVector(Trigger):
             return super().get_func(model)
         vector = own_field(model, str(self.vector_field))
         documents = [own_field(model, name) for name in self.document_fields or ()]
-        changed = AnyChange(*(field.name for field in documents)).resolve(model)
+        for field in (vector, *documents):
+            if getattr(field, "generated", False):
+                self._refuse(f'the generated column "{field.name}" has no value before the write')
         texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
         return naming.as_text(
             sql.SQL(
-                "IF TG_OP = 'INSERT' OR {} THEN\n"
-                "    {} := pg_catalog.to_tsvector({}::pg_catalog.regconfig, "
+                "{} := pg_catalog.to_tsvector({}::pg_catalog.regconfig, "
                 "pg_catalog.concat_ws(' ', {}));\n"
-                "END IF;\nRETURN NEW;"
+                "RETURN NEW;"
             ).format(
-                sql.SQL(changed),
                 ROW_VARIABLES.column(NEW, vector),
                 sql.Literal(self.config_name),
                 sql.SQL(", ").join(texts),

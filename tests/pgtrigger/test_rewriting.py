@@ -42,10 +42,13 @@ class TestUpdateSearchVector:
         return make_model(
             title=fields.TextField(),
             body=fields.TextField(null=True),
+            other=fields.IntegerField(default=0),
             vector=SearchVectorField(null=True),
             triggers=[
                 pgtrigger.UpdateSearchVector(
-                    name="vector", vector_field="vector", document_fields=["title", "body"]
+                    name="vector",
+                    vector_field="vector",
+                    document_fields=(name for name in ["title", "body"]),
                 )
             ],
         )
@@ -56,6 +59,25 @@ class TestUpdateSearchVector:
         row.body = "Owls"
         row.save()
         assert document.objects.filter(vector=SearchQuery("owl & fox", search_type="raw")).exists()
+
+    def test_the_vector_that_an_instance_was_made_with_does_not_overwrite_it(self, document):
+        row = document.objects.create(title="The foxes")
+        row.other = 1
+        row.save()
+        assert document.objects.filter(vector=SearchQuery("fox")).exists()
+
+    def test_rows_from_before_the_trigger_get_theirs_by_any_update(self, document):
+        with pgtrigger.ignore(document):
+            document.objects.create(title="foxes")
+        document.objects.update(title=fields.F("title"))
+        assert document.objects.filter(vector=SearchQuery("fox")).exists()
+
+    def test_a_generated_document_is_refused(self):
+        trigger = pgtrigger.UpdateSearchVector(
+            name="v", vector_field="number", document_fields=["double"]
+        )
+        with pytest.raises(pgtrigger.DeclarationError, match='generated column "double"'):
+            trigger.compile(models.Generated)
 
     def test_it_can_be_ignored(self, document):
         with pgtrigger.ignore(document):
