@@ -98,7 +98,7 @@ def install(
     for _, compiled in _each(_outdated(uris, database), progress):
         installation.install(compiled, _connection(database), lock_timeout)
     if not uris and conf.prune_on_install():
-        prune(database)
+        prune(database, lock_timeout)
     return Undo(lambda: uninstall(*uris, database=database))
 
 
@@ -108,19 +108,19 @@ def uninstall(*uris: str, database: str | None = None, lock_timeout: int | None 
         if entry.installed:
             installation.uninstall(entry.compiled, _connection(database), lock_timeout)
     if not uris and conf.prune_on_install():
-        prune(database)
+        prune(database, lock_timeout)
     return Undo(lambda: install(*uris, database=database))
 
 
 def enable(*uris: str, database: str | None = None) -> Undo:
     """Lets the triggers fire."""
-    _each_allowed(uris, database, lambda model, trigger: trigger.enable(model, database))
+    _alter(uris, database, installation.enable)
     return Undo(lambda: disable(*uris, database=database))
 
 
 def disable(*uris: str, database: str | None = None) -> Undo:
     """Keeps the triggers from firing, whoever writes."""
-    _each_allowed(uris, database, lambda model, trigger: trigger.disable(model, database))
+    _alter(uris, database, installation.disable)
     return Undo(lambda: enable(*uris, database=database))
 
 
@@ -137,11 +137,11 @@ def undeclared(database: str | None = None) -> list[InstalledTrigger]:
     return _undeclared(_snapshot(database), database)
 
 
-def prune(database: str | None = None) -> None:
+def prune(database: str | None = None, lock_timeout: int | None = None) -> None:
     """Drops the engine's triggers that nothing declares, and functions that no trigger calls."""
     connection = _connection(database)
     for trigger in undeclared(database):
-        installation.prune(trigger, connection)
+        installation.prune(trigger, connection, lock_timeout)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             installation.drop_functions(catalog.orphaned_functions(connection), cursor)
@@ -192,12 +192,20 @@ def _each(
             progress(number, len(work), uri)
 
 
-def _each_allowed(
-    uris: tuple[str, ...], database: str | None, act: Callable[[type[Model], Trigger], object]
+def _alter(
+    uris: tuple[str, ...], database: str | None, alter: Callable[[CompiledTrigger, Any], None]
 ) -> None:
-    for model, trigger in registry.registered(*uris):
-        if trigger.allow_migrate(model, database):
-            act(model, trigger)
+    """All of them, or none and LookupError where one is not installed."""
+    connection = _connection(database)
+    found = [e for e in entries(*uris, database=database) if e.status != catalog.UNALLOWED]
+    for entry in found:
+        if entry.installed is None:
+            raise LookupError(
+                f'Trigger "{entry.uri}" is not installed: run `manage.py pgtrigger install` first.'
+            )
+    with transaction.atomic(using=connection.alias):
+        for entry in found:
+            alter(entry.compiled, connection)
 
 
 def _connection(database: str | None) -> Any:

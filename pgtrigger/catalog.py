@@ -87,13 +87,17 @@ class InstalledTrigger:
 
     def does_as(self, declared: compiler.UpsertTriggerSql) -> bool:
         """Whether the function is what was declared, and nobody changed it since."""
-        if declared.execute:
+        if not declared.makes_function:
             return True
-        is_named_so = self.function == declared.function_name
-        return is_named_so and _marked(self.function_comment) == (
+        return self.calls_function_of(declared) and _marked(self.function_comment) == (
             declared.body_hash,
             self.function_now,
         )
+
+    def calls_function_of(self, declared: compiler.UpsertTriggerSql) -> bool:
+        """Whether its function is the one that the declaration makes, if it makes one."""
+        wanted = (self.schema, declared.function_name)
+        return not declared.makes_function or (self.function_schema, self.function) == wanted
 
 
 @dataclass(frozen=True)

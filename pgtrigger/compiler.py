@@ -36,7 +36,8 @@ class UpsertTriggerSql:
 
     ``func`` is the statements between BEGIN and END; the other texts are clauses of
     CREATE TRIGGER and CREATE FUNCTION as they stand there, empty where there is none.
-    With ``execute`` the trigger calls that function, and none is made.
+    With ``execute`` the trigger calls the function named there: one that exists or, where there
+    is ``func`` too, its own, by the trigger's name.
     """
 
     pgid: str
@@ -60,15 +61,23 @@ class UpsertTriggerSql:
     ignore_func_name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            if item.default == "" and getattr(self, item.name) is None:
+                object.__setattr__(self, item.name, "")
         if not self.hash:
             object.__setattr__(
                 self, "hash", _digest(f"{self.definition_hash}{self.body_hash}{self.table}")
             )
 
     @property
+    def makes_function(self) -> bool:
+        """Whether its function is its own, and not one that is there."""
+        return bool(self.func) or not self.execute
+
+    @property
     def function_name(self) -> str:
-        """The function's name, without its schema."""
-        return naming.function_identifier(self.pgid, self.table)
+        """The function's name, without its schema: the trigger's own where ``execute`` calls it."""
+        return self.pgid if self.execute else naming.function_identifier(self.pgid, self.table)
 
     @property
     def definition_hash(self) -> str:
@@ -152,7 +161,7 @@ class UpsertTriggerSql:
     def comment_sql(self, target: Target) -> str:
         """Leaves on trigger and function what was declared and how the catalog renders it."""
         label = self.uri or self.pgid
-        function = "" if self.execute else f"{label} body={self.body_hash} catalog="
+        function = f"{label} body={self.body_hash} catalog=" if self.makes_function else ""
         return marks.comment_sql(
             self.pgid, target, f"{label} definition={self.definition_hash} catalog=", function
         )
@@ -160,7 +169,7 @@ class UpsertTriggerSql:
     def install_sql(self, target: Target | None = None) -> str:
         """The whole script."""
         target = target or Target(self.table)
-        function = [] if self.execute else [self.function_sql(target)]
+        function = [self.function_sql(target)] if self.makes_function else []
         return "\n".join([*function, self.trigger_sql(target), self.comment_sql(target)])
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 ADVISORY_LOCK = 0x70677472
 DEFAULT_LOCK_TIMEOUT = 2000
 RETRIES = 10
-_WORTH_ANOTHER_TRY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
 def lock(connection: Any) -> None:
@@ -89,7 +89,7 @@ def changes(
     target = bodies.Target(
         table, {**dict.fromkeys({*declared.tables, table}, home.schema or ""), **schemas}
     )
-    if not (installed and installed.does_as(declared)) and not declared.execute:
+    if not (installed and installed.does_as(declared)) and declared.makes_function:
         yield declared.function_sql(target)
     if not (installed and installed.is_defined_as(declared)):
         if installed and installed.is_constraint and not declared.constraint:
@@ -98,7 +98,7 @@ def changes(
         enabled_state = installed.enabled_state if installed else enabled_state
         yield from _enabled_as(enabled_state, compiled.pgid, target)
     yield declared.comment_sql(target)
-    if installed and installed.function != declared.function_name and not declared.execute:
+    if installed and not installed.calls_function_of(declared):
         yield from _drop_function(installed)
 
 
@@ -221,28 +221,40 @@ def _locked(connection: Any, change: Callable[[], Changed], lock_timeout: int | 
 
     What is tried again needs a transaction of its own, or a savepoint.
     """
+    may_try_again = lock_timeout or not connection.in_atomic_block
     in_transaction = transaction.atomic(using=connection.alias, savepoint=bool(lock_timeout))
-    for attempt in range(RETRIES if lock_timeout else 1):
+    for attempt in range(RETRIES if may_try_again else 1):
         if attempt:
             time.sleep(min(0.1 * 2**attempt, 2))
         try:
             with in_transaction:
                 lock(connection)
-                if lock_timeout:
-                    _limit_waiting(connection, lock_timeout)
-                return change()
+                with _waiting_at_most(lock_timeout, connection):
+                    return change()
         except OperationalError as error:
-            if not isinstance(error.__cause__, _WORTH_ANOTHER_TRY):
+            is_timeout = isinstance(error.__cause__, psycopg.errors.LockNotAvailable)
+            is_deadlock = isinstance(error.__cause__, psycopg.errors.DeadlockDetected)
+            if not (is_deadlock or (lock_timeout and is_timeout)):
                 raise
             failure = error
     raise failure
 
 
-def _limit_waiting(connection: Any, lock_timeout: int) -> None:
+@contextlib.contextmanager
+def _waiting_at_most(lock_timeout: int | None, connection: Any) -> Iterator[None]:
+    """What comes after it in the transaction waits as long as before it."""
+    if lock_timeout is None:
+        yield
+        return
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_catalog.set_config('lock_timeout', %s, true)", [f"{lock_timeout}ms"]
-        )
+        cursor.execute("SELECT pg_catalog.current_setting('lock_timeout')")
+        (before,) = cursor.fetchone()
+        cursor.execute(_SET_LOCK_TIMEOUT, [f"{lock_timeout}ms"])
+        yield
+        cursor.execute(_SET_LOCK_TIMEOUT, [before])
+
+
+_SET_LOCK_TIMEOUT = "SELECT pg_catalog.set_config('lock_timeout', %s, true)"
 
 
 _DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}();")

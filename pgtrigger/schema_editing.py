@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
 from pgtrigger import catalog, installation
 
 if TYPE_CHECKING:
@@ -77,11 +79,15 @@ class DatabaseSchemaEditorMixin:
 
     @contextlib.contextmanager
     def _setting_aside(self) -> Iterator[None]:
+        """In one transaction, for what is set aside must not stay so where altering fails."""
         self._set_aside = []
-        yield
-        for trigger in self._set_aside:
-            installation.put_back(trigger, self.connection)
-        self._set_aside = None
+        try:
+            with transaction.atomic(self.connection.alias, savepoint=False):
+                yield
+                for trigger in self._set_aside:
+                    installation.put_back(trigger, self.connection)
+        finally:
+            self._set_aside = None
 
     @contextlib.contextmanager
     def _remarked(self, old_table: str, new_table: str) -> Iterator[None]:

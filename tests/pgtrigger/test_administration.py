@@ -155,6 +155,45 @@ class TestInstall:
             assert administration.entries(URI)[0].state == "DISABLED"
         assert administration.entries(URI)[0].state == "ENABLED"
 
+    @pytest.mark.parametrize("verb", [pgtrigger.enable, pgtrigger.disable])
+    def test_what_is_not_installed_can_be_neither_enabled_nor_disabled(self, verb):
+        other = "pgtrigger_tests.Frozen:kept"
+        pgtrigger.uninstall(URI)
+        states = administration.entries(other)[0].state
+        with pytest.raises(LookupError, match=f'"{URI}" is not installed'):
+            verb(other, URI)
+        assert administration.entries(other)[0].state == states
+
+    def test_waiting_for_a_table_is_limited_no_longer_than_the_install(self):
+        pgtrigger.uninstall(URI)
+        administration.install(URI, lock_timeout=123)
+        assert execute("SHOW lock_timeout") == [("0",)]
+
+    def test_pruning_waits_no_longer_either(self, settings):
+        execute(
+            "CREATE FUNCTION pgtrigger_left() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END';"
+            "CREATE TRIGGER pgtrigger_left AFTER INSERT ON pgtrigger_tests_protected"
+            " FOR EACH ROW EXECUTE FUNCTION pgtrigger_left()"
+        )
+        with CaptureQueriesContext(connection) as queries:
+            administration.install(lock_timeout=123)
+        sent = [query["sql"] for query in queries]
+        dropped = next(place for place, text in enumerate(sent) if "DROP TRIGGER" in text)
+        assert any("'123ms'" in text for text in sent[dropped - 6 : dropped])
+
+    def test_a_table_that_moved_to_another_schema_takes_its_function_along(self):
+        execute("CREATE SCHEMA moved; ALTER TABLE pgtrigger_tests_protected SET SCHEMA moved")
+        with pgtrigger.schema("moved", "public"):
+            assert administration.entries(URI)[0].status == "OUTDATED"
+            pgtrigger.install(URI)
+            assert installed().function_schema == "moved"
+            assert installed().function not in {
+                name
+                for (name,) in execute(
+                    "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+                )
+            }
+
     def test_a_table_that_is_not_there_is_passed_over(self, make_model):
         model = make_model(
             table=False,

@@ -237,3 +237,34 @@ class TestDatabasesTakenOver:
     def test_and_dropped(self, taken_over):
         taken_over.migrate("zero")
         assert taken_over.leftovers() == []
+
+
+def test_a_function_that_the_migration_calls_by_the_triggers_name(app):
+    """As a ``render_execute`` of a project's own has it, such as one that gives arguments."""
+    app.declare("class Entry(models.Model):\n    number = models.IntegerField(default=0)\n")
+    app.makemigrations()
+    app.write_migration(
+        "0002_called",
+        """
+pgtrigger.migrations.AddTrigger(
+    model_name='entry',
+    trigger=pgtrigger.compiler.Trigger(
+        name='called',
+        sql=pgtrigger.compiler.UpsertTriggerSql(
+            condition=None,
+            execute="EXECUTE PROCEDURE pgtrigger_called_1a2b3('7')",
+            func="NEW.number := TG_ARGV[0]::integer; RETURN NEW;",
+            operation='INSERT',
+            pgid='pgtrigger_called_1a2b3',
+            table='throwaway_entry',
+            when='BEFORE',
+        ),
+    ),
+),
+""",
+        dependencies=[("throwaway", "0001_initial")],
+    )
+    app.migrate()
+    assert execute("INSERT INTO throwaway_entry (number) VALUES (1) RETURNING number") == [(7,)]
+    app.migrate("0001")
+    assert not execute("SELECT 1 FROM pg_proc WHERE proname = 'pgtrigger_called_1a2b3'")

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 from django.core.management import call_command
-from django.db import InternalError, transaction
+from django.db import DataError, InternalError, connection, models, transaction
 
+import pgtrigger
 from tests.pgtrigger.throwaway import execute, shape
 
 pytestmark = pytest.mark.django_db
@@ -288,3 +289,23 @@ print(issubclass(connection.SchemaEditorClass, DatabaseSchemaEditorMixin))
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert started.stdout.strip() == str(wanted)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_trigger_set_aside_is_back_where_the_change_fails(make_model):
+    """Outside a transaction, too, which a migration can ask for."""
+    entry = make_model(
+        text=models.TextField(),
+        triggers=[pgtrigger.ReadOnly(name="kept", fields=["text"])],
+    )
+    [trigger] = entry._meta.triggers
+    try:
+        entry.objects.create(text="no number")
+        number = models.IntegerField()
+        number.set_attributes_from_name("text")
+        with connection.schema_editor(atomic=False) as editor, pytest.raises(DataError):
+            editor.alter_field(entry, entry._meta.get_field("text"), number)
+        assert trigger.get_installation_status(entry) == ("INSTALLED", True)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(entry)

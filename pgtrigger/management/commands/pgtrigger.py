@@ -73,7 +73,7 @@ class Command(BaseCommand):
         try:
             with scope:
                 getattr(self, f"do_{verb}")(**options)
-        except (KeyError, ValueError) as error:
+        except (LookupError, ValueError) as error:
             raise CommandError(str(error.args[0] if error.args else error)) from error
 
     def do_ls(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
