@@ -82,8 +82,8 @@ def related_name(base: str, fields: Iterable[str] | None) -> str:
 
 
 def _copy(field: Any) -> models.Field[Any, Any]:
-    if isinstance(field, models.GeneratedField):
-        field = field.output_field
+    is_generated = isinstance(field, models.GeneratedField)
+    field = field.output_field if is_generated else field
     field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
     is_key = isinstance(field, models.ForeignKey)
     # A foreign key's own deconstruct() needs every model loaded.
@@ -92,6 +92,8 @@ def _copy(field: Any) -> models.Field[Any, Any]:
         if isinstance(field, configured):
             kwargs = {name: value for name, value in kwargs.items() if name not in excluded}
     kwargs = {name: value for name, value in kwargs.items() if name not in _LEFT_OUT}
+    if is_generated:
+        kwargs["null"] = True  # as Django makes the column, whatever its output_field says
     kwargs |= config.field().kwargs
     if field.is_relation:
         kwargs |= config.related_field().kwargs

@@ -47,6 +47,17 @@ class StatementLevel(models.Model):
     text = models.TextField(null=True)
 
 
+@pghistory.track()
+class Invoice(models.Model):
+    net = models.IntegerField(null=True)
+    tax = models.IntegerField(null=True)
+    total = models.GeneratedField(
+        expression=models.F("net") + models.F("tax"),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+
+
 class Animal(models.Model):
     name = models.CharField(max_length=32)
 
@@ -83,6 +94,17 @@ class Measurement(models.Model):
     class Meta:
         managed = False
         db_table = "pghistory_tests_measurement"
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Step(models.Model):
+    """A field with the name of a method of its events, in a constraint over two."""
+
+    plan = models.CharField(max_length=32)
+    number = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plan", "number"], name="step_of_plan")]
 
 
 @pghistory.track(

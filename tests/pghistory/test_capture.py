@@ -11,6 +11,7 @@ from tests.pghistory.models import (
     Cat,
     Denormalized,
     Dog,
+    Invoice,
     Measurement,
     OldRows,
     Partial,
@@ -197,6 +198,11 @@ class TestFields:
         )
         assert event.changed_at == book.changed_at
         assert event.pgh_obj == book
+
+    def test_a_generated_column_may_become_null(self):
+        Invoice.objects.create(net=10, tax=2)
+        Invoice.objects.update(tax=None)
+        assert events(Invoice, "total") == [("insert", 12), ("update", None)]
 
     def test_an_event_outlives_what_it_points_to(self):
         author = Author.objects.create(name="Ada")
