@@ -6,7 +6,7 @@ See Note [Transaction variables] of ``pgtrigger.variables``.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import router, transaction
 
@@ -16,7 +16,11 @@ from pgtrigger import scopes
 from pgtrigger.variables import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import Model
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Said:
@@ -58,6 +62,17 @@ def add(values: dict[str, Any]) -> None:
         scopes.change(_context_metadata, said)
 
 
+def _withdraw(values: dict[str, Any], found: dict[str, Any], before: dict[str, Any]) -> None:
+    """Puts back what was there before the values, but for those that were replaced since."""
+    for key, value in values.items():
+        if found.get(key) is not value:
+            continue
+        if key in before:
+            found[key] = before[key]
+        else:
+            found.pop(key, None)
+
+
 class context(scopes.Scope):
     """Says who or what makes the changes inside: a context manager and a decorator.
 
@@ -68,15 +83,28 @@ class context(scopes.Scope):
 
     Inside another context it joins that one, and what it adds stays there until the outer one
     ends. A bare call, ``pghistory.context(key="value")``, adds to the context that is open, and
-    does nothing where none is. ``with context() as opened`` gives an ``OpenContext``.
+    does nothing where none is. A decorator adds nothing to the context that it is evaluated in.
+    ``with context() as opened`` gives an ``OpenContext``.
 
     Metadata are JSON. Raises MetadataError (a ValueError) for NaN, Infinity and NUL, and
     TypeError for what the encoder does not know. A COPY outside a transaction carries no context.
     """
 
-    def __init__(self, **metadata: Any):
+    def __init__(self, /, **metadata: Any):
         self.said = _Said(metadata)
+        self._joined = current()
+        self._before = _context_metadata.get().values if self._joined else {}
         add(self.said.values)
+
+    def __call__(self, func: F) -> F:
+        """Decorates: that this was made looked like a bare call until now, which is taken back."""
+        opened = current()
+        if opened is not None and opened is self._joined:
+            values = dict(_context_metadata.get().values)
+            for found in (values, opened.metadata):
+                _withdraw(self.said.values, found, self._before)
+            scopes.change(_context_metadata, _Said(values))
+        return super().__call__(func)
 
     def values(self) -> dict[Variable, Any]:
         if current() is not None:

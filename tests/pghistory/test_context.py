@@ -76,6 +76,34 @@ class TestScope:
             {"job": "nightly", "second": True},
         ]
 
+    def test_a_decorator_adds_nothing_where_it_is_evaluated(self, model):
+        with pghistory.context(user=1, job="request") as opened:
+
+            @pghistory.context(job="nightly")
+            @pghistory.context(step="load")
+            def work():
+                model.objects.create(number=1)
+
+            model.objects.create(number=2)
+            assert opened.metadata == {"user": 1, "job": "request"}
+        work()
+        assert said(model) == [
+            {"user": 1, "job": "request"},
+            {"job": "nightly", "step": "load"},
+        ]
+
+    def test_what_was_said_after_a_decorator_was_made_stays(self):
+        with pghistory.context(user=1) as opened:
+            decorate = pghistory.context(user=2, job="nightly")
+            pghistory.context(user=3)
+            decorate(lambda: None)
+            assert opened.metadata == {"user": 3}
+
+    def test_a_key_may_have_any_name(self, model):
+        with pghistory.context(**{"self": 1, "metadata": 2}):
+            model.objects.create(number=1)
+        assert said(model) == [{"self": 1, "metadata": 2}]
+
     def test_an_error_inside_closes_it(self, model):
         with pytest.raises(ZeroDivisionError), pghistory.context(user=1):
             raise ZeroDivisionError
