@@ -44,7 +44,8 @@ def create_event_model(
     ``fields`` or ``exclude`` choose what an event holds, all fields by default. ``obj_field``,
     ``context_field`` and ``context_id_field`` say how ``pgh_obj``, ``pgh_context`` and
     ``pgh_context_id`` are declared; None leaves them out. ``append_only`` refuses changes of
-    events; ``"strict"`` lets nobody ignore that. ``attrs`` and ``meta`` go into the class.
+    events; ``"strict"`` lets nobody ignore that. ``attrs`` and ``meta`` go into the class. Without
+    ``app_label`` what inherits an abstract one is in its own module's app.
 
     ValueError for fields that the model does not have.
     """
@@ -69,11 +70,10 @@ def create_event_model(
         **_context(context_field, context_id_field),
         **(attrs or {}),
     }
-    options = {
-        "abstract": abstract,
-        "app_label": app_label or model._meta.app_label,
-        **(meta or {}),
-    }
+    options: dict[str, Any] = {"abstract": abstract}
+    if app_label or not abstract:
+        options["app_label"] = app_label or model._meta.app_label
+    options |= meta or {}
     bases = (base.Meta,) if hasattr(base, "Meta") else ()
     own_attrs["Meta"] = type("Meta", bases, options)
     name = model_name or snapshots.model_name(model, fields)

@@ -1,6 +1,7 @@
 """What the settings and the arguments of ``track()`` decide, and what they refuse."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, models
@@ -69,6 +70,16 @@ class TestNames:
                 event_models._add_indexes(event_model)
                 named.update(index.name for index in event_model._meta.indexes)
         assert len(named) == 4
+
+    def test_an_event_model_declared_elsewhere_is_in_its_own_app(self):
+        """The tracked model may be another package's, which has no room for migrations."""
+        with isolate_apps("tests.pghistory", "django.contrib.auth", "django.contrib.contenttypes"):
+            here = {"__module__": __name__}
+            declared = type("UserEvent", (pghistory.create_event_model(User),), dict(here))
+            base = pghistory.create_event_model(User, app_label="auth", model_name="AuthUserEvent")
+            placed = type("AuthUserEvent", (base,), dict(here))
+        assert declared._meta.label == "pghistory_tests.UserEvent"
+        assert placed._meta.label == "auth.AuthUserEvent"
 
     def test_a_label_may_be_anything(self):
         with isolate_apps("tests.pghistory"):
