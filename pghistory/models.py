@@ -76,7 +76,8 @@ class Event(models.Model):
         A deleted row is inserted again. With ``dry_run=True`` nothing is written, and the Plan is
         given. Raises CannotRevert (a RuntimeError), with the plan, where a field stands in the way.
         """
-        return self.plan(using=using) if dry_run else restoring.revert(self, using=using)
+        # A tracked field may be called plan.
+        return (restoring.plan if dry_run else restoring.revert)(self, using=using)
 
     @classmethod
     def pgh_tracked_fields(cls) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 
 from pghistory import inheritance
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 INSERT = "insert"
 UPDATE = "update"
 NOTHING = "nothing"
+
+# https://docs.djangoproject.com/en/stable/topics/db/queries/#storing-and-querying-for-none
+JSON_NULL = models.Value(None, models.JSONField())
+_KIND: Any = {"function": "pg_catalog.jsonb_typeof", "output_field": models.TextField()}
 
 
 @dataclass(frozen=True)
@@ -82,17 +86,14 @@ def plan(event: Any, *, using: str | None = None) -> Plan:
         return Plan(event, NOTHING, problems=[Problem(name, reason) for name in missing])
     alias = using or router.db_for_write(event.pgh_tracked_model, instance=event)
     live = _live(event, alias).first()
-    restored = instance(event)
-    # Not adding, so that no row of its own key, such as its parent's, is in its way.
-    restored._state.adding, restored._state.db = False, alias
+    before, after = _written(live, event) if live else {}, _written(event, event)
     changes = [
-        Change(each.name, getattr(live, each.attname, None), getattr(restored, each.attname))
-        for each in _settable(event.pgh_tracked_model)
-        if live is None or getattr(live, each.attname) != getattr(restored, each.attname)
+        Change(name, before.get(name), value)
+        for name, value in after.items()
+        if live is None or before[name] != value
     ]
     action = INSERT if live is None else UPDATE if changes else NOTHING
-    problems = list(_problems(restored, {change.field for change in changes}, alias))
-    return Plan(event, action, changes, problems)
+    return Plan(event, action, changes, list(_problems(event, changes, alias)))
 
 
 def revert(event: Any, *, using: str | None = None) -> Any:
@@ -105,7 +106,7 @@ def revert(event: Any, *, using: str | None = None) -> Any:
         if made.problems:
             raise CannotRevert(made)
         if made.action == INSERT:
-            _insert(instance(event), alias)
+            _insert(event, {each.field: each.after for each in made.changes}, alias)
         elif made.changes:
             _live(event, alias).update(**{each.field: _value(event, each) for each in made.changes})
         return _live(event, alias).get()
@@ -134,33 +135,62 @@ def missing_fields(event_model: Any) -> list[str]:
     return [each.name for each in every if each.name not in held]
 
 
-def _problems(restored: Any, changed: set[str], alias: str) -> Iterator[Problem]:
-    for each in _settable(type(restored)):
-        value = getattr(restored, each.attname)
-        if not each.is_relation or each.remote_field.parent_link or each.name not in changed:
-            continue
-        if value is not None and each.db_constraint:
-            related = each.related_model._base_manager.using(alias)
-            if not related.filter(**{each.target_field.attname: value}).exists():
-                yield Problem(
-                    each.name, f"there is no {each.related_model._meta.label} {value} any more"
-                )
-    unchanged = {each.name for each in _settable(type(restored))} - changed
-    try:
-        restored.validate_unique(exclude=unchanged)
-        restored.validate_constraints(exclude=unchanged)
-    except ValidationError as error:
-        for name, messages in error.message_dict.items():
-            about = "" if name == NON_FIELD_ERRORS else name
-            yield from (Problem(about, str(message).rstrip(".")) for message in messages)
+def _problems(event: Any, changes: list[Change], alias: str) -> Iterator[Problem]:
+    if not changes:
+        return
+    restored = instance(event)
+    # Not adding, so that no row of its own key, such as its parent's, is in its way.
+    restored._state.adding, restored._state.db = False, alias
+    changed = {change.field for change in changes}
+    for each in _settable(event.pgh_tracked_model):
+        if each.is_relation and each.name in changed and not _is_there(restored, each, alias):
+            label, value = each.related_model._meta.label, getattr(restored, each.attname)
+            yield Problem(each.name, f"there is no {label} {value} any more")
+    for model, constraint in _constraints(event.pgh_tracked_model):
+        try:
+            constraint.validate(model, restored, using=alias)
+        except ValidationError as error:
+            fields: tuple[str, ...] = getattr(constraint, "fields", ())
+            about = fields[0] if len(fields) == 1 else ""
+            yield from (Problem(about, str(each).rstrip(".")) for each in error.messages)
 
 
-def _insert(restored: Any, alias: str) -> None:
+def _is_there(restored: Any, relation: Any, alias: str) -> bool:
+    """Whether the row that a relation points to exists, or will with the row itself."""
+    value = getattr(restored, relation.attname)
+    if value is None or relation.remote_field.parent_link or not relation.db_constraint:
+        return True
+    far = relation.target_field.attname
+    related = inheritance.concrete(relation.related_model)
+    if related in inheritance.tables(type(restored)) and getattr(restored, far) == value:
+        return True
+    return bool(related._base_manager.using(alias).filter(**{far: value}).exists())
+
+
+def _constraints(model: Any) -> Iterator[tuple[Any, models.BaseConstraint]]:
+    """What the database will ask of the row, each with the model that declares it.
+
+    Of unique fields too, for Django looks for their values in the default database only.
+    """
+    for table in inheritance.tables(model):
+        options = table._meta
+        unique = [
+            (each.name,)
+            for each in options.local_concrete_fields
+            if each.unique and not each.primary_key
+        ]
+        for names in [*unique, *options.unique_together]:
+            yield table, models.UniqueConstraint(fields=names, name="_".join(names))
+        yield from ((table, constraint) for constraint in options.constraints)
+
+
+def _insert(event: Any, values: dict[str, Any], alias: str) -> None:
     """Inserts the row, with its parents' where they are gone too, as it is."""
-    for table in reversed(inheritance.tables(type(restored))):
-        own = [each for each in _settable(table) if inheritance.owner(each) is table]
-        row = {each.attname: getattr(restored, each.attname) for each in own}
-        key = row[table._meta.pk.attname] if table._meta.pk in own else restored.pk
+    model = event.pgh_tracked_model
+    for table in reversed(inheritance.tables(model)):
+        own = [each for each in _settable(model) if inheritance.owner(each) is table]
+        row = {each.attname: values[each.name] for each in own}
+        key = row[table._meta.pk.attname] if table._meta.pk in own else _key(event)
         there = table._base_manager.using(alias).filter(pk=key)
         if there.exists():
             there.update(**{name: row[name] for name in row if name != table._meta.pk.attname})
@@ -188,10 +218,32 @@ def _settable(model: Any) -> list[Any]:
     return [each for each in inheritance.all_columns(model) if not _generated(each)]
 
 
+def _written(state: Any, event: Any) -> dict[str, Any]:
+    """What to write for a row as it is, or as the event holds it: the value of each field.
+
+    Python knows one None, the database two: NULL and the null of JSON.
+    """
+    fields = _settable(event.pgh_tracked_model)
+    values = {each.name: getattr(state, each.attname) for each in fields}
+    unclear = [
+        each.name
+        for each in fields
+        if isinstance(each, models.JSONField) and values[each.name] is None
+    ]
+    if unclear:
+        same = type(state)._base_manager.using(state._state.db).filter(pk=state.pk)
+        kinds = same.values_list(*(models.Func(name, **_KIND) for name in unclear)).first()
+        null = [name for name, kind in zip(unclear, kinds or (), strict=bool(kinds)) if kind]
+        values |= dict.fromkeys(null, JSON_NULL)
+    return values
+
+
 def _value(event: Any, change: Change) -> Any:
     field = event.pgh_tracked_model._meta.get_field(change.field)
+    if change.after is None or change.after is JSON_NULL:
+        return change.after
     # The text of an expression is no expression: update() would run one.
-    return models.Value(change.after, output_field=field) if change.after is not None else None
+    return models.Value(change.after, output_field=field)
 
 
 def _generated(each: Any) -> bool:

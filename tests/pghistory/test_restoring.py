@@ -1,6 +1,7 @@
 """``revert``, ``as_of`` and ``diff``."""
 
 import pytest
+from django.db.models import JSONField, Value
 from django.utils import timezone
 
 import pghistory
@@ -14,6 +15,7 @@ from tests.pghistory.models import (
     Partial,
     RowLevel,
     Seat,
+    Step,
 )
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +93,50 @@ class TestRevert:
         Book.objects.create(title="One")
         with pytest.raises(pghistory.CannotRevert, match="title: "):
             event.revert()
+
+    def test_values_that_only_together_are_another_rows_are_named(self):
+        event = Step.objects.create(plan="a", number=1).event.get()
+        Step.objects.update(plan="b")
+        assert event.revert(dry_run=True).is_possible
+        Step.objects.create(plan="a", number=1)
+        with pytest.raises(pghistory.CannotRevert, match="Plan and Number already exists"):
+            event.revert()
+
+    def test_a_tracked_field_may_have_the_name_of_a_method(self):
+        event = Step.objects.create(plan="a", number=1).event.get()
+        Step.objects.update(plan="b")
+        assert [each.after for each in event.revert(dry_run=True).changes] == ["a"]
+        assert event.revert().plan == "a"
+
+    def test_a_row_that_points_to_itself_is_undeleted(self, book):
+        Book.objects.update(twin=book)
+        event = book.event.get(pgh_label="update")
+        book.delete()
+        restored = event.revert()
+        assert restored.twin == restored
+
+    def test_the_null_of_json_is_not_that_of_sql(self, book):
+        null = Value(None, JSONField())
+        Book.objects.update(data=null)
+        event = book.event.order_by("pgh_id").last()
+        assert event.revert(dry_run=True).action == "nothing"
+        Book.objects.update(data={})
+        assert event.revert().data is None
+        Book.objects.all().delete()
+        event.revert()
+        assert Book.objects.filter(data=null).count() == 1
+
+    @pytest.mark.django_db(databases=["default", "other"])
+    def test_another_databases_rows_are_not_in_the_way(self, book):
+        Step.objects.create(plan="a", number=1)
+        there = Step.objects.using("other").create(pk=7, plan="a", number=1)
+        event = there.event.get()
+        Step.objects.using("other").update(number=2)
+        assert event.revert(using="other").number == 1
+        other = Book.objects.using("other").create(pk=7, title=book.title)
+        first = other.event.get()
+        Book.objects.using("other").update(title="Two")
+        assert first.revert(using="other").title == book.title
 
     def test_fields_that_the_event_does_not_hold_are_named(self):
         event = Partial.objects.create().kept_event.get()
