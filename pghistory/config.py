@@ -84,7 +84,7 @@ def base_model() -> type[Model]:
 
 
 def field() -> fields.Field:
-    """FIELD: how any tracked field is declared on an event model."""
+    """FIELD: how any tracked field is declared on an event model; DEFAULT: as it is itself."""
     return _checked("FIELD", fields.Field(), fields.Field)
 
 

@@ -1,20 +1,26 @@
 """How the fields of event models are declared.
 
-Each class is a set of Django's field arguments; what is not given is left to the setting of the
-same kind (``PGHISTORY_FIELD`` and its neighbours), then to the defaults here. They are plain
-values, so that ``settings.py`` can make them.
+Each class is a set of Django's field arguments; what is not given is left to the defaults here.
+They are plain values, so that ``settings.py`` can make them::
+
+    PGHISTORY_FIELD = pghistory.Field(db_index=pghistory.DEFAULT)
+
+DEFAULT, for a copy of a tracked field, is what the tracked field has: here copies keep its index.
 
 https://docs.djangoproject.com/en/stable/ref/models/fields/
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
 
 from pghistory.constants import DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONTEXT_MODEL = "pghistory.Context"
 
@@ -40,14 +46,22 @@ class Field:
                 f"It has: {', '.join(sorted(self.options))}."
             )
         self.given = {name: value for name, value in options.items() if value is not DEFAULT}
+        self.as_tracked = set(options) - set(self.given)
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """Django's arguments."""
         return {**self.defaults, **self.given}
 
+    def over(self, kwargs: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a copy, ``kwargs`` so far, of a field that is ``declared`` so."""
+        said = {**kwargs, **self.kwargs}
+        tracked = {name: declared[name] for name in self.as_tracked if name in declared}
+        return {name: said[name] for name in said if name not in self.as_tracked} | tracked
+
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
+        options = {**self.given, **dict.fromkeys(sorted(self.as_tracked), DEFAULT)}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
         return f"{type(self).__name__}({arguments})"
 
 

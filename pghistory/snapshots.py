@@ -14,6 +14,8 @@ from pghistory import config, inheritance
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pghistory.fields import Field
+
 # A row's key is no key of the event.
 _PLAIN = {
     "AutoField": models.IntegerField,
@@ -84,26 +86,45 @@ def related_name(base: str, fields: Iterable[str] | None) -> str:
 def _copy(field: Any) -> models.Field[Any, Any]:
     is_generated = isinstance(field, models.GeneratedField)
     field = field.output_field if is_generated else field
-    field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
     is_key = isinstance(field, models.ForeignKey)
-    # A foreign key's own deconstruct() needs every model loaded.
-    _, _, args, kwargs = models.Field.deconstruct(field) if is_key else field.deconstruct()
+    args, declared = _declared(field)
+    if is_generated:
+        declared["null"] = True  # as Django makes the column, whatever its output_field says
+    kwargs = {name: value for name, value in declared.items() if name not in _LEFT_OUT}
+    for setting in _settings(field):
+        kwargs = setting.over(kwargs, declared)
+    if is_key:
+        return models.ForeignKey(**kwargs | {"to": _target(field), "to_field": field.to_fields[0]})
+    if not kwargs.get("unique"):
+        kwargs.pop("unique", None)
+    field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
+    return field_class(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _declared(field: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments that the tracked field has, but for those that a setting excludes."""
+    if isinstance(field, models.ForeignKey):
+        # A foreign key's own deconstruct() needs every model loaded.
+        _, _, args, kwargs = models.Field.deconstruct(field)
+        kwargs |= {name: getattr(field, name) for name in ("db_index", "db_constraint")}
+        for name in ("on_delete", "related_name", "related_query_name"):
+            kwargs[name] = getattr(field.remote_field, name)
+    else:
+        _, _, args, kwargs = field.deconstruct()
     for configured, excluded in config.exclude_field_kwargs().items():
         if isinstance(field, configured):
             kwargs = {name: value for name, value in kwargs.items() if name not in excluded}
-    kwargs = {name: value for name, value in kwargs.items() if name not in _LEFT_OUT}
-    if is_generated:
-        kwargs["null"] = True  # as Django makes the column, whatever its output_field says
-    kwargs |= config.field().kwargs
+    return list(args), kwargs
+
+
+def _settings(field: Any) -> list[Field]:
+    """The settings that are about such a field, the most general one first."""
+    found: list[Field] = [config.field()]
     if field.is_relation:
-        kwargs |= config.related_field().kwargs
-    if is_key:
-        field_class = models.ForeignKey
-        kwargs |= config.foreign_key_field().kwargs
-        kwargs |= {"to": _target(field), "to_field": field.to_fields[0]}
-    elif not kwargs["unique"]:
-        del kwargs["unique"]
-    return field_class(*args, **kwargs)  # type: ignore[no-any-return]
+        found.append(config.related_field())
+    if isinstance(field, models.ForeignKey):
+        found.append(config.foreign_key_field())
+    return found
 
 
 def _target(field: Any) -> Any:

@@ -110,6 +110,57 @@ class TestNames:
         assert pghistory.middleware.HistoryMiddleware
 
 
+@pytest.fixture
+def indexed():
+    """A model whose fields have an index each."""
+    with isolate_apps("tests.pghistory"):
+
+        class Indexed(models.Model):
+            number = models.IntegerField(db_index=True)
+            slug = models.SlugField()
+            plain = models.IntegerField()
+            author = models.ForeignKey(Author, models.CASCADE)
+            loose = models.ForeignKey(Author, models.CASCADE, db_index=False)
+
+            class Meta:
+                app_label = "pghistory_tests"
+
+        yield Indexed
+
+
+def arguments(model, argument):
+    """What this argument is for each field of the model's event model that has it."""
+    event_model = pghistory.create_event_model(model)
+    return {
+        field.name: getattr(field, argument)
+        for field in event_model._meta.local_fields
+        if hasattr(field, argument)
+    }
+
+
+class TestFieldSettings:
+    def test_a_copy_has_no_index_unless_it_is_a_foreign_key(self, indexed):
+        found = arguments(indexed, "db_index")
+        assert [name for name in found if found[name]] == ["author", "loose", "pgh_context"]
+
+    def test_a_copy_keeps_the_index_that_the_tracked_field_has(self, indexed, settings):
+        settings.PGHISTORY_FIELD = pghistory.Field(db_index=pghistory.DEFAULT)
+        settings.PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=pghistory.DEFAULT)
+        found = arguments(indexed, "db_index")
+        assert [name for name in found if found[name]] == [
+            *("number", "slug", "author", "pgh_context")
+        ]
+
+    def test_a_copy_keeps_what_deleting_its_target_does(self, indexed, settings):
+        settings.PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(on_delete=pghistory.DEFAULT)
+        copy = pghistory.create_event_model(indexed)._meta.get_field("author")
+        assert copy.remote_field.on_delete is models.CASCADE
+
+    def test_a_declaration_says_what_it_was_given(self):
+        declared = pghistory.Field(null=True, db_index=pghistory.DEFAULT)
+        assert repr(declared) == "Field(null=True, db_index=pghistory.DEFAULT)"
+
+
 class TestRefusals:
     def test_a_field_that_is_not_there(self):
         with pytest.raises(ValueError, match=r"no column for 'nmae'.*name"):
