@@ -94,7 +94,7 @@ def related_field() -> fields.RelatedField:
 
 
 def foreign_key_field() -> fields.ForeignKey:
-    """FOREIGN_KEY_FIELD: how a tracked foreign key is declared."""
+    """FOREIGN_KEY_FIELD: how any foreign key is declared, ``pgh_obj`` and ``pgh_context`` too."""
     return _checked("FOREIGN_KEY_FIELD", fields.ForeignKey(), fields.ForeignKey)
 
 

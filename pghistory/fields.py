@@ -84,22 +84,37 @@ class ForeignKey(RelatedField):
     options = RelatedField.options | {"on_delete", "db_constraint"}
 
 
-class ObjForeignKey(ForeignKey):
+class EventForeignKey(ForeignKey):
+    """A foreign key that an event has besides its copies.
+
+    PGHISTORY_FOREIGN_KEY_FIELD decides what neither its declaration nor its own defaults say, but
+    for the names of relations, which are one field's.
+    """
+
+    own_defaults: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        from pghistory import config
+
+        general = config.foreign_key_field().kwargs
+        general = {name: general[name] for name in general if name not in RelatedField.defaults}
+        return {**general, **self.own_defaults, **self.given}
+
+
+class ObjForeignKey(EventForeignKey):
     """``pgh_obj``, the object that an event is about.
 
     It has no index of its own: event tables are indexed on ``(pgh_obj, pgh_id)``.
     """
 
-    defaults: ClassVar[dict[str, Any]] = {
-        **{name: value for name, value in ForeignKey.defaults.items() if "related" not in name},
-        "db_index": False,
-    }
+    own_defaults: ClassVar[dict[str, Any]] = {"db_index": False}
 
 
-class ContextForeignKey(ForeignKey):
-    """``pgh_context`` as a foreign key to the context's row."""
+class ContextForeignKey(EventForeignKey):
+    """``pgh_context`` as a foreign key to the context's row; a change may have no context."""
 
-    defaults: ClassVar[dict[str, Any]] = {**ForeignKey.defaults, "null": True}
+    own_defaults: ClassVar[dict[str, Any]] = {**RelatedField.defaults, "null": True}
 
     def make(self) -> models.Field[Any, Any]:
         return models.ForeignKey(CONTEXT_MODEL, **self.kwargs)

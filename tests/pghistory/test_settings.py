@@ -156,6 +156,25 @@ class TestFieldSettings:
         copy = pghistory.create_event_model(indexed)._meta.get_field("author")
         assert copy.remote_field.on_delete is models.CASCADE
 
+    def test_every_foreign_key_is_declared_as_the_setting_says(self, indexed, settings):
+        settings.PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(
+            db_index=False, db_constraint=True, on_delete=models.CASCADE, related_name="+"
+        )
+        constrained = arguments(indexed, "db_constraint")
+        assert constrained == dict.fromkeys(["author", "loose", "pgh_obj", "pgh_context"], True)
+        assert not any(arguments(indexed, "db_index").values())
+        event_model = pghistory.create_event_model(
+            indexed, obj_field=pghistory.ObjForeignKey(on_delete=models.DO_NOTHING)
+        )
+        options = {field.name: field.remote_field for field in event_model._meta.local_fields}
+        assert options["pgh_context"].on_delete is models.CASCADE
+        assert options["pgh_obj"].on_delete is models.DO_NOTHING
+        assert options["pgh_obj"].related_name == "events"
+
+    def test_a_change_without_context_is_written_whatever_foreign_keys_are(self, indexed, settings):
+        settings.PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(null=False)
+        assert arguments(indexed, "null")["pgh_context"]
+
     def test_a_declaration_says_what_it_was_given(self):
         declared = pghistory.Field(null=True, db_index=pghistory.DEFAULT)
         assert repr(declared) == "Field(null=True, db_index=pghistory.DEFAULT)"
