@@ -9,8 +9,9 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import router, transaction
+from django.db.models.expressions import RawSQL
 
-from pghistory import metadata
+from pghistory import config, metadata
 from pghistory.constants import CONTEXT_ID, CONTEXT_METADATA
 from pgtrigger import scopes
 from pgtrigger.variables import Variable
@@ -145,6 +146,8 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
     }
     if "pgh_obj" in names and names["pgh_obj"].concrete:
         values[names["pgh_obj"].attname] = obj.pk
+    if "pgh_created_at" in names:
+        values["pgh_created_at"] = RawSQL(config.created_at_function().replace("%", "%%"), ())
     opened = current()
     with transaction.atomic(using=alias):
         if opened and "pgh_context" in names and names["pgh_context"].is_relation:
@@ -160,6 +163,8 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
             values["pgh_context_id"] = opened.id
         event = event_model(pgh_label=label, **values)
         event.save(using=alias, force_insert=True)
+        if "pgh_created_at" in values and not names["pgh_created_at"].db_returning:
+            event.refresh_from_db(using=alias, fields=["pgh_created_at"])
     return event
 
 

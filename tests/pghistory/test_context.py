@@ -322,6 +322,17 @@ class TestManualEvents:
         assert event.pgh_context.metadata == {"user": 1}
         assert event.pgh_created_at is not None
 
+    def test_their_time_is_that_of_the_setting(self, settings):
+        from tests.pghistory.models import Partial
+
+        settings.PGHISTORY_CREATED_AT_FUNCTION = "now() - 10 % 3 * interval '1 day'"
+        event = pghistory.create_event(Partial.objects.create(), label="seen")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT now() - interval '1 day'")
+            assert cursor.fetchone() == (event.pgh_created_at,)
+        event.refresh_from_db()
+        assert event.pgh_created_at.utcoffset() is not None
+
     def test_an_unknown_label_is_refused(self):
         from tests.pghistory.models import Partial
 
