@@ -15,15 +15,15 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
+from pgtrigger.queries import RowQuery, split_side
 from pgtrigger.rows import (
     NEW,
     OLD,
     ROW_VARIABLES,
-    RowQuery,
     Rows,
     columns_of,
+    has_equality,
     own_field,
-    split_side,
 )
 
 if TYPE_CHECKING:
@@ -59,9 +59,13 @@ class Condition:
             )
         return self.sql
 
-    def sides(self, model: type[Model]) -> set[str]:
-        """Which of ``"old"`` and ``"new"`` it reads; SQL of the user's own is not read."""
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        """What it reads, by ``"old"`` and ``"new"``; SQL of the user's own is not read."""
         return set()
+
+    def sides(self, model: type[Model]) -> set[str]:
+        """Which of ``"old"`` and ``"new"`` it reads."""
+        return {side for side, _ in self.columns(model)}
 
     def __and__(self, other: Any) -> Condition:
         return _Combined("AND", self, other) if isinstance(other, Condition) else NotImplemented
@@ -92,8 +96,13 @@ class _Combined(Condition):
         rendered = [f"({condition.render(model, rows)})" for condition in self.conditions]
         return f" {self.connector} ".join(rendered)
 
-    def sides(self, model: type[Model]) -> set[str]:
-        return set().union(*(condition.sides(model) for condition in self.conditions))
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        return set().union(*(condition.columns(model) for condition in self.conditions))
+
+    def __invert__(self) -> Condition:
+        # A Q is to be negated by itself: it knows what may be NULL.
+        other = {"AND": "OR", "OR": "AND"}[self.connector]
+        return _Combined(other, *(~condition for condition in self.conditions))
 
 
 class _Prefixed(Condition):
@@ -104,8 +113,8 @@ class _Prefixed(Condition):
     def render(self, model: type[Model], rows: Rows) -> str:
         return f"{self.operator} ({self.condition.render(model, rows)})"
 
-    def sides(self, model: type[Model]) -> set[str]:
-        return self.condition.sides(model)
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        return self.condition.columns(model)
 
 
 class NotTrue(Condition):
@@ -117,8 +126,8 @@ class NotTrue(Condition):
     def render(self, model: type[Model], rows: Rows) -> str:
         return f"({self.condition.render(model, rows)}) IS NOT TRUE"
 
-    def sides(self, model: type[Model]) -> set[str]:
-        return self.condition.sides(model)
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        return self.condition.columns(model)
 
 
 class F(models.F):
@@ -163,10 +172,10 @@ class Q(models.Q, Condition):
     def render(self, model: type[Model], rows: Rows) -> str:
         return RowQuery(model, rows).condition(self)
 
-    def sides(self, model: type[Model]) -> set[str]:
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         query = RowQuery(model, ROW_VARIABLES)
         query.condition(self)
-        return query.sides
+        return query.columns
 
 
 class _FieldsCondition(Condition):
@@ -186,8 +195,9 @@ class _FieldsCondition(Condition):
         self.exclude = tuple(exclude or ())
         self.exclude_auto = bool(exclude_auto)
 
-    def sides(self, model: type[Model]) -> set[str]:
-        return {OLD, NEW}
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        compared = self.compared_fields(model) or columns_of(model)
+        return {(side, field) for side in (OLD, NEW) for field in compared}
 
     def render(self, model: type[Model], rows: Rows) -> str:
         compared = self.compared_fields(model)
@@ -195,9 +205,9 @@ class _FieldsCondition(Condition):
             return f"{rows.old}.* {self.operator} {rows.new}.*"
         comparisons = [
             sql.SQL("{} {} ({})").format(
-                rows.column(OLD, field),
+                rows.comparable(OLD, field),
                 sql.SQL(self.operator),
-                rows.column(NEW, field),
+                rows.comparable(NEW, field),
             )
             for field in compared
         ]
@@ -219,7 +229,7 @@ class _FieldsCondition(Condition):
                 for field in named
                 if field.name not in excluded and not (self.exclude_auto and _is_automatic(field))
             ]
-        elif self.whole_row and len(own) == len(columns_of(model)):
+        elif self.whole_row and own == columns_of(model) and all(map(has_equality, own)):
             return None
         else:
             compared = own

@@ -8,11 +8,11 @@ from psycopg import sql
 
 from pgtrigger import clauses, naming
 from pgtrigger.bodies import Body, Relation
+from pgtrigger.queries import RowQuery
 from pgtrigger.rows import (
     NEW,
     OLD,
     ROW_VARIABLES,
-    RowQuery,
     column_identifier,
     key_fields,
     own_field,

@@ -1,28 +1,22 @@
-"""Columns of the old and the new row, and Django's query builder over them.
+"""The old and the new row, the columns they have, and the lookups that compare with NULL.
 
 https://docs.djangoproject.com/en/stable/ref/models/lookups/
 """
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections, models
-from django.db.models.constants import LOOKUP_SEP
-from django.db.models.expressions import Expression
 from django.db.models.lookups import FieldGetDbPrepValueMixin, Lookup
-from django.db.models.sql import Query
 from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Field, Model
 
@@ -32,6 +26,9 @@ else:
 
 OLD = "old"
 NEW = "new"
+
+# https://www.postgresql.org/docs/current/datatype-json.html and its neighbours
+_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,11 @@ class Rows:
 
     def column(self, side: str, field: Field[Any, Any]) -> sql.Composable:
         return sql.SQL("{}.{}").format(sql.SQL(self.alias(side)), column_identifier(field))
+
+    def comparable(self, side: str, field: Field[Any, Any]) -> sql.Composable:
+        """The column, or its text where PostgreSQL cannot compare it."""
+        column = self.column(side, field)
+        return column if has_equality(field) else sql.SQL("{}::text").format(column)
 
 
 ROW_VARIABLES = Rows()
@@ -69,6 +71,10 @@ class IsDistinctFrom(FieldGetDbPrepValueMixin, _Lookup):
             self.rhs = self.rhs.pk
         return super().get_prep_lookup()
 
+    def process_rhs(self, compiler: Any, connection: Any) -> Any:
+        # None is NULL for a JSON field, too, which would make the JSON null of it.
+        return ("NULL", ()) if self.rhs is None else super().process_rhs(compiler, connection)
+
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
@@ -80,101 +86,6 @@ class IsNotDistinctFrom(IsDistinctFrom):
 
     lookup_name = "ndf"
     operator = sql.SQL("IS NOT DISTINCT FROM")
-
-
-class RowColumn(Expression):
-    """A column of the old or the new row."""
-
-    def __init__(self, side: str, field: Field[Any, Any], rows: Rows):
-        super().__init__(output_field=field)
-        self.side, self.rows = side, rows
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        column = naming.as_text(self.rows.column(self.side, self.output_field))
-        # In Django's compiled SQL a "%" begins a placeholder.
-        return column.replace("%", "%%"), ()
-
-    def get_lookup(self, lookup: str) -> Any:
-        return self.output_field.get_lookup(lookup)
-
-
-class RowQuery(Query):
-    """Django's query builder, over the old and the new row instead of tables."""
-
-    def __init__(self, model: type[Model], rows: Rows):
-        super().__init__(model)
-        self.declared_on = model
-        self.rows = rows
-        self.sides: set[str] = set()
-
-    def condition(self, condition: models.Q) -> str:
-        """A condition as SQL text."""
-        try:
-            where = self.build_where(condition)
-        except (FieldError, FieldDoesNotExist, TypeError) as error:
-            label = self.declared_on._meta.label
-            raise DeclarationError(
-                f"The condition {condition} on {label} cannot be compiled: {error}"
-            ) from error
-        return self.compile(where)
-
-    def value(self, value: Any, field: Field[Any, Any]) -> str:
-        """A value, or an expression over the rows, as SQL text that fits the field."""
-        if not hasattr(value, "resolve_expression"):
-            value = models.Value(value, output_field=field)
-        return self.compile(value.resolve_expression(self, allow_joins=False, for_save=True))
-
-    def compile(self, node: Any) -> str:
-        connection = postgres_connection()
-        compiler = self.get_compiler(connection=connection)
-        text, params = compiler.compile(node)
-        return bind(text, params)
-
-    def solve_lookup_type(self, lookup: str, summarize: bool = False) -> Any:
-        """Splits ``old__field__transform__lookup`` (Django asks this of every path)."""
-        column, rest = self._column(lookup)
-        return rest or ["exact"], (), column
-
-    def resolve_lookup_value(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """The right-hand side of a lookup (Django asks this of every value)."""
-        if isinstance(getattr(value, "query", value), Query):
-            raise DeclarationError(
-                "A trigger's condition sees one row and can run no query: "
-                f"found {type(value).__name__} on {self.declared_on._meta.label}. "
-                "Write the query in the trigger's function."
-            )
-        return super().resolve_lookup_value(value, *args, **kwargs)
-
-    def resolve_ref(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """The expression that ``F(name)`` stands for."""
-        column, transforms = self._column(name)
-        resolved: Any = column
-        for transform in transforms:
-            resolved = self.try_transform(resolved, transform)
-        return resolved
-
-    def _column(self, path: str) -> tuple[RowColumn, list[str]]:
-        side, rest = split_side(path)
-        name, *transforms = rest.split(LOOKUP_SEP)
-        field = own_field(self.declared_on, name)
-        if field.is_relation and transforms:
-            transforms = self._within_relation(field, transforms)
-        self.sides.add(side)
-        return RowColumn(side, field, self.rows), transforms
-
-    def _within_relation(self, field: Field[Any, Any], transforms: list[str]) -> list[str]:
-        """What is left of a path once the key of the related row, which this row has, is taken."""
-        first, *rest = transforms
-        target: Any = getattr(field, "target_field", None)
-        if target is not None and first in ("pk", target.name, target.attname):
-            return rest
-        if field.get_lookup(first) is None and first not in ("df", "ndf"):
-            raise DeclarationError(
-                f'"{field.name}{LOOKUP_SEP}{first}" follows a relation, but a trigger sees one row '
-                f"of {self.declared_on._meta.label} and no other table. "
-                f'Compare "{field.name}" itself, or copy the column you need into this table.'
-            )
-        return transforms
 
 
 def columns_of(model: type[Model]) -> list[Field[Any, Any]]:
@@ -221,25 +132,6 @@ def column_identifier(field: Field[Any, Any]) -> sql.Identifier:
     return sql.Identifier(str(field.column))
 
 
-def split_side(path: str) -> tuple[str, str]:
-    """``("old", "name")`` of ``"old__name"``."""
-    side, separator, rest = path.partition(LOOKUP_SEP)
-    if side not in (OLD, NEW) or not separator or not rest:
-        raise DeclarationError(
-            f'"{path}" names no row: it must start with "old{LOOKUP_SEP}" or "new{LOOKUP_SEP}".'
-        )
-    return side, rest
-
-
-def bind(text: str, params: Sequence[Any]) -> str:
-    """Compiled SQL with its parameters as literals.
-
-    DDL takes no parameters, so they are put in the way the driver's client-side binding does it:
-    the text's ``%s`` are Django's own, its ``%%`` stand for one ``%``.
-    """
-    return text % tuple(naming.as_text(sql.Literal(_plain(param))) for param in params)
-
-
 def postgres_connection() -> BaseDatabaseWrapper:
     """Any of the project's PostgreSQL connections, for its dialect; it need not be open."""
     aliases = [DEFAULT_DB_ALIAS, *connections]
@@ -249,5 +141,7 @@ def postgres_connection() -> BaseDatabaseWrapper:
     raise DeclarationError("Triggers need a PostgreSQL database: settings.DATABASES has none.")
 
 
-def _plain(param: Any) -> Any:
-    return param.value if isinstance(param, enum.Enum) else param
+def has_equality(field: Field[Any, Any]) -> bool:
+    """Whether PostgreSQL can tell if two values of the column are equal."""
+    db_type = str(field.db_type(postgres_connection()))
+    return db_type.removesuffix("[]") not in _WITHOUT_EQUALITY

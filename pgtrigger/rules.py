@@ -146,8 +146,8 @@ def _changed_names(fields: Iterable[Field[Any, Any]], rows: Rows) -> sql.Composa
     """The names of the fields that change, as an array."""
     names = [
         sql.SQL("CASE WHEN {} IS DISTINCT FROM {} THEN {} END").format(
-            rows.column(OLD, field),
-            rows.column(NEW, field),
+            rows.comparable(OLD, field),
+            rows.comparable(NEW, field),
             sql.Literal(field.name),
         )
         for field in fields

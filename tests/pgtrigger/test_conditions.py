@@ -5,12 +5,15 @@ from django.contrib.auth.models import User
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connection
 from django.db import models as fields
-from django.db.models.functions import Lower, Now
+from django.db.models import Exists, Subquery
+from django.db.models.functions import Coalesce, Lower, Now
 
 import pgtrigger
 from pgtrigger.rows import TRANSITION_TABLES
 from tests.pgtrigger import models
 from tests.pgtrigger.models import Plain
+
+OF_A_ROW = Subquery(Plain.objects.values("number")[:1])
 
 
 class TestRendering:
@@ -29,6 +32,14 @@ class TestRendering:
                 'OLD."number" IS NOT DISTINCT FROM (NEW."number")',
             ),
             (pgtrigger.Q(old__nullable__df=None), 'OLD."nullable" IS DISTINCT FROM NULL'),
+            (pgtrigger.Q(old__json__df=None), 'OLD."json" IS DISTINCT FROM NULL'),
+            (~pgtrigger.Q(old__number=1), 'NOT (OLD."number" = 1)'),
+            (~pgtrigger.Q(old__nullable=1), 'NOT ((OLD."nullable" = 1) IS TRUE)'),
+            (~pgtrigger.Q(old__nullable__df=1), 'NOT (OLD."nullable" IS DISTINCT FROM 1)'),
+            (pgtrigger.Q(), "true"),
+            (pgtrigger.Q(old__number__in=[]), "false"),
+            (~pgtrigger.Q(old__number__in=[]), "true"),
+            (pgtrigger.Q(new__number__gt=2**40), "false"),
             (pgtrigger.Q(old__nullable=None), 'OLD."nullable" IS NULL'),
             (pgtrigger.Q(old__nullable__isnull=False), 'OLD."nullable" IS NOT NULL'),
             (pgtrigger.Q(old__number__in=[1, 2]), 'OLD."number" IN (1, 2)'),
@@ -132,6 +143,12 @@ class TestCombining:
         (pgtrigger.Q(old__number__nope=1), "cannot be compiled"),
         (pgtrigger.Q(old__number=pgtrigger.F("number")), "must start with"),
         (pgtrigger.Q(old__number__in=Plain.objects.all()), "query"),
+        (pgtrigger.Q(Exists(Plain.objects.all())), "query"),
+        (pgtrigger.Q(old__number=pgtrigger.F("new__number") + OF_A_ROW), "query"),
+        (pgtrigger.Q(old__number=Coalesce(OF_A_ROW, 1)), "query"),
+        (pgtrigger.Q(old__number__in=[1, OF_A_ROW]), "query"),
+        (pgtrigger.Q(old__number=fields.Count(pgtrigger.F("new__number"))), "aggregate"),
+        (pgtrigger.Q(old__number=fields.Window(fields.Count("*"))), "Window"),
     ],
 )
 def test_what_cannot_be_compiled_is_refused_with_the_reason(condition, reason):
@@ -151,7 +168,77 @@ def test_a_column_of_a_parents_table_is_refused():
 
 
 @pytest.mark.django_db
+class TestNegating:
+    """A negated Q is true where a column is NULL, as it is in a filter."""
+
+    STATUS = pgtrigger.Q(old__status="draft")
+
+    @pytest.fixture(params=[pgtrigger.Row, pgtrigger.Statement])
+    def level(self, request):
+        return request.param
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            ~STATUS,
+            ~(STATUS & pgtrigger.AnyChange("number")),
+            ~(STATUS | pgtrigger.AllDontChange("number")),
+            ~pgtrigger.Q(old__status=pgtrigger.F("new__text")),
+            ~pgtrigger.Q(old__data__status="draft"),
+        ],
+    )
+    def test_null_is_not_the_value(self, make_model, level, condition):
+        model = make_model(
+            number=fields.IntegerField(default=0),
+            status=fields.TextField(null=True),
+            text=fields.TextField(default="draft"),
+            data=fields.JSONField(default=dict),
+            triggers=[
+                pgtrigger.Protect(
+                    name="only_drafts",
+                    operation=pgtrigger.Update,
+                    level=level,
+                    condition=condition,
+                )
+            ],
+        )
+        model.objects.create(status=None)
+        with pytest.raises(pgtrigger.ProtectedError):
+            model.objects.update(number=1)
+
+    def test_the_value_is_the_value(self, make_model, level):
+        model = make_model(
+            status=fields.TextField(null=True),
+            triggers=[
+                pgtrigger.Protect(
+                    name="only_drafts",
+                    operation=pgtrigger.Update,
+                    level=level,
+                    condition=~self.STATUS,
+                )
+            ],
+        )
+        model.objects.create(status="draft")
+        model.objects.update(status="live")
+
+
+@pytest.mark.django_db
 class TestFiring:
+    @pytest.mark.parametrize("level", [pgtrigger.Row, pgtrigger.Statement])
+    @pytest.mark.parametrize("condition", [pgtrigger.Q(), ~pgtrigger.Q(old__number__in=[])])
+    def test_a_condition_may_be_constant(self, make_model, level, condition):
+        model = make_model(
+            number=fields.IntegerField(default=0),
+            triggers=[
+                pgtrigger.Protect(
+                    name="p", operation=pgtrigger.Update, level=level, condition=condition
+                )
+            ],
+        )
+        model.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError):
+            model.objects.update(number=1)
+
     def test_a_json_key_can_be_looked_up(self, make_model):
         model = make_model(
             data=fields.JSONField(),

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, InternalError, connection, transaction
+from django.db import models as fields
 
 import pgtrigger
 from tests.pgtrigger import models
@@ -118,6 +119,27 @@ class TestReadOnly:
                 f"UPDATE {model._meta.db_table} t SET id = -o.id, kept = o.kept"
                 f" FROM {model._meta.db_table} o WHERE o.kept = 6 - t.kept"
             )
+
+
+class PlainJson(fields.JSONField):
+    """A column whose type has no equality in PostgreSQL."""
+
+    def db_type(self, connection):
+        return "json"
+
+
+@pytest.mark.parametrize("level", [pgtrigger.Row, pgtrigger.Statement])
+@pytest.mark.parametrize("options", [{}, {"fields": ["data"]}])
+def test_a_column_without_equality_is_compared_as_text(make_model, level, options):
+    model = make_model(
+        data=PlainJson(default=dict),
+        triggers=[pgtrigger.ReadOnly(name="kept", level=level, **options)],
+    )
+    model.objects.create(data={"a": 1})
+    model.objects.update(data={"a": 1})
+    with pytest.raises(pgtrigger.ReadOnlyError) as caught:
+        model.objects.update(data={"a": 2})
+    assert caught.value.fields == ["data"]
 
 
 class TestOtherKindsOfModels:
