@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
@@ -12,6 +13,7 @@ from pgtrigger.refusals import Refusal
 from pgtrigger.rows import (
     NEW,
     OLD,
+    has_equality,
     own_field,
     postgres_connection,
 )
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
 
 
 ANY_STATE = "*"
-
-# https://www.postgresql.org/docs/current/datatype-json.html and its neighbours
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon"})
 
 
 class FSM(Rule):
@@ -100,10 +99,10 @@ class FSM(Rule):
 
     def _state_field(self, model: type[Model]) -> Field[Any, Any]:
         field = own_field(model, str(self.field))
-        db_type = str(field.db_type(postgres_connection()))
-        if db_type.removesuffix("[]") in _WITHOUT_EQUALITY:
+        if not has_equality(field):
             self._refuse(
-                f"{model._meta.label}.{field.name} is of type {db_type}, which has no equality "
+                f"{model._meta.label}.{field.name} is of type "
+                f"{field.db_type(postgres_connection())}, which has no equality "
                 "in PostgreSQL, so its values cannot be states"
             )
         return field
@@ -136,9 +135,9 @@ class FSM(Rule):
 
 
 def _state(field: Field[Any, Any], state: Any) -> Any:
-    if state is None or (isinstance(state, str) and state == ANY_STATE):
-        return state
-    return field.get_prep_value(getattr(state, "value", state))
+    """The state as the field takes it: one made for an Enum its members, Django's own a value."""
+    is_of_django = field.get_prep_value.__module__.startswith("django.")
+    return state.value if isinstance(state, enum.Enum) and is_of_django else state
 
 
 def _or_null(value: sql.Composable) -> sql.Composable:

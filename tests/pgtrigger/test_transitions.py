@@ -1,5 +1,7 @@
 """``FSM``: transitions made and refused, and what can be a state."""
 
+import enum
+
 import pytest
 from django.db import models as fields
 from django.db import transaction
@@ -8,6 +10,18 @@ import pgtrigger
 from tests.pgtrigger import models
 
 pytestmark = pytest.mark.django_db
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+class ColourField(fields.TextField):
+    """Takes nothing but colours."""
+
+    def get_prep_value(self, value):
+        return value.value
 
 
 class TestFSM:
@@ -97,6 +111,43 @@ class TestColumns:
         model.objects.update(state=new)
         with pytest.raises(pgtrigger.InvalidTransitionError):
             model.objects.update(state=refused)
+
+    def test_null_is_a_state_of_json_too(self, make_model):
+        model = make_model(
+            state=fields.JSONField(null=True),
+            triggers=[
+                pgtrigger.FSM(
+                    name="f", field="state", transitions=[(None, {"a": 1}), ({"a": 1}, None)]
+                )
+            ],
+        )
+        model.objects.create(state=None)
+        model.objects.update(state={"a": 1})
+        model.objects.update(state=None)
+        with pytest.raises(pgtrigger.InvalidTransitionError):
+            model.objects.update(state=fields.Value(None, fields.JSONField()))
+
+    def test_a_field_of_enums_takes_its_members(self, make_model):
+        model = make_model(
+            state=ColourField(),
+            triggers=[
+                pgtrigger.FSM(name="f", field="state", transitions=[(Colour.RED, Colour.GREEN)])
+            ],
+        )
+        model.objects.create(state=Colour.RED)
+        model.objects.update(state=Colour.GREEN)
+        with pytest.raises(pgtrigger.InvalidTransitionError):
+            model.objects.update(state=Colour.RED)
+
+    def test_a_state_may_be_the_member_of_an_enum_whose_value_is_stored(self, make_model):
+        model = make_model(
+            state=fields.TextField(),
+            triggers=[
+                pgtrigger.FSM(name="f", field="state", transitions=[(Colour.RED, Colour.GREEN)])
+            ],
+        )
+        model.objects.create(state="red")
+        model.objects.update(state="green")
 
     def test_a_condition_limits_it(self, make_model):
         model = make_model(
