@@ -13,7 +13,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models.expressions import F, Func
+from django.db.models.expressions import Col, F, Func
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast
 from django.db.models.sql import Query
@@ -31,8 +31,35 @@ class _PrivateField:
     Django gives a child a copy of its parent's private fields, as public ones unless they insist.
     """
 
+    generated = True
+
     def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=True)  # type: ignore[misc]
+
+    def get_col(self, alias: str, output_field: Any = None) -> Any:
+        col = super().get_col(alias, output_field)  # type: ignore[misc]
+        return _ProxyCol(col.alias, col.target, col.output_field)
+
+
+class _ProxyCol(Col):
+    """A column of the subquery or, where the events' own table is joined, what it would be."""
+
+    target: Any
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        model, query = self.target.model, compiler.query
+        table = query.alias_map.get(self.alias)
+        is_derived = isinstance(table, DerivedTable) and isinstance(query, EventQuery)
+        # Timelines have no table, so that nothing joins them.
+        if is_derived or not getattr(model, "pgh_tracked_model", None):
+            return super().as_sql(compiler, connection)
+        derived, params = EventQuery(model).table_sql(connection)
+        quote = functools.partial(quoted, compiler)
+        value, key = quote(self.target.column), quote(model._meta.pk.column)
+        return (
+            f"(SELECT pghistory_proxied.{value} FROM ({derived}) AS pghistory_proxied "
+            f"WHERE pghistory_proxied.{key} = {quote(self.alias)}.{key})"
+        ), params
 
 
 def _private(field: Field[Any, Any]) -> Any:
@@ -48,7 +75,7 @@ class ProxyField:
 
     ``ProxyField("pgh_context__metadata__user", models.ForeignKey(User, models.DO_NOTHING))`` can
     be read, filtered, ordered and joined by as the field that it is. A value in JSON that is none
-    of the field is NULL.
+    of the field is NULL (before PostgreSQL 16: of integers, dates, UUIDs and booleans).
     """
 
     def __init__(self, proxy: str, field: Field[Any, Any]):
@@ -152,20 +179,37 @@ class EventQuerySet(models.QuerySet[Any]):
 
 
 class _Guarded(Func):
-    """A text that looks as the type that it is cast to must, or NULL."""
+    """A text that is a value of the type that it is cast to, or NULL.
+
+    https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-VALIDITY
+    """
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
         text, params = compiler.compile(self.source_expressions[0])
-        pattern = self.extra["pattern"]
-        return f"CASE WHEN {text} ~ %s THEN {text} END", [*params, pattern, *params]
+        db_type = self.extra["db_type"]
+        if connection.pg_version >= 160000:
+            test, test_params = f"pg_catalog.pg_input_is_valid({text}, %s)", [*params, db_type]
+        else:
+            template = _TESTS_BEFORE_16.get(db_type, "true")
+            test, test_params = template.format(text), [*params] * template.count("{0}")
+        return f"CASE WHEN {test} THEN {text} END", [*test_params, *params]
 
 
-_PATTERNS = {
-    "smallint": r"^-?[0-9]{1,4}$",
-    "integer": r"^-?[0-9]{1,9}$",
-    "bigint": r"^-?[0-9]{1,18}$",
-    "uuid": r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$",
-    "boolean": r"^(true|false)$",
+def _integer_test(bits: int) -> str:
+    most = 2 ** (bits - 1)
+    digits = "{0} ~ '^-?[0-9]{{1,19}}$'"
+    return f"CASE WHEN {digits} THEN {{0}}::numeric BETWEEN {-most} AND {most - 1} END"
+
+
+# Of types that are not here, a text that is none raises an error of these servers.
+_TESTS_BEFORE_16 = {
+    "smallint": _integer_test(16),
+    "integer": _integer_test(32),
+    "bigint": _integer_test(64),
+    "uuid": "{0} ~ '^[0-9a-fA-F]{{8}}(-?[0-9a-fA-F]{{4}}){{3}}-?[0-9a-fA-F]{{12}}$'",
+    "boolean": "{0} ~ '^(true|false)$'",
+    "date": "pg_catalog.jsonb_path_exists(pg_catalog.to_jsonb({0}), "
+    "'$.datetime(\"yyyy-mm-dd\")', silent => true)",
 }
 
 
@@ -191,6 +235,4 @@ def _cast(text: Any, field: Any) -> Any:
     db_type = str(field.cast_db_type(postgres_connection()))
     if db_type in ("text", "varchar") or db_type.startswith("varchar"):
         return Cast(text, models.TextField())
-    if db_type in _PATTERNS:
-        text = _Guarded(text, pattern=_PATTERNS[db_type], output_field=models.TextField())
-    return Cast(text, field)
+    return Cast(_Guarded(text, db_type=db_type, output_field=models.TextField()), field)

@@ -167,9 +167,15 @@ class AccountAudit(AccountEvent):
     author = pghistory.ProxyField(
         "pgh_context__metadata__author", models.ForeignKey(Author, models.CASCADE)
     )
+    cents = pghistory.ProxyField("pgh_context__metadata__amount", models.BigIntegerField())
+    day = pghistory.ProxyField("pgh_context__metadata__day", models.DateField())
 
     class Meta:
         proxy = True
+
+
+class Remark(models.Model):
+    event = models.ForeignKey(AccountEvent, models.CASCADE)
 
 
 BookReader = pghistory.track(
