@@ -29,7 +29,11 @@ def default_trackers() -> Sequence[Tracker] | None:
 
 
 def level() -> pgtrigger.Level:
-    """LEVEL: whether events are written once a statement or once a row; the events are the same."""
+    """LEVEL: whether events are written once a statement or once a row.
+
+    The events are the same, but for their order where another AFTER trigger writes the changed row
+    again: choose ``pgtrigger.Row`` for such a table.
+    """
     return _checked("LEVEL", pgtrigger.Statement, pgtrigger.Level)
 
 

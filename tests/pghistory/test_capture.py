@@ -144,6 +144,35 @@ class TestWrites:
         assert model.pgh_event_model.objects.filter(pgh_label="update").count() == 8001
 
 
+class TestNestedUpdates:
+    """Another AFTER trigger writes the changed row again."""
+
+    OUTER, INNER = ("update", 5, None), ("update", 5, "10")
+
+    def events_beside(self, name, model):
+        table = model._meta.db_table
+        sql(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"UPDATE {table} SET text = NEW.number * 2 WHERE id = NEW.id; RETURN NULL; END $$"
+        )
+        sql(
+            f"CREATE TRIGGER {name} AFTER UPDATE OF number ON {table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {name}()"
+        )
+        model.objects.create(number=1)
+        model.objects.update(number=5)
+        return events(model, "number", "text")[1:]
+
+    def test_events_are_in_order_at_row_level_before_that_trigger(self):
+        assert self.events_beside("zz_doubles", RowLevel) == [self.OUTER, self.INNER]
+
+    def test_events_are_reversed_at_row_level_after_that_trigger(self):
+        assert self.events_beside("aa_doubles", RowLevel) == [self.INNER, self.OUTER]
+
+    def test_events_are_reversed_at_statement_level(self):
+        assert self.events_beside("zz_doubles", StatementLevel) == [self.INNER, self.OUTER]
+
+
 class TestTrackers:
     def test_the_tutorials_labels(self):
         tracked = Tracked.objects.create(int_field=1, char_field="a")

@@ -71,6 +71,11 @@ class TestNames:
                 named.update(index.name for index in event_model._meta.indexes)
         assert len(named) == 4
 
+    def test_a_key_may_be_another_integer(self):
+        key = models.AutoField(primary_key=True)
+        event_model = pghistory.create_event_model(Author, attrs={"pgh_id": key})
+        assert event_model._meta.pk is key
+
     def test_an_event_model_declared_elsewhere_is_in_its_own_app(self):
         """The tracked model may be another package's, which has no room for migrations."""
         with isolate_apps("tests.pghistory", "django.contrib.auth", "django.contrib.contenttypes"):
@@ -197,6 +202,12 @@ class TestRefusals:
 
         with pytest.raises(ValueError, match="abstract"):
             pghistory.track()(Base)
+
+    def test_a_key_that_events_cannot_be_ordered_by(self):
+        with pytest.raises(ValueError, match=r"Author's events: found pgh_id=UUIDField\(\)"):
+            pghistory.create_event_model(
+                Author, attrs={"pgh_id": models.UUIDField(primary_key=True)}
+            )
 
     @pytest.mark.parametrize(
         ("make", "reason"),
