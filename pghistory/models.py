@@ -106,6 +106,15 @@ class _Timeline(models.Model):
 
     class Meta:
         abstract = True
+        # Deferred fields are read with it, and the timeline has no table. See Note [Page first].
+        base_manager_name = "objects"
+
+    def _save_table(self, raw: bool = False, *args: Any, **kwargs: Any) -> bool:
+        # A fixture of everything has the events in their own tables too: loaddata is all raw.
+        return True if raw else TimelineQuerySet.refuse(type(self))
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        return TimelineQuerySet.refuse(type(self))
 
 
 class Events(_Timeline):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.apps import apps
 from django.db import models, router
@@ -131,10 +131,12 @@ class TimelineQuerySet(models.QuerySet[Any]):
         found.query.chosen = replace(found.query.chosen, **chosen)
         return found  # type: ignore[no-any-return]
 
+    @staticmethod
+    def refuse(model: Any) -> NoReturn:
+        raise TypeError(f"{model.__name__} is a view of event tables: change their own models.")
+
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            f"{self.model.__name__} is a view of event tables: change their own models."
-        )
+        self.refuse(self.model)
 
     create = bulk_create = bulk_update = update = delete = _refuse
     _raw_delete = _refuse

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -90,8 +91,35 @@ class TestChoosing:
         assert Events.objects.count() == 4
 
     def test_a_timeline_cannot_be_written(self):
-        with pytest.raises(TypeError, match="view of event tables"):
-            Events.objects.all().delete()
+        RowLevel.objects.create(number=1)
+        event = Events.objects.get()
+        for write in (Events.objects.all().delete, event.save, event.delete):
+            with pytest.raises(TypeError, match="view of event tables"):
+                write()
+
+    def test_an_event_is_read_again(self):
+        row = RowLevel.objects.create(number=1)
+        RowLevel.objects.update(number=2)
+        for model in (Events, MiddlewareEvents, AggregateEvent):
+            event = model.objects.tracks(row).defer("pgh_diff", "pgh_data").latest("pgh_id")
+            assert event.pgh_data["number"] == 2
+            event.pgh_label = ""
+            event.refresh_from_db()
+            assert event.pgh_label == "update"
+        assert Events.objects.tracks(row).defer("pgh_diff").latest("pgh_id").pgh_diff == {
+            "number": [1, 2]
+        }
+
+    def test_a_fixture_of_everything_is_loaded(self, tmp_path):
+        with pghistory.context(reason="import"):
+            RowLevel.objects.create(number=1)
+        fixture = tmp_path / "all.json"
+        apps = ["pghistory", "pghistory_tests.RowLevelEvent"]
+        call_command("dumpdata", *apps, output=fixture)
+        RowLevel.pgh_event_model.objects.all().delete()
+        call_command("loaddata", fixture, verbosity=0)
+        assert RowLevel.pgh_event_model.objects.get().pgh_context.metadata == {"reason": "import"}
+        assert Events.objects.count() == 1
 
 
 class TestDiffs:
