@@ -6,6 +6,7 @@ import uuid
 from typing import Any, ClassVar, Literal, overload
 
 from django.conf import settings
+from django.core import checks
 from django.db import models
 
 from pghistory import diffs, restoring
@@ -78,6 +79,20 @@ class Event(models.Model):
         """
         # A tracked field may be called plan.
         return (restoring.plan if dry_run else restoring.revert)(self, using=using)
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        found = super().check(**kwargs)
+        if not isinstance(cls._meta.pk, models.IntegerField):
+            found.append(
+                checks.Error(
+                    f"The primary key of {cls._meta.label} is no integer.",
+                    hint="Events are ordered by pgh_id, and Events shows it as an integer.",
+                    obj=cls,
+                    id="pghistory.E002",
+                )
+            )
+        return found
 
     @classmethod
     def pgh_tracked_fields(cls) -> tuple[str, ...]:

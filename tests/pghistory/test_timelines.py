@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext, isolate_apps
 
 import pghistory
 from pghistory.models import AggregateEvent, Events, MiddlewareEvents
@@ -120,6 +120,15 @@ class TestChoosing:
         call_command("loaddata", fixture, verbosity=0)
         assert RowLevel.pgh_event_model.objects.get().pgh_context.metadata == {"reason": "import"}
         assert Events.objects.count() == 1
+
+    @isolate_apps("tests.pghistory")
+    def test_an_event_model_with_another_kind_of_key_is_refused(self):
+        attrs = {"pgh_id": models.UUIDField(primary_key=True)}
+        event_model = pghistory.create_event_model(
+            Author, abstract=False, model_name="Odd", attrs=attrs
+        )
+        assert "pghistory.E002" in [error.id for error in event_model.check()]
+        assert not RowLevel.pgh_event_model.check()
 
 
 class TestDiffs:
