@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -82,10 +83,13 @@ class Declaration:
         self.validate_clauses()
 
     def _set(self, **options: Any) -> None:
-        """Sets what is given; what is not stays as the class has it."""
+        """Sets what is given; what is not stays as the class has it.
+
+        What can be iterated only once is taken now, for it is looked at again and again.
+        """
         for option, value in options.items():
             if value is not None:
-                setattr(self, option, value)
+                setattr(self, option, tuple(value) if isinstance(value, Iterator) else value)
 
     def __str__(self) -> str:
         return str(self.name)
@@ -115,8 +119,14 @@ class Declaration:
             self._refuse("InsteadOf needs level=pgtrigger.Row")
         if self.timing and not (row_level and self.when == clauses.After):
             self._refuse("a deferrable trigger needs when=pgtrigger.After and level=pgtrigger.Row")
-        if self.security and self.security.upper() not in ("DEFINER", "INVOKER"):
-            self._refuse(f'Invalid "security": found {self.security!r}, expected "DEFINER"')
+        if self.security and str(self.security).upper() not in ("DEFINER", "INVOKER"):
+            self._refuse(
+                f'Invalid "security": found {self.security!r}, expected "DEFINER" or "INVOKER"'
+            )
+        if isinstance(self.search_path, str):
+            self._refuse(
+                f'Invalid "search_path": found {self.search_path!r}, expected a list of schemas'
+            )
         self._validate_referencing(operations)
 
     def _validate_referencing(self, operations: clauses.Operations) -> None:
@@ -185,13 +195,20 @@ class Declaration:
             return ""
         operations = self.operation
         assert operations is not None
-        sides = condition.sides(model)
+        columns = condition.columns(model)
+        sides = {side for side, _ in columns}
         if OLD in sides and clauses.Insert in operations:
             self._refuse("its condition reads the old row, which an INSERT does not have")
         if NEW in sides and clauses.Delete in operations:
             self._refuse("its condition reads the new row, which a DELETE does not have")
         if sides and self.level != clauses.Row:
             self._refuse("its condition reads rows, which a statement-level trigger does not have")
+        for side, field in columns:
+            if side == NEW and self.when == clauses.Before and getattr(field, "generated", False):
+                self._refuse(
+                    f'its condition reads the new value of the generated column "{field.name}", '
+                    "which there is only after the write: use when=pgtrigger.After"
+                )
         return f"WHEN ({condition.render(model, ROW_VARIABLES)})"
 
     def render_declare(self, model: type[Model] | None) -> str:
@@ -205,11 +222,25 @@ class Declaration:
         """The statements of the function."""
         func = self.get_func(model)
         if isinstance(func, Func):
-            return func.render(**self.get_func_template_kwargs(model))
+            return self._render_template(func, model)
         return func
 
+    def _render_template(self, func: Func, model: type[Model]) -> str:
+        try:
+            return func.render(**self.get_func_template_kwargs(model))
+        except DeclarationError:
+            raise
+        except (LookupError, AttributeError, ValueError) as error:
+            raise DeclarationError(
+                f"{type(self).__name__} {self.get_uri(model)}: its func is a template that cannot "
+                f"be filled in: {error}. A brace that is meant as one is written twice."
+            ) from error
+
     def render_execute(self, model: type[Model]) -> str:
-        """``EXECUTE FUNCTION …`` of a function that exists; nothing: one is made of ``func``."""
+        """``EXECUTE FUNCTION …``, or nothing: it executes the function that is made of ``func``.
+
+        One of the name that ``get_pgid()`` gives is made of ``func``, too; any other must be there.
+        """
         return ""
 
     def compile(self, model: type[Model]) -> compiler.Trigger:
@@ -223,6 +254,7 @@ class Declaration:
             )
         assert self.operation is not None
         execute = self.render_execute(model)
+        makes_function = not execute or self.get_pgid(model) in execute
         timing = f"DEFERRABLE INITIALLY {self.timing}" if self.timing else ""
         try:
             return compiler.Trigger(
@@ -231,7 +263,7 @@ class Declaration:
                     uri=self.get_uri(model),
                     pgid=self.get_pgid(model),
                     table=model._meta.db_table,
-                    func="" if execute else self.render_func(model),
+                    func=self.render_func(model) if makes_function else "",
                     declare=self.render_declare(model),
                     operation=self.operation.render(model),
                     when=str(self.when),

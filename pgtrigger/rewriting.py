@@ -20,7 +20,7 @@ from pgtrigger.rows import (
 from pgtrigger.triggers import Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from django.db.models import Model
 
@@ -79,7 +79,7 @@ class UpdateSearchVector(Trigger):
     when = clauses.Before
     operation = clauses.Insert | clauses.Update
     vector_field: str | None = None
-    document_fields: Sequence[str] | None = None
+    document_fields: Iterable[str] | None = None
     config_name: str = "pg_catalog.english"
 
     def __init__(
@@ -91,9 +91,7 @@ class UpdateSearchVector(Trigger):
         **options: Unpack[Options],
     ):
         self._set(
-            vector_field=vector_field,
-            document_fields=None if document_fields is None else tuple(document_fields),
-            config_name=config_name,
+            vector_field=vector_field, document_fields=document_fields, config_name=config_name
         )
         super().__init__(**options)
         if not self.vector_field:

@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.db import models as fields
 
 import pgtrigger
@@ -78,6 +78,8 @@ class TestWhatPostgresDoesNotHave:
             ({"when": None}, 'Invalid "when"'),
             ({"when": "BEFORE"}, 'Invalid "when"'),
             ({"operation": None}, 'Invalid "operation"'),
+            ({"security": True}, 'Invalid "security": found True'),
+            ({"search_path": "public"}, "expected a list of schemas"),
             ({"operation": "UPDATE"}, 'Invalid "operation"'),
             ({"timing": "DEFERRED"}, 'Invalid "timing"'),
             ({"referencing": "old"}, 'Invalid "referencing"'),
@@ -136,6 +138,10 @@ class TestWhatPostgresDoesNotHave:
                 "a statement-level trigger does not have",
             ),
             ({"operation": pgtrigger.UpdateOf("nope")}, "no field or column"),
+            *(
+                ({"func": pgtrigger.Func(text)}, "Trigger pgtrigger_tests.Plain:made.*filled in")
+                for text in ("{nope}", "{", "{}", "{fields.nope}")
+            ),
         ],
     )
     def test_it_is_refused_for_the_model(self, options, reason):
@@ -143,6 +149,29 @@ class TestWhatPostgresDoesNotHave:
             trigger(**options).compile(models.Plain)
         notes = getattr(caught.value, "__notes__", [])
         assert "'made'" in str(caught.value) or "in trigger pgtrigger_tests.Plain:made" in notes
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            pgtrigger.ReadOnly(name="made", fields=["double"]),
+            pgtrigger.FSM(name="made", field="double", transitions=[(0, 2)]),
+            trigger(condition=pgtrigger.Q(new__double=1)),
+            trigger(condition=pgtrigger.AllChange("double")),
+        ],
+    )
+    def test_the_new_value_of_a_generated_column_is_not_there_before_the_write(self, rule):
+        with pytest.raises(pgtrigger.DeclarationError, match='generated column "double"'):
+            rule.compile(models.Generated)
+
+    def test_it_is_there_after_the_write(self, db):
+        rule = pgtrigger.ReadOnly(name="made", fields=["double"], when=pgtrigger.After)
+        row = models.Generated.objects.create()
+        with (
+            rule.install(models.Generated),
+            pytest.raises(pgtrigger.ReadOnlyError),
+            transaction.atomic(),
+        ):
+            models.Generated.objects.filter(pk=row.pk).update(number=1)
 
     def test_a_model_with_a_bad_trigger_is_refused_when_it_is_loaded(self, make_model):
         with pytest.raises(pgtrigger.DeclarationError, match="no field named 'nope'"):
@@ -192,6 +221,44 @@ class TestAttributes:
                 [made.get_pgid(models.Plain)],
             )
             assert func in cursor.fetchone()[0]
+
+    def test_an_iterator_is_as_good_as_a_list(self):
+        rule = pgtrigger.ReadOnly(name="kept", fields=(name for name in ["number"]))
+        declared = trigger(
+            search_path=iter(["public"]), declare=(pair for pair in [("n", "integer")])
+        )
+        for _ in range(2):
+            assert 'OLD."number"' in rule.compile(models.Plain).sql.condition
+            assert "text" not in rule.compile(models.Plain).sql.condition
+            assert declared.compile(models.Plain).sql.search_path == ("public",)
+            assert declared.compile(models.Plain).sql.declare == "DECLARE n integer;"
+
+    def test_its_function_can_be_executed_with_arguments(self, make_model):
+        class Stamp(pgtrigger.Trigger):
+            when = pgtrigger.Before
+            operation = pgtrigger.Insert
+            func = "NEW.text = TG_ARGV[0]; RETURN NEW;"
+
+            def render_execute(self, model):
+                return f"EXECUTE FUNCTION {self.get_pgid(model)}('stamped')"
+
+        model = make_model(text=fields.TextField(), triggers=[Stamp(name="stamp")])
+        row = model.objects.create(text="")
+        row.refresh_from_db()
+        assert row.text == "stamped"
+
+    def test_a_function_that_exists_can_be_executed(self, make_model):
+        class Existing(pgtrigger.Trigger):
+            when = pgtrigger.Before
+            operation = pgtrigger.Update
+
+            def render_execute(self, model):
+                return "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+
+        model = make_model(text=fields.TextField(), triggers=[Existing(name="suppress")])
+        model.objects.create(text="a")
+        assert model.objects.update(text="a") == 0
+        assert model.objects.update(text="b") == 1
 
     def test_declarations_and_functions_can_be_asked_for_without_a_model(self):
         protect = pgtrigger.Protect(name="x", operation=pgtrigger.Delete)
