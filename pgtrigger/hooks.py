@@ -13,7 +13,7 @@ from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
-from pgtrigger import conf, errors, registry, unmigrated
+from pgtrigger import conf, errors, registry, scopes, unmigrated
 from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
 from pgtrigger.schema_editing import DatabaseSchemaEditorMixin
 from pgtrigger.synchronizer import Synchronizer
@@ -88,8 +88,7 @@ def _equip_connection(connection: Any, **kwargs: Any) -> None:
     """Each connection gets the transaction variables and the rules' exceptions.
 
     Django translates the driver's errors through ``wrap_database_errors``, a cached property of
-    the connection, so the connection's own is replaced. ``set_autocommit(False)`` is how every
-    transaction of Django's begins, and the only sign of it that COPY does not slip by.
+    the connection, so the connection's own is replaced.
     """
     if connection.vendor != "postgresql":
         return
@@ -97,16 +96,26 @@ def _equip_connection(connection: Any, **kwargs: Any) -> None:
     synchronizer = Synchronizer.of(connection)
     if synchronizer is None:
         synchronizer = Synchronizer.attach(connection)
-        connection.set_autocommit = _flushing(connection, synchronizer)
+        _follow_transactions(connection, synchronizer)
+    driver = connection.connection
+    if not issubclass(driver.cursor_factory, _FlushingCursor):  # a pool may have had it before
+        driver.cursor_factory = _flushing(driver.cursor_factory)
 
 
-def _flushing(connection: BaseDatabaseWrapper, synchronizer: Synchronizer) -> Any:
-    set_autocommit = connection.set_autocommit
+def _follow_transactions(connection: BaseDatabaseWrapper, synchronizer: Synchronizer) -> None:
+    """Every transaction of Django's begins with ``set_autocommit(False)``, and ends with these."""
+    set_autocommit, commit, rollback = (
+        connection.set_autocommit,
+        connection.commit,
+        connection.rollback,
+    )
 
     @functools.wraps(set_autocommit)
     def set_autocommit_and_flush(autocommit: bool, *args: Any, **kwargs: Any) -> None:
         set_autocommit(autocommit, *args, **kwargs)
-        if not autocommit:
+        if autocommit:
+            synchronizer.forget()
+        else:
             try:
                 synchronizer.flush()
             except DatabaseError:
@@ -114,7 +123,42 @@ def _flushing(connection: BaseDatabaseWrapper, synchronizer: Synchronizer) -> An
                 connection.close()
                 raise
 
-    return set_autocommit_and_flush
+    @functools.wraps(commit)
+    def flush_and_commit() -> None:
+        synchronizer.flush_before_commit()
+        commit()
+        synchronizer.forget()
+
+    @functools.wraps(rollback)
+    def roll_back_and_forget() -> None:
+        rollback()
+        synchronizer.forget()
+
+    vars(connection).update(
+        set_autocommit=set_autocommit_and_flush,
+        commit=flush_and_commit,
+        rollback=roll_back_and_forget,
+    )
+
+
+class _FlushingCursor:
+    """A driver's cursor that has the variables sent before what passes no execute wrapper.
+
+    Where autocommit is off, that may be what begins a transaction.
+    """
+
+    def copy(self, *args: Any, **kwargs: Any) -> Any:
+        scopes.flush()
+        return super().copy(*args, **kwargs)  # type: ignore[misc]
+
+    def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        scopes.flush()
+        return super().callproc(*args, **kwargs)  # type: ignore[misc]
+
+
+@functools.cache
+def _flushing(cursor_class: type) -> type:
+    return type(cursor_class.__name__, (_FlushingCursor, cursor_class), {})
 
 
 class TriggerErrorWrapper(DatabaseErrorWrapper):

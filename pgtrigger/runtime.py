@@ -13,14 +13,14 @@ from django.db import connections
 from django.db.models import Model
 from psycopg import sql
 
-from pgtrigger import clauses, ignoring, naming, registry
+from pgtrigger import catalog, clauses, ignoring, naming, registry
 from pgtrigger.scopes import Scope
-from pgtrigger.statements import DEFINITIONS, READS, WRITES
+from pgtrigger.statements import ANYTHING
 from pgtrigger.triggers import Trigger
 from pgtrigger.variables import RestoredVariable, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     Named = str | type[Model] | Trigger
 
@@ -44,12 +44,6 @@ class _Ignored:
         return _Ignored(self.keys | other.keys)
 
 
-@dataclass(frozen=True)
-class _SearchPath:
-    schemas: tuple[str, ...]
-    databases: frozenset[str] | None
-
-
 def _render_ignored(value: Mapping[str, _Ignored], database: str) -> str | None:
     ignored = value.get(database)
     if ignored is None:
@@ -66,27 +60,28 @@ def _render_kept(value: Mapping[str, _Ignored], database: str) -> str | None:
     return ignoring.array(ignored.keys) if ignored is not None and ignored.all_but else None
 
 
-def _render_search_path(value: _SearchPath, database: str) -> str | None:
-    if value.databases is not None and database not in value.databases:
+def _render_search_path(value: Mapping[str, Sequence[str]], database: str) -> str | None:
+    schemas = value.get(database)
+    if schemas is None:
         return None
-    return naming.as_text(sql.SQL(", ").join(map(sql.Identifier, value.schemas)))
+    return naming.as_text(sql.SQL(", ").join(map(sql.Identifier, schemas)))
 
 
 _ignored = Variable(ignoring.IGNORE_SETTING, _render_ignored)
 _kept = Variable(ignoring.IGNORE_ALL_BUT_SETTING, _render_kept)
-_search_path = RestoredVariable(
-    "search_path", _render_search_path, statements=WRITES | READS | DEFINITIONS
-)
+_search_path = RestoredVariable("search_path", _render_search_path, statements=ANYTHING)
 
 
 class ignore(Scope):
     """Ignores triggers: a context manager, and a decorator of functions, also of coroutines.
 
-    Each trigger is a URI, a model (all of its triggers), or a ``Trigger``; none means every
-    trigger. ``databases`` limits it to these. What is ignored is so for this thread or asyncio
-    task only, and for deferred triggers until COMMIT if the transaction ends inside.
+    Each trigger is a URI, a model (all triggers of its table, also those that its proxies
+    declare), or a ``Trigger``; none means every trigger. ``databases`` limits it to these. What is
+    ignored is so for this thread or asyncio task only, and for deferred triggers until COMMIT if
+    the transaction ends inside.
 
-    A COPY outside a transaction carries no setting: put it inside ``transaction.atomic()``.
+    Outside a transaction COPY, CALL, DO, and a SELECT of a function that writes carry no setting:
+    put them inside ``transaction.atomic()``.
     """
 
     def __init__(self, *triggers: Named, databases: Iterable[str] | None = None):
@@ -137,7 +132,12 @@ class _IgnoreOthers(ignore):
 
 
 class schema(Scope):
-    """Sets ``search_path`` to these schemas: a context manager, and a decorator."""
+    """Sets ``search_path`` to these schemas: a context manager, and a decorator.
+
+    Outside a transaction each statement gets one of its own for it, so that a procedure that
+    commits cannot be called there. What cannot be or means nothing in a transaction of its own
+    (VACUUM, CLUSTER, REINDEX, LOCK, ... CONCURRENTLY), and COPY, look where they always look.
+    """
 
     def __init__(self, *schemas: str, databases: Iterable[str] | None = None):
         if not schemas:
@@ -152,7 +152,9 @@ class schema(Scope):
         return contextlib.nullcontext()
 
     def values(self) -> dict[Variable, Any]:
-        return {_search_path: _SearchPath(self.schemas, self.databases)}
+        outside: Mapping[str, Sequence[str]] = _search_path.get() or {}
+        here = connections if self.databases is None else self.databases
+        return {_search_path: {**outside, **dict.fromkeys(here, self.schemas)}}
 
 
 def is_ignored(uri: str, database: str | None = None) -> bool:
@@ -168,7 +170,8 @@ def is_ignored(uri: str, database: str | None = None) -> bool:
 def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
     """Sets when deferrable triggers fire, for the rest of the transaction.
 
-    Without URIs, all deferrable ones; without databases, on those that are in a transaction.
+    Without URIs, all deferrable ones that are installed where ``search_path`` finds their tables;
+    without databases, on those that are in a transaction.
     ValueError for a trigger that is not deferrable, RuntimeError outside a transaction.
 
     https://www.postgresql.org/docs/current/sql-set-constraints.html
@@ -185,11 +188,12 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
                 "declare it with timing=pgtrigger.Immediate or timing=pgtrigger.Deferred."
             )
     for alias in _in_transaction(_aliases(databases)):
-        names = [
-            sql.Identifier(trigger.get_pgid(model))
+        declared = [
+            (model._meta.db_table, trigger.get_pgid(model))
             for model, trigger in chosen
             if trigger.timing and trigger.allow_migrate(model, alias)
         ]
+        names = _named(declared) if uris else _installed(declared, alias)
         if names:
             with connections[alias].cursor() as cursor:
                 cursor.execute(
@@ -215,6 +219,18 @@ def _in_transaction(databases: frozenset[str] | None) -> list[str]:
     return found
 
 
+def _named(declared: Iterable[tuple[str, str]]) -> list[sql.Identifier]:
+    """The constraints of these tables and triggers, in the schema that a table's name says."""
+    return [naming.table_identifier(pgid, naming.split_table(table)[0]) for table, pgid in declared]
+
+
+def _installed(declared: Iterable[tuple[str, str]], alias: str) -> list[sql.Identifier]:
+    """The constraints that are there of these tables and triggers."""
+    snapshot = catalog.read(connections[alias])
+    found = [snapshot.find(table, pgid) for table, pgid in declared]
+    return [sql.Identifier(t.schema, t.pgid) for t in found if t and t.is_constraint]
+
+
 def _is_model(named: object) -> bool:
     return isinstance(named, type) and issubclass(named, Model)
 
@@ -226,11 +242,15 @@ def _declared(named: Named) -> list[tuple[type[Model], Trigger]]:
     found = [
         (model, trigger)
         for model, trigger in registry.registered()
-        if named is model or named is trigger
+        if named is trigger or (_is_model(named) and _share_a_table(model, named))
     ]
     if not found:
         raise KeyError(f"No trigger found: {named!r} has none declared.")
     return found
+
+
+def _share_a_table(model: type[Model], other: Any) -> bool:
+    return bool(model._meta.db_table == other._meta.db_table)
 
 
 def _keys(names: Iterable[Named]) -> frozenset[str]:

@@ -43,7 +43,7 @@ class Scope:
         _outer.set((*_outer.get(), {variable: variable.get() for variable in values}))
         want(values)
         try:
-            _flush()
+            flush()
         except BaseException:
             self._leave()
             raise
@@ -53,7 +53,7 @@ class Scope:
         self._leave()
         # The error that is on its way out is the one to see.
         with contextlib.suppress(*([DatabaseError] if exc_type else [])):
-            _flush()
+            flush()
 
     def __call__(self, func: F) -> F:
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
@@ -87,10 +87,11 @@ class Scope:
 def change(variable: Variable, value: Any) -> None:
     """Changes the value until the scope ends that set it."""
     want({variable: value})
-    _flush()
+    flush()
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Sends what differs, to each of this thread's connections that can have it now."""
     for connection in connections.all(initialized_only=True):
         synchronizer = Synchronizer.of(connection)
         if synchronizer is not None:

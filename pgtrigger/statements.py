@@ -7,18 +7,38 @@ from typing import Any, cast
 
 from psycopg import sql
 
-# The first words of statements, by what they do.
-WRITES = frozenset({"insert", "update", "delete", "merge", "truncate", "with"})
-READS = frozenset({"select", "values", "table"})
-DEFINITIONS = frozenset({"create", "alter", "drop", "comment"})
 
+class _Anything:
+    """The first word of whatever may get a transaction of its own."""
+
+    def __contains__(self, word: object) -> bool:
+        return word != ""
+
+
+# The first words of statements, by what they do. EXPLAIN ANALYZE does what it explains.
+WRITES = frozenset(
+    {"insert", "update", "delete", "merge", "truncate", "with", "execute", "explain"}
+)
+ANYTHING = _Anything()
+
+# To begin, end or divide a transaction, or to change the session's settings; what needs the
+# user's own transaction to mean something; what PostgreSQL refuses in one, always or for some
+# tables; and COPY, whose data follow and do not pass through a pipeline.
+_AS_THEY_ARE = (
+    frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
+    | frozenset({"set", "reset", "discard"})
+    | frozenset({"lock", "vacuum", "cluster", "reindex", "copy"})
+)
 _BLANK = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
 _FIRST_WORD = re.compile(rf"(?:{_BLANK}|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
 _NEVER_IN_A_TRANSACTION = re.compile(
-    rf"{_BLANK}*(?:create|alter|drop){_BLANK}+(?:unique{_BLANK}+)?"
-    rf"(?:database|system|tablespace|subscription|index{_BLANK}+concurrently)\b",
+    rf"{_BLANK}*(?:(?:create|alter|drop){_BLANK}+(?:unique{_BLANK}+)?"
+    rf"(?:database|system|tablespace|subscription|index{_BLANK}+concurrently)"
+    rf"|alter{_BLANK}+table\b.*\bdetach\b.*\bconcurrently"
+    rf"|prepare{_BLANK}+transaction)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_PERHAPS = frozenset({"create", "alter", "drop", "prepare"})
 
 _TRANSACTION_CONTROL = re.compile(
     r"\b(?:begin|start|commit|end|rollback|abort|reset)\b", re.IGNORECASE
@@ -32,11 +52,12 @@ def text_of(query: Any) -> str:
 
 
 def first_word(query: Any) -> str:
-    """Of a statement that may be in a transaction, in lower case; else nothing."""
+    """Of a statement that may get a transaction of its own, in lower case; else nothing."""
     text = text_of(query)
     found = _FIRST_WORD.match(text)
     word = found.group(1).lower() if found else ""
-    return "" if word in DEFINITIONS and _NEVER_IN_A_TRANSACTION.match(text) else word
+    alone = word in _AS_THEY_ARE or (word in _PERHAPS and _NEVER_IN_A_TRANSACTION.match(text))
+    return "" if alone else word
 
 
 def may_be_several(query: Any) -> bool:

@@ -5,7 +5,6 @@ See Note [Transaction variables].
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,10 +37,10 @@ class _Rendered:
     values: Values
     texts: Mapping[Variable, str]
 
-    @functools.cached_property
-    def statements(self) -> frozenset[str]:
-        """The first words of the statements that need them even outside a transaction."""
-        return frozenset().union(*(variable.statements for variable in self.texts))
+    def are_needed_by(self, query: Any) -> bool:
+        """Whether the statement needs any of them even outside a transaction."""
+        word = statements.first_word(query)
+        return any(word in variable.statements for variable in self.texts)
 
 
 class Synchronizer:
@@ -84,12 +83,12 @@ class Synchronizer:
         if values is not self._in_step or self._status != TransactionStatus.INTRANS:
             if not self._is_outside():
                 self._synchronize()
-            elif statements.first_word(query) in self._wanted().statements:
+            elif self._wanted().are_needed_by(query):
                 return self._execute_alone(execute, query, params, many, context)
         result = execute(query, params, many, context)
-        if self._status != TransactionStatus.IDLE and (
-            _may_change_settings(query, context["cursor"].cursor)
-        ):
+        if self._status == TransactionStatus.IDLE:
+            self.forget()
+        elif _may_change_settings(query, context["cursor"].cursor):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
             self._in_step = None
             in_pipeline = self._status == TransactionStatus.ACTIVE and not self._driver.autocommit
@@ -102,13 +101,27 @@ class Synchronizer:
         if self._driver is not None and not self._is_outside():
             self._synchronize()
 
+    def flush_before_commit(self) -> None:
+        """Sends what differs to the open transaction, if there is one, and begins none."""
+        if (self.sent or wanted.get()) and self._driver is not None:
+            if self._status == TransactionStatus.IDLE:
+                self.forget()
+            else:
+                self._synchronize()
+
+    def forget(self) -> None:
+        """The transaction has ended, and the settings with it."""
+        self.sent = {}
+        self.originals = {}
+        self._in_step = None
+
     def _is_outside(self) -> bool:
         """Whether the next statement is in no transaction but its own."""
         if not self._driver.autocommit:
             return False
         status = self._status
         if status == TransactionStatus.IDLE:
-            self._forget()
+            self.forget()
         # In a pipeline without BEGIN, ACTIVE is a transaction of that pipeline.
         return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
 
@@ -151,7 +164,7 @@ class Synchronizer:
         status = self._status
         pipeline = self._driver.pgconn.pipeline_status
         if status == TransactionStatus.IDLE:
-            self._forget()
+            self.forget()
         elif status != TransactionStatus.INTRANS and not (
             status == TransactionStatus.ACTIVE and pipeline == PipelineStatus.ON
         ):
@@ -177,11 +190,6 @@ class Synchronizer:
     @property
     def _status(self) -> int:
         return self._driver.pgconn.transaction_status
-
-    def _forget(self) -> None:
-        self.sent = {}
-        self.originals = {}
-        self._in_step = None
 
     def _wanted(self) -> _Rendered:
         """What this database is to have."""

@@ -11,10 +11,17 @@ after a ROLLBACK TO SAVEPOINT, which takes the setting back too. So
 - the setting ends with the transaction: nothing leaks through a connection pool;
 - nothing is sent in an aborted transaction: the user's own error is never masked;
 - it is there for what passes no execute wrapper (COPY, callproc, the raw driver), and for
-  deferred triggers at COMMIT.
+  deferred triggers: before COMMIT it is compared again, as a scope that asynchronous code has left
+  could not reach the connection of another thread.
 
 Outside a transaction a statement that needs a variable gets a transaction of its own; any other
 goes as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs nothing.
+``search_path`` is needed by whatever may get one, the others only by what says that it writes:
+not by SELECT, whose functions may write, nor by CALL and DO, whose procedures may commit.
+
+Where autocommit is off a transaction begins with any statement, and COPY and callproc are told of
+by the driver's cursor: to send at every COMMIT what the next transaction needs would begin it, and
+autocommit could not be turned on again.
 
 What the raw driver does by itself is not seen: a transaction begun with it has the variables from
 the first statement of a Django cursor on, and after its ROLLBACK TO SAVEPOINT inside a scope that
@@ -25,7 +32,7 @@ https://www.postgresql.org/docs/current/sql-set.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -50,7 +57,7 @@ class Variable:
         setting: str,
         render: Callable[[Any, str], str | None],
         *,
-        statements: frozenset[str] = WRITES,
+        statements: Container[str] = WRITES,
     ):
         self.setting = setting
         self.render = render

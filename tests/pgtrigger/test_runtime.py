@@ -5,9 +5,9 @@ import contextlib
 import threading
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
-from django.db.models import Value
+from django.db.models import IntegerField, Value
 from django.db.transaction import atomic
 from psycopg import sql
 
@@ -90,6 +90,19 @@ class TestWhatIsIgnored:
             assert is_negated()
         with pgtrigger.ignore(Frozen):
             assert not is_deleted()
+
+    def test_a_model_with_what_its_proxies_declare(self, make_model):
+        rule = pgtrigger.Protect(name="rule", operation=pgtrigger.Delete)
+        base = make_model()
+        proxy = make_model(bases=(base,), meta={"proxy": True}, table=False, triggers=[rule])
+        rule.install(proxy)
+        for named in (base, proxy):
+            base.objects.create()
+            with pgtrigger.ignore(named):
+                base.objects.all().delete()
+        base.objects.create()
+        with pytest.raises(pgtrigger.ProtectedError), pgtrigger.ignore.others(base), atomic():
+            base.objects.all().delete()
 
     def test_a_trigger(self):
         _, trigger = registry.find(NO_NEGATIVE)
@@ -378,6 +391,17 @@ class TestDeferredTriggers:
             Deferred.objects.update(number=1)
         assert Deferred.objects.get().number == 0
 
+    def test_one_fires_where_asynchronous_code_leaves_the_scope_before_the_commit(self, committing):
+        Deferred.objects.create()
+
+        async def update():
+            with pgtrigger.ignore(LATE):
+                await Deferred.objects.aupdate(number=1)
+
+        with pytest.raises(pgtrigger.ProtectedError), atomic():
+            async_to_sync(update)()
+        assert Deferred.objects.get().number == 0
+
     @pytest.mark.parametrize("triggers", [(), (LATE,), (Deferred,)])
     def test_none_fires_where_it_lasts_until_then(self, committing, triggers):
         Deferred.objects.create()
@@ -477,6 +501,71 @@ class TestSchema:
             cursor.execute("SELECT to_regclass('one.made') IS NOT NULL")
             assert cursor.fetchone() == (True,)
 
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "EXPLAIN SELECT * FROM here",
+            "TABLE here",
+            "/* */ ANALYZE here",
+            "GRANT SELECT ON here TO public",
+            "DO $$ BEGIN PERFORM FROM here; END $$",
+            "CALL noted()",
+            "REFRESH MATERIALIZED VIEW copied",
+            "PREPARE looking AS SELECT * FROM here",
+            "DECLARE looking CURSOR WITH HOLD FOR SELECT * FROM here",
+        ],
+    )
+    def test_whatever_names_something_in_autocommit(self, schemas, statement):
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE MATERIALIZED VIEW one.copied AS SELECT 1 AS n")
+            cursor.execute("CREATE PROCEDURE one.noted() LANGUAGE sql AS 'SELECT 1'")
+            with pgtrigger.schema("one"):
+                cursor.execute(statement)
+
+    def test_it_is_what_show_says_in_autocommit(self, schemas):
+        with pgtrigger.schema("one"), connection.cursor() as cursor:
+            cursor.execute("SHOW search_path")
+            assert cursor.fetchone()[0].strip('"') == "one"
+
+    def test_an_explained_queryset_in_autocommit(self, schemas):
+        with pgtrigger.schema("public"):
+            assert "Scan" in Protected.objects.explain(analyze=True)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "VACUUM one.here",
+            "REINDEX TABLE CONCURRENTLY one.here",
+            "CREATE INDEX CONCURRENTLY ON one.here (name)",
+            "ALTER TABLE one.whole DETACH PARTITION one.part CONCURRENTLY",
+            "SET statement_timeout = 0",
+            "DISCARD ALL",
+        ],
+    )
+    def test_what_may_not_be_in_a_transaction_goes_as_it_is(self, schemas, statement):
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE one.whole (n integer) PARTITION BY LIST (n)")
+            cursor.execute("CREATE TABLE one.part PARTITION OF one.whole DEFAULT")
+            cursor.execute("ALTER TABLE one.whole DETACH PARTITION one.part")
+            cursor.execute("ALTER TABLE one.whole ATTACH PARTITION one.part FOR VALUES IN (1)")
+            with pgtrigger.schema("public"):
+                cursor.execute(statement)
+
+    def test_a_transaction_by_statements_in_autocommit(self, schemas):
+        with pgtrigger.schema("one"), connection.cursor() as cursor:
+            for statement in ("BEGIN", "CREATE TABLE made (n int)", "SAVEPOINT s", "ROLLBACK"):
+                cursor.execute(statement)
+            cursor.execute("SELECT to_regclass('one.made')")
+            assert cursor.fetchone() == (None,)
+
+    def test_what_needs_the_users_own_transaction_still_says_so(self, schemas):
+        with (
+            pgtrigger.schema("one"),
+            pytest.raises(DatabaseError, match="transaction block"),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("LOCK TABLE here")
+
     def test_nested(self, schemas):
         with atomic(), pgtrigger.schema("one", "public"):
             with pgtrigger.schema('a "two"'):
@@ -527,6 +616,22 @@ class TestSchema:
             with pgtrigger.schema("one", databases=["other"]):
                 assert current("search_path") == before
 
+    def test_one_for_another_database_inside(self, schemas):
+        with (
+            pgtrigger.schema("one", databases=["default"]),
+            pgtrigger.schema("two", databases=["other"]),
+        ):
+            assert here() == "one"
+            with atomic():
+                assert here() == "one"
+
+    def test_one_for_this_database_inside_one_for_all(self, schemas):
+        with pgtrigger.schema("public"):
+            with pgtrigger.schema("one", databases=["default"]):
+                assert here() == "one"
+            with atomic():
+                assert current("search_path") == "public"
+
     def test_it_needs_one(self):
         with pytest.raises(ValueError, match="at least one schema"):
             pgtrigger.schema()
@@ -534,6 +639,12 @@ class TestSchema:
     def test_a_session_changes_nothing(self):
         with pgtrigger.schema.session(databases=["default"]):
             pass
+
+
+def late():
+    return pgtrigger.Protect(
+        name="late", when=pgtrigger.After, operation=pgtrigger.Update, timing=pgtrigger.Deferred
+    )
 
 
 class TestConstraints:
@@ -562,6 +673,24 @@ class TestConstraints:
         pgtrigger.constraints(pgtrigger.Immediate)
         with pytest.raises(pgtrigger.ProtectedError), atomic():
             Deferred.objects.update(number=1)
+
+    def test_a_table_in_a_schema_that_is_not_in_the_path(self, schemas, make_model):
+        model = make_model(
+            meta={"db_table": '"one"."made"'}, number=IntegerField(default=0), triggers=[late()]
+        )
+        model.objects.create()
+        for uris in ((late().get_uri(model),), ()):
+            with atomic():
+                pgtrigger.constraints(pgtrigger.Immediate, *uris)
+                with pytest.raises(pgtrigger.ProtectedError), atomic():
+                    model.objects.update(number=1)
+                pgtrigger.constraints(pgtrigger.Deferred, *uris)
+
+    def test_one_that_is_not_installed_is_no_matter_unless_it_is_named(self, make_model):
+        model = make_model(table=False, triggers=[late()])
+        pgtrigger.constraints(pgtrigger.Immediate)
+        with pytest.raises(DatabaseError, match="does not exist"), atomic():
+            pgtrigger.constraints(pgtrigger.Immediate, late().get_uri(model))
 
     def test_it_sets_what_is_pending_off(self):
         Deferred.objects.create()

@@ -430,6 +430,21 @@ class TestAutocommit:
         with wanting("a"):
             assert execute(statement) == "a"
 
+    def test_a_prepared_statement_carries_it(self, execute):
+        execute(f"PREPARE inserting AS {INSERT}")
+        with wanting("a"):
+            assert execute("EXECUTE inserting") == "a"
+
+    def test_what_explain_carries_out_carries_it(self, execute):
+        with wanting("a"):
+            execute(f"EXPLAIN ANALYZE {INSERT}")
+        assert execute("SELECT value FROM seen") == "a"
+
+    def test_a_procedure_may_commit(self, execute):
+        execute("CREATE PROCEDURE pg_temp.ends() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
+        with wanting("a"):
+            execute("CALL pg_temp.ends()")
+
     def test_it_is_gone_after_the_write(self, current, execute):
         with wanting("a"):
             execute(INSERT)
@@ -566,6 +581,44 @@ class TestAutocommitOff:
         with wanting("a"), connection.cursor() as cursor:
             cursor.callproc("current_setting", ["tests.value"])
             assert cursor.fetchone() == ("a",)
+
+    @pytest.mark.parametrize("end", [transaction.commit, transaction.rollback, "COMMIT"], ids=str)
+    def test_a_transaction_that_begins_with_a_copy(self, connection, execute, end):
+        execute("ALTER TABLE seen ADD seen text DEFAULT current_setting('tests.value', true)")
+        transaction.commit()
+        with wanting("a"), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            end() if callable(end) else cursor.execute(end)
+            with cursor.copy("COPY seen (value) FROM STDIN") as rows:
+                rows.write_row(["1"])
+            assert execute("SELECT seen FROM seen") == "a"
+            assert execute("SELECT current_setting('tests.value')") == "a"
+
+    def test_a_transaction_that_begins_with_callproc(self, connection, current):
+        with wanting("a"), connection.cursor() as cursor:
+            assert current() == "a"
+            transaction.commit()
+            cursor.callproc("current_setting", ["tests.value"])
+            assert cursor.fetchone() == ("a",)
+            assert current() == "a"
+
+    @pytest.mark.parametrize("end", [transaction.commit, transaction.rollback])
+    def test_a_transaction_that_the_raw_driver_begins(self, connection, current, end):
+        with wanting("a"):
+            assert current() == "a"
+            end()
+            connection.connection.execute("SELECT 1")
+            assert current() == "a"
+
+    def test_autocommit_can_be_turned_on_after_a_commit(self, connection, current):
+        with wanting("a"):
+            assert current() == "a"
+            transaction.commit()
+            transaction.set_autocommit(True)
+            transaction.set_autocommit(False)
+            assert current() == "a"
+            transaction.rollback()
+        transaction.set_autocommit(True)
 
     def test_a_chained_transaction_has_it(self, current, execute):
         with wanting("a"):
