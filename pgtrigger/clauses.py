@@ -170,6 +170,13 @@ class Referencing:
     def __post_init__(self) -> None:
         if not self.old and not self.new:
             raise DeclarationError('Referencing needs "old", "new", or both.')
+        if self.old == self.new:
+            raise DeclarationError(f"Referencing needs two names: found {self.old!r} twice.")
+
+    @property
+    def sides(self) -> list[str]:
+        """Which of ``"old"`` and ``"new"`` it names."""
+        return [side for side in ("old", "new") if getattr(self, side)]
 
     def __str__(self) -> str:
         named = [("OLD", self.old), ("NEW", self.new)]

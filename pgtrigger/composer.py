@@ -17,7 +17,7 @@ from pgtrigger.rows import (
 from pgtrigger.triggers import Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from django.db.models import Model
 
@@ -77,16 +77,25 @@ class Composer(Trigger):
         operations = list(self.operation or ())
         return operations[0] if len(operations) == 1 else None
 
-    def _rows(self) -> Rows:
-        referencing = self.referencing
+    def _rows(self, model: type[Model], sides: Iterable[str]) -> Rows:
+        """What the transition tables are called. Refuses where one that is needed has no name."""
+        names = self.get_referencing(model)
+        for side in sides:
+            if not (names and getattr(names, side)):
+                self._refuse(
+                    f"it reads the {side} rows, and has no transition table of them: "
+                    'an INSERT has no old ones, a DELETE no new ones, and "referencing" must '
+                    "name all that are read"
+                )
+        assert names is not None
         return Rows(
-            (referencing and referencing.old) or TRANSITION_TABLES.old,
-            (referencing and referencing.new) or TRANSITION_TABLES.new,
+            _reference(names.old, TRANSITION_TABLES.old),
+            _reference(names.new, TRANSITION_TABLES.new),
         )
 
     def _where(self, model: type[Model], side: str) -> str:
         """The rows of one transition table for which the condition is true."""
-        rows = self._rows()
+        rows = self._rows(model, [side])
         table = sql.SQL(rows.alias(side))
         condition = self.get_condition(model)
         if condition is None:
@@ -105,7 +114,7 @@ class Composer(Trigger):
 
     def _joined(self, model: type[Model]) -> str:
         """Both transition tables, joined on the primary key, where the condition is true."""
-        rows = self._rows()
+        rows = self._rows(model, [OLD, NEW])
         condition = self.get_condition(model)
         on = [
             sql.SQL("{} = {}").format(rows.column(OLD, field), rows.column(NEW, field))
@@ -118,6 +127,11 @@ class Composer(Trigger):
                 sql.SQL(rows.old), sql.SQL(rows.new), sql.SQL(" AND ").join(on)
             )
         )
+
+
+def _reference(name: str | None, usual: str) -> str:
+    """A transition table's name as SQL: quoted, unless it is the usual one."""
+    return naming.as_text(sql.Identifier(name)) if name and name != usual else usual
 
 
 class _Lazily:

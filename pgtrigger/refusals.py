@@ -75,9 +75,9 @@ def raise_for_transition_rows(
     operation: clauses.Operation,
     condition: Condition | None,
     rows: Rows,
+    sides: list[str],
 ) -> Body:
-    """The statements that look for one refused row in the transition tables, and raise for it."""
-    sides = _sides_to_search(sides_of(operation), condition, model)
+    """The statements that look for one refused row in these transition tables, and raise for it."""
     operation_name = sql.Literal(operation.name)
     selected = sql.SQL("{} AS message, {} AS detail").format(
         refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
@@ -115,14 +115,12 @@ def sides_of(operations: clauses.Operations) -> list[str]:
     return sides if operations.names == ["DELETE"] else [*sides, NEW]
 
 
-def _sides_to_search(
-    sides: list[str], condition: Condition | None, model: type[Model]
-) -> list[str]:
-    """The rows that must be seen to know which are refused."""
+def sides_to_search(sides: list[str], condition: Condition | None, model: type[Model]) -> list[str]:
+    """The rows that must be seen to know which are refused, where any of ``sides`` would do."""
     if condition is None:
         return sides[:1]
     read = condition.sides(model)
-    return [side for side in sides if side in read] or sides
+    return [side for side in (OLD, NEW) if side in read] or sides
 
 
 # LIMIT alone would make the planner expect to find a row soon, and choose a nested loop. The query

@@ -66,15 +66,17 @@ class Rule(Composer):
             return naming.as_text(refusals.raise_for_row(refusal, model, self.operation))
         condition = self.get_condition(model)
         operation = self._one_operation()
-        if operation is None or not self.get_referencing(model):
+        referencing = self.get_referencing(model)
+        if operation is None or referencing is None:
             if condition is not None and condition.sides(model):
                 self._refuse(
                     "a condition on rows needs level=pgtrigger.Row, or, at statement level, "
                     "when=pgtrigger.After and exactly one of Insert, Update and Delete"
                 )
             return naming.as_text(refusals.raise_for_statement(refusal, model))
+        sides = refusals.sides_to_search(referencing.sides, condition, model)
         return refusals.raise_for_transition_rows(
-            refusal, model, operation, condition, self._rows()
+            refusal, model, operation, condition, self._rows(model, sides), sides
         )
 
     def _refused_operation(self, model: type[Model]) -> str:

@@ -7,6 +7,8 @@ import pgtrigger
 
 pytestmark = pytest.mark.django_db
 
+HOSTILE = ["OldVals", "n; drop table y", "select", 'quo"te', "per%cent", "br{a}ce", "'", "🦉"]
+
 
 def composer(level=pgtrigger.Statement, **options):
     defaults = {
@@ -81,6 +83,25 @@ class TestTransitionTables:
         model.objects.create(number=1)
         assert log.objects.get().text == "1"
 
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_a_name_is_only_a_name(self, logged, log, name):
+        model = logged(
+            "count(*)::text FROM {cond_joined_values}",
+            referencing=pgtrigger.Referencing(old=f"{name}1", new=f"{name}2"),
+            condition=pgtrigger.AnyChange("number"),
+        )
+        model.objects.create(number=1)
+        model.objects.update(number=2)
+        assert log.objects.get().text == "1"
+
+    @pytest.mark.parametrize("joined", ["old", "new"])
+    def test_joined_rows_need_both_tables(self, logged, joined):
+        with pytest.raises(pgtrigger.DeclarationError, match="no transition table"):
+            logged(
+                "1 FROM {cond_joined_values}",
+                referencing=pgtrigger.Referencing(**{joined: "o"}),
+            )
+
     @pytest.mark.parametrize(
         ("source", "condition", "reason"),
         [
@@ -113,6 +134,67 @@ class TestLevels:
 
 
 class TestStatementLevelRules:
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_a_transition_tables_name_is_only_a_name(self, make_model, name):
+        model = make_model(
+            number=fields.IntegerField(default=0),
+            triggers=[
+                pgtrigger.ReadOnly(
+                    name="kept",
+                    level=pgtrigger.Statement,
+                    fields=["number"],
+                    referencing=pgtrigger.Referencing(old=f"{name}1", new=f"{name}2"),
+                )
+            ],
+        )
+        model.objects.bulk_create([model(), model()])
+        model.objects.update(number=0)
+        with pytest.raises(pgtrigger.ReadOnlyError):
+            model.objects.update(number=1)
+
+    @pytest.mark.parametrize(
+        ("referencing", "condition"),
+        [
+            (pgtrigger.Referencing(old="o"), pgtrigger.Q(new__number=1)),
+            (pgtrigger.Referencing(new="n"), pgtrigger.Q(old__number=1)),
+            (pgtrigger.Referencing(new="n"), pgtrigger.AnyChange("number")),
+        ],
+    )
+    def test_the_tables_that_its_condition_reads_must_be_named(
+        self, make_model, referencing, condition
+    ):
+        with pytest.raises(pgtrigger.DeclarationError, match="no transition table"):
+            make_model(
+                number=fields.IntegerField(),
+                triggers=[
+                    pgtrigger.Protect(
+                        name="p",
+                        level=pgtrigger.Statement,
+                        operation=pgtrigger.Update,
+                        referencing=referencing,
+                        condition=condition,
+                    )
+                ],
+            )
+
+    @pytest.mark.parametrize("side", ["old", "new"])
+    def test_either_table_will_do_where_every_row_is_refused(self, make_model, side):
+        model = make_model(
+            number=fields.IntegerField(),
+            triggers=[
+                pgtrigger.Protect(
+                    name="p",
+                    level=pgtrigger.Statement,
+                    operation=pgtrigger.Update,
+                    referencing=pgtrigger.Referencing(**{side: "rows"}),
+                )
+            ],
+        )
+        row = model.objects.create(number=1)
+        with pytest.raises(pgtrigger.ProtectedError) as caught:
+            model.objects.update(number=2)
+        assert caught.value.key == {"id": row.pk}
+
     def test_a_condition_with_several_operations_is_refused(self, make_model):
         with pytest.raises(pgtrigger.DeclarationError, match="exactly one of"):
             make_model(

@@ -304,6 +304,8 @@ class TestClauses:
     def test_referencing_needs_a_name(self):
         with pytest.raises(ValueError, match='"old"'):
             pgtrigger.Referencing()
+        with pytest.raises(ValueError, match="two names"):
+            pgtrigger.Referencing(old="rows", new="rows")
         assert str(pgtrigger.Referencing(old="o", new="n")) == (
             'REFERENCING OLD TABLE AS "o" NEW TABLE AS "n"'
         )
