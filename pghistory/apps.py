@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -14,3 +14,19 @@ class PGHistoryConfig(AppConfig):
         post_migrate.connect(
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
         )
+        register_admin()
+
+
+def register_admin() -> None:
+    """Gives the events their page in the admin, once all apps are loaded.
+
+    Not when ``pghistory.admin`` is imported: a project's own ADMIN_CLASS imports that to inherit.
+    """
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    from django.contrib import admin
+
+    from pghistory import config
+
+    if not admin.site.is_registered(config.admin_model()):
+        admin.site.register(config.admin_model(), config.admin_class())

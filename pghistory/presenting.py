@@ -7,16 +7,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.utils import timezone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import QuerySet
 
 PAGE_SIZE = 50
+
+# The order of time; events of several tables may have one time, and one number.
+_KEY = ("pgh_created_at", "pgh_id", "pgh_slug")
 
 
 @dataclass(frozen=True)
@@ -38,44 +43,51 @@ class Page:
     next_key: str
 
 
-def page(events: QuerySet[Any], key: str, ordering: str = "-pgh_created_at") -> Page:
+def page(events: QuerySet[Any], key: str, ordering: Sequence[str] = ("-pgh_created_at",)) -> Page:
     """The events after ``key``, which is the ``next_key`` of the page before, or nothing.
 
     In the order of their times a page is found by the last event of the one before, so that the
     last page costs no more than the first. In any other order it is found by its number.
     """
-    if ordering.lstrip("-") == "pgh_created_at":
-        tie = ordering.replace("pgh_created_at", "pgh_id")
-        ordered, start = events.filter(_beyond(key, ordering)).order_by(ordering, tie), 0
+    sign = "-" if ordering[0].startswith("-") else ""
+    in_time = [f"{sign}{name}" for name in _KEY]
+    is_by_key = list(ordering) == in_time[: len(ordering)]
+    if is_by_key:
+        ordered, start = events.filter(_beyond(key, sign)).order_by(*in_time), 0
     else:
         start = int(key) if key.isdecimal() and len(key) < 10 else 0
-        ordered = events.order_by(ordering, "-pgh_created_at", "-pgh_id")
+        ordered = events.order_by(*ordering, *(f"-{name}" for name in _KEY))
     found = list(ordered[start : start + PAGE_SIZE + 1])
     shown, has_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     users = _users(shown)
-    next_key = _next_key(shown[-1], ordering, start) if has_more else ""
+    next_key = ""
+    if has_more:
+        next_key = _key(shown[-1]) if is_by_key else str(start + PAGE_SIZE)
     return Page([_shown(event, users) for event in shown], next_key)
 
 
-def _next_key(last: Any, ordering: str, start: int) -> str:
-    if ordering.lstrip("-") == "pgh_created_at":
-        return f"{last.pgh_created_at.isoformat()}_{last.pgh_id}"
-    return str(start + PAGE_SIZE)
+def _key(event: Any) -> str:
+    return f"{event.pgh_created_at.isoformat()}_{event.pgh_slug}"
 
 
-def _beyond(key: str, ordering: str) -> Q:
+def _beyond(key: str, sign: str) -> Q:
     """That an event comes after the one of the key; anything, where that is no key."""
-    time_text, _separator, id_text = key.rpartition("_")
+    time_text, _separator, slug = key.partition("_")
+    id_text = slug.rpartition(":")[2]
     try:
         time, last_id = datetime.fromisoformat(time_text), int(id_text)
     except ValueError:
         return Q()
-    if time.tzinfo is None or not 0 <= last_id < 2**63:
+    if timezone.is_aware(time) != settings.USE_TZ or not 0 <= last_id < 2**63 or "\0" in slug:
         return Q()
-    later = "lt" if ordering.startswith("-") else "gt"
-    return Q((f"pgh_created_at__{later}", time)) | Q(
-        ("pgh_created_at", time), (f"pgh_id__{later}", last_id)
-    )
+    beyond = "lt" if sign else "gt"
+    later = Q((f"pgh_created_at__{beyond}", time))
+    same_time = Q(pgh_created_at=time)
+    later_id = Q((f"pgh_id__{beyond}", last_id))
+    same_id = Q(("pgh_id", last_id), (f"pgh_slug__{beyond}", slug))
+    # An index reads no OR: the time by itself is where it starts.
+    start = Q((f"pgh_created_at__{beyond}e", time))
+    return start & (later | (same_time & (later_id | same_id)))
 
 
 def _shown(event: Any, users: dict[Any, Any]) -> Shown:

@@ -1,0 +1,13 @@
+"""History in Django's admin: all events, an object's timeline, and the way back.
+
+``pghistory`` above ``django.contrib.admin`` in INSTALLED_APPS is enough. ``pghistory.admin`` may be
+named there as well, or in its place above.
+
+https://docs.djangoproject.com/en/stable/ref/contrib/admin/
+"""
+
+from pghistory.admin.addresses import timeline_url
+from pghistory.admin.events import EventsAdmin
+from pghistory.admin.tables import EventModelAdmin, ReadOnlyAdmin
+
+__all__ = ["EventModelAdmin", "EventsAdmin", "ReadOnlyAdmin", "timeline_url"]

@@ -1,0 +1,50 @@
+"""The list of all events: filtered as any of the admin's lists, paged by key and never counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.views.main import ChangeList
+
+from pghistory.admin import addresses
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+# The filters that this list has before any of list_filter.
+FILTERS = ("model", "label")
+OWN = (*FILTERS, "before")
+
+
+class EventsChangeList(ChangeList):
+    """What a query asks for."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        """What is for ``list_filter``, without the character that PostgreSQL does not know."""
+        found = super().get_filters_params(params)
+        return {
+            name: [value.replace("\0", "") for value in values]
+            for name, values in found.items()
+            if name not in OWN
+        }
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
+        self.chosen = {name: request.GET.get(name, "") for name in FILTERS}
+        events: Any = super().get_queryset(request, exclude_parameters)
+        if self.chosen["model"] in addresses.labels():
+            events = events.across(self.chosen["model"])
+        if self.chosen["label"]:
+            events = events.filter(pgh_label=self.chosen["label"].replace("\0", ""))
+        return events
+
+    def get_results(self, request: HttpRequest) -> None:
+        """None yet: they are read by the page."""
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether any filter chooses among the events."""
+        return bool(any(self.chosen.values()) or self.has_active_filters or self.query)
+
+    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
+        """Another filter begins at the first page."""
+        return super().get_query_string(new_params, [*(remove or []), "before"])
