@@ -3,12 +3,22 @@
 pghistory.E001
     Events of a partitioned table are captured once a statement, so that what is written into a
     partition directly has none (``manage.py check --database ALIAS``; ``migrate`` runs it).
+
+pghistory.W001
+    The Events button is a template of Django's admin, which finds its own first.
+
+pghistory.W002
+    An event model is in the project, and a trigger that fills it is on a model of an installed
+    package, whose migrations ``makemigrations`` writes beside the package's code.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
+from django.conf import settings
 from django.core import checks
 from django.db import connections
 
@@ -29,6 +39,55 @@ _PARTITIONED = """
 
 def register() -> None:
     checks.register(check_partitioned, checks.Tags.database)
+    checks.register(check_admin, checks.Tags.admin)
+    checks.register(check_installed, checks.Tags.models)
+
+
+def check_admin(**kwargs: Any) -> list[checks.CheckMessage]:
+    """Looks whether the admin's own template hides the Events button."""
+    names = [each.name for each in apps.get_app_configs()]
+    if "django.contrib.admin" not in names:
+        return []
+    above = names[: names.index("django.contrib.admin")]
+    if "pghistory" in above or "pghistory.admin" in above:
+        return []
+    return [
+        checks.Warning(
+            "The admin's pages of tracked objects have no Events button.",
+            hint='Put "pghistory" (or "pghistory.admin") above "django.contrib.admin" in '
+            "INSTALLED_APPS.",
+            id="pghistory.W001",
+        )
+    ]
+
+
+def check_installed(**kwargs: Any) -> list[checks.CheckMessage]:
+    """Looks for triggers whose migrations would be written into an installed package."""
+    found = {
+        (model._meta.label, trigger.event_model._meta.label)
+        for model, trigger in pgtrigger.registered()
+        if isinstance(trigger, Event)
+        and model._meta.app_label != trigger.event_model._meta.app_label
+        and _is_installed(model._meta.app_label)
+    }
+    return [
+        checks.Warning(
+            f"{event_model} has triggers on {model}, which are migrated in an installed package: "
+            "other machines have that without the migration.",
+            hint="Let the project have the app's migrations (settings.MIGRATION_MODULES), or track "
+            f"a proxy of {model} in an app of the project and, in a model that inherits it, only "
+            "that model's own fields.",
+            id="pghistory.W002",
+        )
+        for model, event_model in sorted(found)
+    ]
+
+
+def _is_installed(app_label: str) -> bool:
+    """Whether the app's migrations are in a directory of packages rather than in the project."""
+    directories = Path(apps.get_app_config(app_label).path).parts
+    installed = not {"site-packages", "dist-packages"}.isdisjoint(directories)
+    return installed and app_label not in settings.MIGRATION_MODULES
 
 
 def check_partitioned(
