@@ -4,6 +4,9 @@ pghistory.E001
     Events of a partitioned table are captured once a statement, so that what is written into a
     partition directly has none (``manage.py check --database ALIAS``; ``migrate`` runs it).
 
+pghistory.E002
+    An event model has a key that is no integer, and events are ordered by it (``Event.check()``).
+
 pghistory.W001
     The Events button is a template of Django's admin, which finds its own first.
 

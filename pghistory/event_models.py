@@ -52,7 +52,7 @@ def create_event_model(
     the inner update's event comes first. Choose ``pgtrigger.Row`` for such a table, where triggers
     run in the order of their names: give the other one a name after ``pgtrigger_<label>``.
 
-    ValueError for fields that the model does not have, and for a ``pgh_id`` that is no integer.
+    ValueError for fields that the model does not have.
     """
     if model._meta.abstract:
         raise ValueError(
@@ -62,7 +62,6 @@ def create_event_model(
         raise ValueError(f'append_only={append_only!r}: expected True, False or "{STRICT}".')
     fields = None if fields is None else list(fields)
     base = base_model or config.base_model()
-    _check_key(model, {**{field.name: field for field in base._meta.fields}, **(attrs or {})})
     names = snapshots.names(model, fields, exclude)
     own_attrs: dict[str, Any] = {
         "__module__": model.__module__,
@@ -139,15 +138,6 @@ def _context(
     if not isinstance(declared, fields.ContextForeignKey):
         made["pgh_context_id"] = declared_id.make() if declared_id else None
     return made
-
-
-def _check_key(model: type[models.Model], declared: Mapping[str, Any]) -> None:
-    key = declared.get("pgh_id")
-    if key is not None and not isinstance(key, models.IntegerField):
-        raise ValueError(
-            f"{model.__name__}'s events: found pgh_id={type(key).__name__}(), expected an integer "
-            "field such as BigAutoField. Events are ordered by it, of one model and of all."
-        )
 
 
 def _default_trackers() -> tuple[Tracker, ...]:

@@ -11,8 +11,10 @@ import pghistory
 import pgtrigger
 from pghistory import checks, config, event_models, legacy
 from pghistory.models import Context
+from pghistory.trigger import Event, of_tracker
 from pgtrigger import registry
 from tests.pghistory.models import Author, Partial, RowLevel, StatementLevel, Tracked
+from tests.pgtrigger.models import Plain
 
 
 class TestSession:
@@ -71,11 +73,6 @@ class TestNames:
                 named.update(index.name for index in event_model._meta.indexes)
         assert len(named) == 4
 
-    def test_a_key_may_be_another_integer(self):
-        key = models.AutoField(primary_key=True)
-        event_model = pghistory.create_event_model(Author, attrs={"pgh_id": key})
-        assert event_model._meta.pk is key
-
     def test_an_event_model_declared_elsewhere_is_in_its_own_app(self):
         """The tracked model may be another package's, which has no room for migrations."""
         with isolate_apps("tests.pghistory", "django.contrib.auth", "django.contrib.contenttypes"):
@@ -95,7 +92,6 @@ class TestNames:
 
             label = "what happened, then? " * 5
             event_model = pghistory.create_event_model(Odd, pghistory.InsertEvent(label))
-        from pghistory.trigger import of_tracker
 
         ((_, trigger),) = of_tracker(pghistory.InsertEvent(label), event_model, None)
         assert trigger.label == label
@@ -203,12 +199,6 @@ class TestRefusals:
         with pytest.raises(ValueError, match="abstract"):
             pghistory.track()(Base)
 
-    def test_a_key_that_events_cannot_be_ordered_by(self):
-        with pytest.raises(ValueError, match=r"Author's events: found pgh_id=UUIDField\(\)"):
-            pghistory.create_event_model(
-                Author, attrs={"pgh_id": models.UUIDField(primary_key=True)}
-            )
-
     @pytest.mark.parametrize(
         ("make", "reason"),
         [
@@ -232,6 +222,66 @@ class TestRefusals:
         settings.PGHISTORY_LEVEL = "row"
         with pytest.raises(ImproperlyConfigured, match=r"PGHISTORY_LEVEL: found 'row', expected"):
             config.level()
+
+
+class TestInstalledPackages:
+    """Where the migrations of triggers on another package's model go."""
+
+    @pytest.fixture
+    def employee(self):
+        """A model that inherits ``auth.User``, whose table so has a trigger of its events."""
+        with isolate_apps("tests.pghistory", "django.contrib.auth", "django.contrib.contenttypes"):
+
+            class Employee(User):
+                number = models.IntegerField()
+
+                class Meta:
+                    app_label = "pghistory_tests"
+
+            yield Employee
+
+    @pytest.fixture
+    def track(self, employee):
+        added = []
+
+        def track(**options):
+            event_model = pghistory.create_event_model(employee, abstract=False, **options)
+            for model, declared in of_tracker(pghistory.UpdateEvent(), event_model, None):
+                registry.add(model, declared)
+                added.append((model, declared))
+
+        yield track
+        for model, declared in added:
+            registry.remove(model, declared)
+
+    def test_they_go_into_the_package(self, track):
+        track()
+        (warning,) = checks.check_installed()
+        assert warning.id == "pghistory.W002"
+        assert "pghistory_tests.EmployeeEvent has triggers on auth.User" in warning.msg
+
+    def test_they_go_into_the_project_where_a_setting_says_so(self, track, settings):
+        track()
+        settings.MIGRATION_MODULES = {"auth": "project.auth_migrations"}
+        assert checks.check_installed() == []
+
+    def test_there_are_none_for_the_childs_own_fields(self, track):
+        track(fields=["number"])
+        assert checks.check_installed() == []
+
+    def test_the_projects_own_apps_may_track_each_other(self):
+        declared = registry.of_model(Tracked)[0]
+        elsewhere = Event(
+            name="elsewhere",
+            label="elsewhere",
+            operation=pgtrigger.Insert,
+            event_model=declared.event_model,
+        )
+        registry.add(Plain, elsewhere)
+        try:
+            assert checks.check_installed() == []
+        finally:
+            registry.remove(Plain, elsewhere)
 
 
 @pytest.mark.django_db
