@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -91,7 +91,7 @@ def _beyond(key: str, sign: str) -> Q:
 
 
 def _shown(event: Any, users: dict[Any, Any]) -> Shown:
-    said = event.pgh_context if isinstance(event.pgh_context, dict) else {}
+    said = _said(event)
     titles = _titles(event.pgh_model)
     diff, data = event.pgh_diff or {}, event.pgh_data or {}
     return Shown(
@@ -101,6 +101,16 @@ def _shown(event: Any, users: dict[Any, Any]) -> Shown:
         changes=[(titles.get(name, name), *change) for name, change in diff.items()],
         values=[(titles.get(name, name), value) for name, value in data.items()],
     )
+
+
+def _said(event: Any) -> dict[str, Any]:
+    """What the event's context says, which may be a row that is gone."""
+    try:
+        context = event.pgh_context
+    except ObjectDoesNotExist:
+        return {}
+    said = getattr(context, "metadata", context)
+    return said if isinstance(said, dict) else {}
 
 
 def _author(said: dict[str, Any], users: dict[Any, Any]) -> str:
@@ -116,9 +126,8 @@ def _users(events: Iterable[Any]) -> dict[Any, Any]:
     model = get_user_model()
     keys = set()
     for event in events:
-        said = event.pgh_context if isinstance(event.pgh_context, dict) else {}
         try:
-            key = model._meta.pk.to_python(said.get("user"))
+            key = model._meta.pk.to_python(_said(event).get("user"))
         except (ValidationError, TypeError, ValueError):
             continue
         if key is not None and not (isinstance(key, int) and abs(key) >= 2**31):

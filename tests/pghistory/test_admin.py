@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection, models
 from django.http import Http404
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +16,7 @@ from django.utils import timezone
 import pghistory
 from pghistory import presenting
 from pghistory.admin import EventModelAdmin, EventsAdmin, addresses, tables
-from pghistory.models import Events, MiddlewareEvents
+from pghistory.models import AggregateEvent, Context, Events, MiddlewareEvents
 from tests.pghistory.admin import OwnEventsAdmin
 from tests.pghistory.models import Author, Book, RowLevel, Seat, StatementLevel
 
@@ -267,6 +268,17 @@ class TestEvents:
         shown = listed(EventsAdmin(MiddlewareEvents, admin.site), rf, admin_user)
         assert [dict(cells)["user"] for url, cells in shown["rows"]] == [987654, admin_user]
 
+    def test_a_context_that_is_a_row_is_read_where_it_is_there(self, rf, admin_user):
+        for reason in ("first", "second"):
+            with pghistory.context(reason=reason, user=admin_user.pk):
+                RowLevel.objects.create(number=1)
+        Context.objects.filter(metadata__reason="first").delete()
+        shown = listed(EventsAdmin(AggregateEvent, admin.site), rf, admin_user)
+        assert [(each.author, each.context) for each in shown["page"].events] == [
+            (admin_user.username, [("reason", "second")]),
+            ("", []),
+        ]
+
     def test_a_subclass_says_which_columns(self, rf, admin_user):
         RowLevel.objects.create(number=1)
         shown = listed(OwnEventsAdmin(Events, admin.site), rf, admin_user)
@@ -298,6 +310,7 @@ class TestEvents:
         links = [choice["query_string"] for choice in labels.choices(shown["cl"])]
         assert links == ["?", "?pgh_label=insert", "?pgh_label=update"]
         assert shown["more_url"] == "?before=1&pgh_label=update"
+        assert "?pgh_label=insert" in render_to_string("pghistory/events.html", shown)
 
 
 class TestEventModelAdmin:
