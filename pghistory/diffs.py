@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from pghistory import inheritance
-from pghistory.constants import DEFAULT
 from pgtrigger import naming
-from pgtrigger.rows import NEW, OLD, column_identifier
+from pgtrigger.rows import OLD, column_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -214,16 +213,6 @@ def labels_of_old_rows(event_model: Any) -> list[str]:
 def labels_of_deletions(event_model: Any) -> list[str]:
     """The labels of events that hold a deleted row."""
     return _labels(event_model, "DELETE")
-
-
-def follows_updates(event_model: Any) -> bool:
-    """Whether each update of a tracked field makes an event that holds the new row."""
-    return any(
-        event.row == NEW and "UPDATE" in {each.name for each in event.operations}
-        for tracker in event_model.pgh_trackers
-        for event in tracker.row_events()
-        if event.condition in (None, DEFAULT)
-    )
 
 
 def _labels(event_model: Any, operation: str) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import models
 from django.db.models.expressions import Col, F, Func
@@ -176,6 +176,21 @@ class EventQuerySet(models.QuerySet[Any]):
         if not self.query.has_filters() and not self.query.is_sliced:
             return plain
         return plain.filter(pk__in=self.order_by().values("pk"))
+
+
+class ReadOnlyQuerySet(models.QuerySet[Any]):
+    """What no table holds, so that it cannot be written."""
+
+    refusal = ""
+
+    @classmethod
+    def refuse(cls, model: Any) -> NoReturn:
+        raise TypeError(cls.refusal.format(model.__name__))
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        self.refuse(self.model)
+
+    create = bulk_create = bulk_update = update = delete = _raw_delete = _refuse
 
 
 class _Guarded(Func):

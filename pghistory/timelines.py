@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models, router
@@ -21,7 +21,7 @@ from django.db.models.expressions import Col
 from psycopg import sql
 
 from pghistory import diffs, event_models, inheritance
-from pghistory.queries import EventQuery, quoted
+from pghistory.queries import EventQuery, ReadOnlyQuerySet, quoted
 from pghistory.utils import JSONField
 from pgtrigger import naming
 
@@ -85,8 +85,10 @@ class TimelineQuery(EventQuery):
         return [(event_model, where) for event_model, where in found if where is not None]
 
 
-class TimelineQuerySet(models.QuerySet[Any]):
+class TimelineQuerySet(ReadOnlyQuerySet):
     """Events of several event models, to be read only."""
+
+    refusal = "{} is a view of event tables: change their own models."
 
     def __init__(self, model: Any = None, query: Any = None, **kwargs: Any):
         super().__init__(model, query or TimelineQuery(model), **kwargs)
@@ -130,16 +132,6 @@ class TimelineQuerySet(models.QuerySet[Any]):
         found = self._chain()  # type: ignore[attr-defined]
         found.query.chosen = replace(found.query.chosen, **chosen)
         return found  # type: ignore[no-any-return]
-
-    @staticmethod
-    def refuse(model: Any) -> NoReturn:
-        raise TypeError(f"{model.__name__} is a view of event tables: change their own models.")
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
-        self.refuse(self.model)
-
-    create = bulk_create = bulk_update = update = delete = _refuse
-    _raw_delete = _refuse
 
 
 class DerivedField(JSONField):

@@ -96,7 +96,12 @@ class Measurement(models.Model):
         db_table = "pghistory_tests_measurement"
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    pghistory.ManualEvent("seen"),
+)
 class Step(models.Model):
     """A field with the name of a method of its events, in a constraint over two."""
 
@@ -112,6 +117,15 @@ class Step(models.Model):
     pghistory.DeleteEvent("gone"),
 )
 class OldRows(models.Model):
+    number = models.IntegerField()
+
+
+@pghistory.track(
+    pghistory.InsertEvent("written"),
+    pghistory.UpdateEvent("written"),
+    pghistory.DeleteEvent("written"),
+)
+class OneLabel(models.Model):
     number = models.IntegerField()
 
 

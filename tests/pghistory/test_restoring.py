@@ -9,9 +9,11 @@ from tests.pghistory.models import (
     Animal,
     Author,
     Book,
+    Denormalized,
     Dog,
     Measurement,
     OldRows,
+    OneLabel,
     Partial,
     RowLevel,
     Seat,
@@ -210,8 +212,40 @@ class TestAsOf:
             Partial.history.as_of(timezone.now())
         with pytest.raises(ValueError, match="new row"):
             pghistory.as_of(OldRows.objects.create(number=1), timezone.now())
+        with pytest.raises(ValueError, match="of each deletion"):
+            Denormalized.history.as_of(timezone.now())
+        with pytest.raises(ValueError, match="each insert and each update"):
+            OneLabel.history.as_of(timezone.now())
         with pytest.raises(ValueError, match="not tracked"):
             pghistory.as_of(Author(name="Ada"), timezone.now())
+
+    def test_an_event_made_by_hand_says_nothing(self):
+        step = Step.objects.create(plan="a", number=1)
+        step.number = 2
+        pghistory.create_event(step, label="seen")
+        now = timezone.now()
+        assert pghistory.as_of(step, now).number == Step.history.as_of(now).get().number == 1
+
+    def test_an_object_that_went_without_an_event_is_refused(self):
+        step = Step.objects.create(plan="a", number=1)
+        then = timezone.now()
+        Step.objects.update(id=step.id + 1)
+        with pytest.raises(ValueError, match="no event says when"):
+            pghistory.as_of(step, timezone.now())
+        moved = Step.objects.get()
+        assert pghistory.as_of(moved, then) is None
+        assert pghistory.as_of(moved, timezone.now()).number == 1
+
+    def test_what_was_cannot_be_changed(self):
+        Step.objects.create(plan="a", number=1)
+        past = Step.history.as_of(timezone.now())
+        with pytest.raises(TypeError, match="cannot be changed"):
+            past.delete()
+        with pytest.raises(TypeError, match="cannot be changed"):
+            past.filter(number=1).update(number=2)
+        with pytest.raises(TypeError, match="cannot be changed"):
+            past.create(plan="b", number=1)
+        assert Step.objects.get().number == 1
 
     def test_a_child_of_another_table(self):
         dog = Dog.objects.create(name="Rex", tricks=1)
