@@ -130,10 +130,10 @@ def exclude_field_kwargs() -> dict[type, list[str]]:
     }
 
 
-def admin_ordering() -> str:
-    """ADMIN_ORDERING: the order of the events in the admin, a field's name or ``-`` and that."""
+def admin_ordering() -> list[str]:
+    """ADMIN_ORDERING: the order of the events in the admin, one or several names of fields."""
     ordering = _get("ADMIN_ORDERING", None) or "-pgh_created_at"
-    return ordering if isinstance(ordering, str) else str(ordering[0])
+    return [ordering] if isinstance(ordering, str) else list(ordering)
 
 
 def admin_model() -> type[Model]:

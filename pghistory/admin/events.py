@@ -50,7 +50,7 @@ class EventsAdmin(ReadOnlyAdmin):
         return self.list_display or config.admin_list_display()
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        return self.ordering or [config.admin_ordering()]
+        return self.ordering or config.admin_ordering()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return EventsChangeList

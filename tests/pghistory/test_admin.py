@@ -224,6 +224,17 @@ class TestEvents:
         assert (numbers == sorted(numbers)) == (ordering == "pgh_created_at")
         assert last.next_key == ""
 
+    def test_their_order_may_be_by_several_fields(self, admin_client, settings):
+        settings.PGHISTORY_ADMIN_ORDERING = ["pgh_label", "-pgh_obj_model", "pgh_id"]
+        for model in (RowLevel, StatementLevel, RowLevel):
+            model.objects.create(number=1).delete()
+        page = admin_client.get(events_url()).context_data["page"]
+        shown = [each.event for each in page.events]
+        assert [each.pgh_label for each in shown] == ["delete"] * 3 + ["insert"] * 3
+        models = ["StatementLevel", "RowLevel", "RowLevel"]
+        assert [each.pgh_obj_model.partition(".")[2] for each in shown] == models * 2
+        assert shown[1].pgh_id < shown[2].pgh_id
+
     def test_only_those_chosen_where_the_setting_says_so(self, admin_client, book, settings):
         settings.PGHISTORY_ADMIN_ALL_EVENTS = False
         found = admin_client.get(events_url())
