@@ -206,8 +206,66 @@ class ServerSideBinding(Transactions):
     options = {"server_side_binding": True}
 
 
+class ManualTransactions(Transactions):
+    """Autocommit is off: the program ends its transactions itself, and any statement begins one.
+
+    What the raw driver begins has the values from the first statement of Django's on.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.connection.set_autocommit(False)
+
+    @precondition(lambda self: not self.connection.in_atomic_block and not self._is_in_pipeline())
+    @rule(
+        end=st.sampled_from(["commit", "rollback", "COMMIT", "ROLLBACK"]),
+        begin=st.sampled_from([None, "SELECT 1"]),
+    )
+    def end_the_transaction(self, end, begin):
+        if self.connection.needs_rollback:
+            self.connection.rollback()
+            self.connection.needs_rollback = False  # Django's next atomic() would say so
+        elif end.isupper():
+            self._execute(end)
+        else:
+            getattr(self.connection, end)()
+        self.savepoints = []
+        if begin:
+            self.connection.connection.execute(begin)
+
+    @precondition(
+        lambda self: (
+            self._is_usable() and not self.connection.in_atomic_block and not self._is_in_pipeline()
+        )
+    )
+    @rule()
+    def turn_autocommit_on_and_off(self):
+        self.connection.commit()
+        self.savepoints = []
+        self.connection.set_autocommit(True)
+        self.connection.set_autocommit(False)
+
+    @invariant()
+    def the_server_has_what_python_wants(self):
+        """It would begin a transaction, and so hide how others begin."""
+
+    @invariant()
+    def a_write_outside_transactions_carries_the_value(self):
+        """There is no such thing here."""
+
+    ways_to_look = (
+        Transactions.through_djangos_cursor,
+        Transactions.through_callproc,
+        Transactions.through_executemany,
+        Transactions.through_copy,
+    )
+
+    def _is_usable(self):
+        return not self.connection.needs_rollback
+
+
 @pytest.mark.django_db
-@pytest.mark.parametrize("machine", [Transactions, ServerSideBinding])
+@pytest.mark.parametrize("machine", [Transactions, ServerSideBinding, ManualTransactions])
 def test_the_server_has_what_python_wants(machine):
     run_state_machine_as_test(
         machine,
