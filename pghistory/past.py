@@ -3,11 +3,11 @@
 ``History`` is ``Model.history`` of a tracked model. Times are those of ``pgh_created_at``: when an
 event was written, which others saw from the COMMIT on.
 
-Note [What events say]. A row's last event until then says what it was only if each insert, update
-and deletion makes one, and if its label tells whether the row stayed: labels that deletions share
-with anything else tell nothing, nor does an event made by hand, which may show what never was. An
-object is its key. Where a key is changed, or a row deleted while triggers are ignored, no event
-says that it has gone.
+Note [What events say]. A row's last event until then says what it was only if each insert and
+update makes one, and if its label tells whether the row stayed: labels that deletions share with
+anything else tell nothing, nor does an event made by hand, which may show what never was. An object
+is its key. Where a key is changed, a row deleted while triggers are ignored, or deletions are not
+tracked at all, no event says that it has gone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pghistory import diffs, inheritance, restoring
 from pghistory.constants import DEFAULT
 from pghistory.queries import EventQuery, ReadOnlyQuerySet
 from pgtrigger import naming
-from pgtrigger.rows import NEW, OLD, column_identifier
+from pgtrigger.rows import NEW, column_identifier
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ class History:
         """The objects of the model as they were at that time: a queryset as any other.
 
         ValueError where the events do not say it: where they leave fields out, where not each
-        insert, update and deletion makes one, or where the model has its fields in several tables.
+        insert and update makes one, or where the model has its fields in several tables.
         Rows that went without an event are shown as they last were. See Note [What events say].
         """
         witness = _witness(self.model)
@@ -98,7 +98,7 @@ def as_of(obj: Any, time: datetime) -> Any:
     if not events.filter(pgh_id__gt=event.pgh_id).exists() and not _is_live(obj):
         raise ValueError(
             f"{obj._meta.label} {obj.pk} has gone, and no event says when: its key was changed, "
-            "or it was deleted while triggers were ignored."
+            "or it was deleted, and no DeleteEvent is tracked or triggers were ignored."
         )
     return restoring.instance(event)
 
@@ -158,7 +158,7 @@ _STAYED, _GONE, _NEITHER = "stayed", "gone", "neither"
 
 
 def _witness(model: Any) -> _Witness:
-    """An event model that holds the whole row as each insert, update and deletion left it."""
+    """An event model that holds the whole row as each insert and update left it."""
     reasons = []
     for event_model in dict.fromkeys(getattr(model, "pgh_event_models", {}).values()):
         said = _said_by_label(event_model)
@@ -208,7 +208,6 @@ def _lack(witness: _Witness) -> str:
     needed = {
         (pgtrigger.Insert, NEW): "each insert",
         (pgtrigger.Update, NEW): "each update's new row",
-        (pgtrigger.Delete, OLD): "each deletion",
     }
     lacking = [what for each, what in needed.items() if each not in told]
     return f"has no event, of a label of its own, of {' and '.join(lacking)}" if lacking else ""

@@ -212,12 +212,19 @@ class TestAsOf:
             Partial.history.as_of(timezone.now())
         with pytest.raises(ValueError, match="new row"):
             pghistory.as_of(OldRows.objects.create(number=1), timezone.now())
-        with pytest.raises(ValueError, match="of each deletion"):
-            Denormalized.history.as_of(timezone.now())
         with pytest.raises(ValueError, match="each insert and each update"):
             OneLabel.history.as_of(timezone.now())
         with pytest.raises(ValueError, match="not tracked"):
             pghistory.as_of(Author(name="Ada"), timezone.now())
+
+    def test_deletions_need_not_be_tracked(self):
+        """Then a row is as it last was, but one object that has gone is not made up."""
+        row = Denormalized.objects.create(number=1)
+        then = timezone.now()
+        assert pghistory.as_of(row, then).number == Denormalized.history.as_of(then).get().number
+        Denormalized.objects.all().delete()
+        with pytest.raises(ValueError, match="has gone, and no event says when"):
+            pghistory.as_of(row, timezone.now())
 
     def test_an_event_made_by_hand_says_nothing(self):
         step = Step.objects.create(plan="a", number=1)
