@@ -582,7 +582,11 @@ class TestAutocommitOff:
             cursor.callproc("current_setting", ["tests.value"])
             assert cursor.fetchone() == ("a",)
 
-    @pytest.mark.parametrize("end", [transaction.commit, transaction.rollback, "COMMIT"], ids=str)
+    @pytest.mark.parametrize(
+        "end",
+        [transaction.commit, transaction.rollback, "COMMIT"],
+        ids=["commit", "rollback", "text"],
+    )
     def test_a_transaction_that_begins_with_a_copy(self, connection, execute, end):
         execute("ALTER TABLE seen ADD seen text DEFAULT current_setting('tests.value', true)")
         transaction.commit()
