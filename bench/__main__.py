@@ -68,12 +68,15 @@ def main() -> int:
     with _database():
         for function in chosen.values():
             function(report)
-        document = rounds.as_json(report.results)
-    table = rounds.table(report.results)
-    print(table)
+        versions = rounds.versions()
+    print(rounds.table(report.results))
     if options.json:
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
-        options.json.with_suffix(".md").write_text(_titled(document["versions"], table))
+        results = report.results
+        if options.only and options.json.exists():
+            kept = rounds.from_json(json.loads(options.json.read_text()))
+            results = rounds.replaced(kept, by=results)
+        options.json.write_text(json.dumps(rounds.as_json(results, versions), indent=2) + "\n")
+        options.json.with_suffix(".md").write_text(_titled(versions, rounds.table(results)))
     return 0 if all(result.held for result in report.results) else 1
 
 
@@ -91,7 +94,7 @@ def _options() -> argparse.Namespace:
         "--json",
         type=Path,
         metavar="FILE",
-        help="where to keep the results",
+        help="where to keep the results; with --only, the others there stay",
     )
     options = parser.parse_args()
     if options.json is None and not (options.only or options.quick):

@@ -24,7 +24,7 @@ import platform
 import statistics
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -197,17 +197,34 @@ def table(results: Iterable[Result]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def as_json(results: Iterable[Result]) -> dict[str, Any]:
+def versions() -> dict[str, str]:
+    """What is measured with."""
+    return {
+        "postgresql": server_version(),
+        "python": platform.python_version(),
+        "django": django.get_version(),
+        "psycopg": psycopg.__version__,
+    }
+
+
+def as_json(results: Iterable[Result], versions: Mapping[str, str]) -> dict[str, Any]:
     """The results, and the versions that they are of."""
     return {
-        "versions": {
-            "postgresql": server_version(),
-            "python": platform.python_version(),
-            "django": django.get_version(),
-            "psycopg": psycopg.__version__,
-        },
+        "versions": dict(versions),
         "results": [{**asdict(result), "held": result.held} for result in results],
     }
+
+
+def from_json(document: Mapping[str, Any]) -> list[Result]:
+    """The results that ``as_json`` gave."""
+    names = [each.name for each in fields(Result)]
+    return [Result(**{name: each[name] for name in names}) for each in document["results"]]
+
+
+def replaced(results: Iterable[Result], by: Iterable[Result]) -> list[Result]:
+    """The results, each in its place, with newer ones for the same things."""
+    every = {(each.title, each.variant, each.against): each for each in (*results, *by)}
+    return list(every.values())
 
 
 def server_version() -> str:
