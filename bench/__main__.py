@@ -31,6 +31,7 @@ EPILOG = """\
   python -m bench                     everything, some minutes
   python -m bench --quick             a tenth of the rows and three rounds, to see that it runs
   python -m bench --only fsm ignore   the benchmarks whose names contain one of these
+  python -m bench --only fsm --json bench/results.json    measures these again, the others stay
   python -m bench --list              their names
 
 what       the work, and against what it is measured
