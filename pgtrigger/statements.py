@@ -54,6 +54,8 @@ def text_of(query: Any) -> str:
 def first_word(query: Any) -> str:
     """Of a statement that may get a transaction of its own, in lower case; else nothing."""
     text = text_of(query)
+    if text.startswith("SELECT "):  # as most do: seen at a glance
+        return "select"
     found = _FIRST_WORD.match(text)
     word = found.group(1).lower() if found else ""
     alone = word in _AS_THEY_ARE or (word in _PERHAPS and _NEVER_IN_A_TRANSACTION.match(text))

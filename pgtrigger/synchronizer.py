@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from pgtrigger.variables import Values, Variable
 
 # What a statement reports that may have changed, taken back or ended the settings sent.
-_CONTROL_TAGS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "RESET"})
+_CONTROL_TAGS = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"RESET"})
 
 _SET_CONFIG = "SELECT pg_catalog.set_config(%s, %s, true) IS NULL"
 _UNKNOWN = "unknown"
+
+# Each statement asks for these: to look them up in the enumeration is what would cost most.
+_IDLE, _INTRANS = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,16 @@ class Synchronizer:
         values = wanted.get()
         if not values and not self.sent:
             return execute(query, params, many, context)
-        if values is not self._in_step or self._status != TransactionStatus.INTRANS:
+        pgconn = self._driver.pgconn
+        if values is not self._in_step or pgconn.transaction_status != _INTRANS:
             if not self._is_outside():
                 self._synchronize()
             elif self._wanted().are_needed_by(query):
                 return self._execute_alone(execute, query, params, many, context)
         result = execute(query, params, many, context)
-        if self._status == TransactionStatus.IDLE:
-            self.forget()
+        if pgconn.transaction_status == _IDLE:
+            if self.sent:
+                self.forget()
         elif _may_change_settings(query, context["cursor"].cursor):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
             self._in_step = None
@@ -120,7 +125,7 @@ class Synchronizer:
         if not self._driver.autocommit:
             return False
         status = self._status
-        if status == TransactionStatus.IDLE:
+        if status == TransactionStatus.IDLE and self.sent:
             self.forget()
         # In a pipeline without BEGIN, ACTIVE is a transaction of that pipeline.
         return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
@@ -223,7 +228,7 @@ class Synchronizer:
 
 
 def _may_change_settings(query: Any, cursor: Any) -> bool:
-    tag = cursor.statusmessage
+    tag = cursor.pgresult.command_status if cursor.pgresult else None
     if tag in _CONTROL_TAGS:
         return True
     # A pipeline has no tag yet, and several statements give the first one's.
