@@ -11,7 +11,7 @@ from django.db import connection, models
 from psycopg import sql
 
 import pgtrigger
-from pgtrigger import registry
+from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

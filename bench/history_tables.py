@@ -13,7 +13,7 @@ from django.db import connection, models
 import pghistory
 import pgtrigger
 from bench.declared import execute
-from pgtrigger import registry
+from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,7 +26,7 @@ from django.core import checks
 from django.db import connections
 
 import pgtrigger
-from pghistory.trigger import Event
+from pghistory.writing.event_trigger import Event
 from pgtrigger import naming
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 import pgtrigger
-from pghistory import fields
+from pghistory.vocabulary import field_options
 
 if TYPE_CHECKING:
     import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from pghistory.trackers import Tracker
+    from pghistory.vocabulary.trackers import Tracker
 
 T = TypeVar("T")
 
@@ -87,38 +87,38 @@ def base_model() -> type[Model]:
     return cast("type[Model]", import_string(found) if isinstance(found, str) else found)
 
 
-def field() -> fields.Field:
+def field() -> field_options.Field:
     """FIELD: how any tracked field is declared on an event model; DEFAULT: as it is itself."""
-    return _checked("FIELD", fields.Field(), fields.Field)
+    return _checked("FIELD", field_options.Field(), field_options.Field)
 
 
-def related_field() -> fields.RelatedField:
+def related_field() -> field_options.RelatedField:
     """RELATED_FIELD: how a tracked relation is declared."""
-    return _checked("RELATED_FIELD", fields.RelatedField(), fields.RelatedField)
+    return _checked("RELATED_FIELD", field_options.RelatedField(), field_options.RelatedField)
 
 
-def foreign_key_field() -> fields.ForeignKey:
+def foreign_key_field() -> field_options.ForeignKey:
     """FOREIGN_KEY_FIELD: how any foreign key is declared, ``pgh_obj`` and ``pgh_context`` too."""
-    return _checked("FOREIGN_KEY_FIELD", fields.ForeignKey(), fields.ForeignKey)
+    return _checked("FOREIGN_KEY_FIELD", field_options.ForeignKey(), field_options.ForeignKey)
 
 
-def obj_field() -> fields.ObjForeignKey | None:
+def obj_field() -> field_options.ObjForeignKey | None:
     """OBJ_FIELD: how ``pgh_obj`` is declared; None: event models have none."""
-    return _optional("OBJ_FIELD", fields.ObjForeignKey(), fields.ObjForeignKey)
+    return _optional("OBJ_FIELD", field_options.ObjForeignKey(), field_options.ObjForeignKey)
 
 
-def context_field() -> fields.ContextForeignKey | fields.ContextJSONField | None:
+def context_field() -> field_options.ContextForeignKey | field_options.ContextJSONField | None:
     """CONTEXT_FIELD: how ``pgh_context`` is declared; None: event models have none."""
-    expected = (fields.ContextForeignKey, fields.ContextJSONField)
+    expected = (field_options.ContextForeignKey, field_options.ContextJSONField)
     return cast(
         "fields.ContextForeignKey | fields.ContextJSONField | None",
-        _optional("CONTEXT_FIELD", fields.ContextForeignKey(), expected),
+        _optional("CONTEXT_FIELD", field_options.ContextForeignKey(), expected),
     )
 
 
-def context_id_field() -> fields.ContextUUIDField | None:
+def context_id_field() -> field_options.ContextUUIDField | None:
     """CONTEXT_ID_FIELD: how ``pgh_context_id`` is declared beside a JSON ``pgh_context``."""
-    return _optional("CONTEXT_ID_FIELD", fields.ContextUUIDField(), fields.ContextUUIDField)
+    return _optional("CONTEXT_ID_FIELD", field_options.ContextUUIDField(), field_options.ContextUUIDField)
 
 
 def exclude_field_kwargs() -> dict[type, list[str]]:

@@ -1,25 +1,9 @@
 """A documented path: trackers, ``track`` and ``create_event_model`` are importable from here."""
 
-from pghistory.event_models import create_event_model, get_event_model
-from pghistory.runtime import create_event
-from pghistory.trackers import (
-    AfterDelete,
-    AfterInsert,
-    AfterInsertOrUpdate,
-    AfterUpdate,
-    BeforeDelete,
-    BeforeUpdate,
-    Changed,
-    DeleteEvent,
-    Event,
-    InsertEvent,
-    ManualEvent,
-    RowEvent,
-    Snapshot,
-    Tracker,
-    UpdateEvent,
-)
-from pghistory.tracking import track
+from pghistory.tracking.event_models import create_event_model, get_event_model
+from pghistory.writing.context import create_event
+from pghistory.vocabulary.trackers import AfterDelete, AfterInsert, AfterInsertOrUpdate, AfterUpdate, BeforeDelete, BeforeUpdate, Changed, DeleteEvent, Event, InsertEvent, ManualEvent, RowEvent, Snapshot, Tracker, UpdateEvent
+from pghistory.tracking.track import track
 
 __all__ = [
     "AfterDelete",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest
 
-from pghistory import config, runtime
+from pghistory import config
+from pghistory.writing import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,14 +46,14 @@ class HistoryMiddleware:
             return self._respond(request)
         if request.method not in config.middleware_methods():
             return self.get_response(request)
-        with runtime.context(**self.get_context(request)):
+        with context.context(**self.get_context(request)):
             request.__dict__[_MIDDLEWARE] = self
             return self.get_response(request)
 
     async def _respond(self, request: HttpRequest) -> Any:
         if request.method not in config.middleware_methods():
             return await self.get_response(request)
-        with runtime.context(**await sync_to_async(self.get_context)(request)):
+        with context.context(**await sync_to_async(self.get_context)(request)):
             request.__dict__[_MIDDLEWARE] = self
             return await self.get_response(request)
 
@@ -77,7 +78,7 @@ class _WatchedUser:
         if middleware is not None:
             said = middleware.get_context(request)
             # Who has logged out made the changes all the same.
-            runtime.add({key: value for key, value in said.items() if value is not None})
+            context.add({key: value for key, value in said.items() if value is not None})
 
     def __delete__(self, request: HttpRequest) -> None:
         del request.__dict__["user"]

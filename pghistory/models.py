@@ -9,10 +9,11 @@ from django.conf import settings
 from django.core import checks
 from django.db import models
 
-from pghistory import diffs, restoring
-from pghistory.fields import ClockTimestamp
-from pghistory.queries import EventQuerySet, ProxyField
-from pghistory.timelines import DerivedField, TimelineQuerySet
+from pghistory.reading import diffs, revert
+from pghistory.vocabulary.field_options import ClockTimestamp
+from pghistory.reading.event_query import EventQuerySet
+from pghistory.reading.proxy_field import ProxyField
+from pghistory.reading.timelines import DerivedField, TimelineQuerySet
 from pghistory.utils import JSONField
 
 __all__ = [
@@ -59,17 +60,17 @@ class Event(models.Model):
     @property
     def can_revert(self) -> bool:
         """Whether the event holds every field of the model."""
-        return not restoring.missing_fields(type(self))
+        return not revert.missing_fields(type(self))
 
-    def plan(self, *, using: str | None = None) -> restoring.Plan:
+    def plan(self, *, using: str | None = None) -> revert.Plan:
         """What ``revert()`` would do."""
-        return restoring.plan(self, using=using)
+        return revert.plan(self, using=using)
 
     @overload
     def revert(self, *, using: str | None = None, dry_run: Literal[False] = False) -> Any: ...
 
     @overload
-    def revert(self, *, using: str | None = None, dry_run: Literal[True]) -> restoring.Plan: ...
+    def revert(self, *, using: str | None = None, dry_run: Literal[True]) -> revert.Plan: ...
 
     def revert(self, *, using: str | None = None, dry_run: bool = False) -> Any:
         """Restores the row to what the event holds, and gives the object.
@@ -78,7 +79,7 @@ class Event(models.Model):
         given. Raises CannotRevert (a RuntimeError), with the plan, where a field stands in the way.
         """
         # A tracked field may be called plan.
-        return (restoring.plan if dry_run else restoring.revert)(self, using=using)
+        return (revert.plan if dry_run else revert.revert)(self, using=using)
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:

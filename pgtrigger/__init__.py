@@ -8,37 +8,10 @@ from pgtrigger.administration import (
     prune,
     uninstall,
 )
-from pgtrigger.clauses import (
-    After,
-    Before,
-    Deferred,
-    Delete,
-    Immediate,
-    Insert,
-    InsteadOf,
-    Level,
-    Operation,
-    Operations,
-    Referencing,
-    Row,
-    Statement,
-    Timing,
-    Truncate,
-    Update,
-    UpdateOf,
-    When,
-)
-from pgtrigger.composer import Composer
-from pgtrigger.conditions import (
-    AllChange,
-    AllDontChange,
-    AnyChange,
-    AnyDontChange,
-    Condition,
-    F,
-    Q,
-)
-from pgtrigger.declarations import Func
+from pgtrigger.vocabulary.clauses import After, Before, Deferred, Delete, Immediate, Insert, InsteadOf, Level, Operation, Operations, Referencing, Row, Statement, Timing, Truncate, Update, UpdateOf, When
+from pgtrigger.triggers.composer import Composer
+from pgtrigger.vocabulary.conditions import AllChange, AllDontChange, AnyChange, AnyDontChange, Condition, F, Q
+from pgtrigger.triggers.declaration import Func
 from pgtrigger.errors import (
     DeclarationError,
     InvalidTransitionError,
@@ -47,13 +20,16 @@ from pgtrigger.errors import (
     ReadOnlyError,
     TriggerError,
 )
-from pgtrigger.registration import register, registered
-from pgtrigger.rewriting import SoftDelete, UpdateSearchVector
-from pgtrigger.rows import IsDistinctFrom, IsNotDistinctFrom
-from pgtrigger.rules import Protect, ReadOnly
-from pgtrigger.runtime import constraints, ignore, is_ignored, schema
-from pgtrigger.transitions import FSM
-from pgtrigger.triggers import Trigger
+from pgtrigger.triggers.registry import register, registered
+from pgtrigger.triggers.soft_delete import SoftDelete
+from pgtrigger.triggers.search_vector import UpdateSearchVector
+from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.triggers.protect import Protect, ReadOnly
+from pgtrigger.session.deferral import constraints
+from pgtrigger.session.ignore import ignore, is_ignored
+from pgtrigger.session.search_path import schema
+from pgtrigger.triggers.fsm import FSM
+from pgtrigger.triggers.trigger import Trigger
 
 __version__ = "4.17.0"
 

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from pgtrigger import catalog, conf, installation, registry
-from pgtrigger.triggers import Undo
+from pgtrigger.database import catalog, installation
+from pgtrigger import conf
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.trigger import Undo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from django.db.models import Model
 
-    from pgtrigger.catalog import InstalledTrigger, Snapshot
+    from pgtrigger.database.catalog import InstalledTrigger, Snapshot
     from pgtrigger.compiler import Trigger as CompiledTrigger
-    from pgtrigger.triggers import Trigger
+    from pgtrigger.triggers.trigger import Trigger
 
     Progress = Callable[[int, int, str], None]
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from django.core import checks
 from django.db import connections
 
-from pgtrigger import administration, catalog
+from pgtrigger import administration
+from pgtrigger.database import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

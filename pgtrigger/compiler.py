@@ -14,8 +14,9 @@ from typing import Any
 
 from psycopg import sql
 
-from pgtrigger import ignoring, marks, naming
-from pgtrigger.bodies import Body, Quoted, Relation, Target, dollar_quote
+from pgtrigger.sql import ignore_check, comments
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, Quoted, Relation, Target, dollar_quote
 
 __all__ = [
     "Body",
@@ -162,7 +163,7 @@ class UpsertTriggerSql:
         """Leaves on trigger and function what was declared and how the catalog renders it."""
         label = self.uri or self.pgid
         function = f"{label} body={self.body_hash} catalog=" if self.makes_function else ""
-        return marks.comment_sql(
+        return comments.comment_sql(
             self.pgid, target, f"{label} definition={self.definition_hash} catalog=", function
         )
 
@@ -184,7 +185,7 @@ class UpsertTriggerSql:
             leave = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
         else:
             leave = "RETURN NEW;"
-        return ignoring.check(naming.ignore_key(self.table, self.pgid), leave)
+        return ignore_check.check(naming.ignore_key(self.table, self.pgid), leave)
 
 
 @dataclass(frozen=True)

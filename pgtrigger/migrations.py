@@ -1,8 +1,8 @@
 """Triggers in migrations: the documented path of the operations and the two mixins."""
 
-from pgtrigger.autodetection import MigrationAutodetectorMixin
-from pgtrigger.operations import AddTrigger, RemoveTrigger
-from pgtrigger.schema_editing import DatabaseSchemaEditorMixin
+from pgtrigger.migrating.autodetector import MigrationAutodetectorMixin
+from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
+from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 
 __all__ = [
     "AddTrigger",

@@ -6,7 +6,7 @@ from django.db import connection
 
 import pgtrigger
 from pgtrigger import administration
-from pgtrigger.catalog import InstalledTrigger
+from pgtrigger.database.catalog import InstalledTrigger
 from tutorial.firing import station_of
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.views.main import ChangeList
 
-from pghistory.admin import addresses
+from pghistory.admin import urls
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -31,7 +31,7 @@ class EventsChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         self.chosen = {name: request.GET.get(name, "") for name in FILTERS}
         events: Any = super().get_queryset(request, exclude_parameters)
-        if self.chosen["model"] in addresses.labels():
+        if self.chosen["model"] in urls.labels():
             events = events.across(self.chosen["model"])
         if self.chosen["label"]:
             events = events.filter(pgh_label=self.chosen["label"].replace("\0", ""))

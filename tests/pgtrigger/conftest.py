@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import connection, models
 
-from pgtrigger import registry
+from pgtrigger.triggers import registry
 from tests.pgtrigger.throwaway import ThrowawayApp
 
 _numbers = itertools.count(1)

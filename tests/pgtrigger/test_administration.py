@@ -6,7 +6,8 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 import pgtrigger
-from pgtrigger import administration, catalog
+from pgtrigger import administration
+from pgtrigger.database import catalog
 from tests.pgtrigger import models
 
 pytestmark = pytest.mark.django_db

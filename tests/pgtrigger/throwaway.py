@@ -12,7 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from pgtrigger import administration, catalog, registry
+from pgtrigger import administration
+from pgtrigger.database import catalog
+from pgtrigger.triggers import registry
 
 HEADER = """
 import pgtrigger

@@ -13,7 +13,8 @@ from django.core.management.commands import flush
 from django.db import connections, transaction
 
 import pgtrigger
-from pghistory import event_models, trigger
+from pghistory.tracking import event_models
+from pghistory.writing import event_trigger
 
 
 class Command(flush.Command):
@@ -41,5 +42,5 @@ def _truncate_triggers() -> list[tuple[Any, pgtrigger.Trigger]]:
         (model, declared)
         for model, declared in pgtrigger.registered()
         if declared.operation == pgtrigger.Truncate
-        and (isinstance(declared, trigger.Event) or model in of_events)
+        and (isinstance(declared, event_trigger.Event) or model in of_events)
     ]

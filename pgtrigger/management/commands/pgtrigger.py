@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from pgtrigger import administration, catalog, registry, runtime
+from pgtrigger import administration
+from pgtrigger.database import catalog
+from pgtrigger.triggers import registry
+from pgtrigger.session import search_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +72,7 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, verb: str, schema: list[str] | None = None, **options: Any
     ) -> None:
-        scope = runtime.schema(*schema) if schema else contextlib.nullcontext()
+        scope = search_path.schema(*schema) if schema else contextlib.nullcontext()
         try:
             with scope:
                 getattr(self, f"do_{verb}")(**options)

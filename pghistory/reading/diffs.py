@@ -1,0 +1,234 @@
+"""What an event holds, and what it changed, as SQL over one row of a timeline.
+
+Of an event that holds a new row, the change is from the object's previous event to it. One that
+holds the old row of an update, says what was before: its change is from it to the next such event
+of its label, or to the row as it is now.
+
+Keys are the columns of the table; a change is ``[before, after]``; a change of nothing is NULL.
+https://www.postgresql.org/docs/current/functions-json.html
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from pghistory.vocabulary import inheritance
+from pgtrigger import naming
+from pgtrigger.vocabulary.columns import OLD, column_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from django.db.models import Field
+
+
+def data(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+    """``pgh_data``: what the event holds."""
+    return _by_model(timeline, event_models, _data)
+
+
+def diff(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+    """``pgh_diff`` of ``Events``: compared with the object's event before, of any label."""
+    return _by_model(timeline, event_models, _diff)
+
+
+def label_diff(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+    """``pgh_diff`` of ``AggregateEvent``: compared with the object's event before, of its label."""
+    return _by_model(timeline, event_models, _label_diff)
+
+
+def context(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+    """``pgh_context`` of ``Events``: the metadata."""
+    return sql.SQL(
+        "COALESCE({timeline}.pgh_metadata, (SELECT c.metadata FROM pghistory_context AS c "
+        "WHERE c.id = {timeline}.pgh_context_id))"
+    ).format(timeline=timeline)
+
+
+def _by_model(
+    timeline: sql.Composable,
+    event_models: Iterable[Any],
+    value: Callable[[Any], sql.Composable],
+) -> sql.Composable:
+    """The value for the row's own event model; in it ``e`` is the event."""
+    whens = [
+        sql.SQL("WHEN {} THEN (SELECT {} FROM {} AS e WHERE e.pgh_id = {}.pgh_id)").format(
+            sql.Literal(event_model._meta.label), value(event_model), _table(event_model), timeline
+        )
+        for event_model in event_models
+    ]
+    if not whens:
+        return sql.SQL("NULL::jsonb")
+    return sql.SQL("CASE {}.pgh_model {} END").format(timeline, sql.SQL(" ").join(whens))
+
+
+def tracked_columns(event_model: Any) -> list[Field[Any, Any]]:
+    """The columns of an event table that the tracked model's rows have."""
+    tracked = set(event_model.pgh_tracked_fields())
+    return [field for field in event_model._meta.local_concrete_fields if field.name in tracked]
+
+
+def obj_columns(event_model: Any) -> list[str]:
+    """The columns of an event table that say which object an event is about."""
+    obj = {field.name: field for field in event_model._meta.local_fields}.get("pgh_obj")
+    if obj is None:
+        return []
+    return [local.column for local, _ in obj.related_fields]
+
+
+@functools.cache
+def _data(event_model: Any) -> sql.Composable:
+    others = {field.column for field in event_model._meta.local_concrete_fields} - {
+        field.column for field in tracked_columns(event_model)
+    }
+    return sql.SQL("pg_catalog.to_jsonb(e) - {}::text[]").format(sql.Literal(sorted(others)))
+
+
+@functools.cache
+def _diff(event_model: Any) -> sql.Composable:
+    return _rendered(_compared(event_model, per_label=False))
+
+
+@functools.cache
+def _label_diff(event_model: Any) -> sql.Composable:
+    return _rendered(_compared(event_model, per_label=True))
+
+
+def _rendered(composed: sql.Composable) -> sql.Composable:
+    """The same, put together once and for all."""
+    return sql.SQL(naming.as_text(composed))
+
+
+def _compared(event_model: Any, *, per_label: bool) -> sql.Composable:
+    of_old = labels_of_old_rows(event_model)
+    backward = _changes(event_model, _previous(event_model, per_label, of_old), "other", "e")
+    if not of_old:
+        return backward
+    forward = _changes(event_model, _next(event_model), "e", "other")
+    return sql.SQL("CASE WHEN e.pgh_label = ANY ({}) THEN {} ELSE {} END").format(
+        sql.Literal(of_old), forward, backward
+    )
+
+
+def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -> sql.Composable:
+    """What differs between the event and ``other``."""
+    values = [
+        sql.SQL("({}, pg_catalog.to_jsonb({}.{}), pg_catalog.to_jsonb({}.{}))").format(
+            sql.Literal(field.column),
+            sql.SQL(before),
+            column_identifier(field),
+            sql.SQL(after),
+            column_identifier(field),
+        )
+        for field in tracked_columns(event_model)
+    ]
+    if not values:
+        return sql.SQL("NULL::jsonb")
+    return sql.SQL(
+        "(SELECT pg_catalog.jsonb_object_agg("
+        "v.name, pg_catalog.jsonb_build_array(v.before, v.after)) "
+        "FROM ({}) AS other, LATERAL (VALUES {}) AS v(name, before, after) "
+        "WHERE v.before IS DISTINCT FROM v.after)"
+    ).format(other, sql.SQL(", ").join(values))
+
+
+def _previous(event_model: Any, per_label: bool, of_old: list[str]) -> sql.Composable:
+    """The object's event before ``e``."""
+    condition: sql.Composable = sql.SQL("")
+    if per_label:
+        condition = sql.SQL(" AND o.pgh_label = e.pgh_label")
+    elif of_old:
+        condition = sql.SQL(" AND o.pgh_label <> ALL ({})").format(sql.Literal(of_old))
+    return sql.SQL(
+        "SELECT o.* FROM {} AS o WHERE {} AND o.pgh_id < e.pgh_id{} ORDER BY o.pgh_id DESC LIMIT 1"
+    ).format(_table(event_model), _same_object(event_model), condition)
+
+
+def _next(event_model: Any) -> sql.Composable:
+    """The state after the update before which ``e`` was: its label's next event, or the row."""
+    columns = [column_identifier(field) for field in tracked_columns(event_model)]
+    following = sql.SQL(
+        "(SELECT 1 AS place, {} FROM {} AS o WHERE {} AND o.pgh_id > e.pgh_id "
+        "AND o.pgh_label = ANY ({}) ORDER BY o.pgh_id LIMIT 1)"
+    ).format(
+        sql.SQL(", ").join(sql.SQL("o.{}").format(column) for column in columns),
+        _table(event_model),
+        _same_object(event_model),
+        sql.SQL("ARRAY[e.pgh_label] || {}").format(sql.Literal(labels_of_deletions(event_model))),
+    )
+    return sql.SQL("SELECT * FROM ({} UNION ALL {}) AS o ORDER BY o.place LIMIT 1").format(
+        following, _live_row(event_model)
+    )
+
+
+def _live_row(event_model: Any) -> sql.Composable:
+    """The row that ``e`` is about as it is now, with the event's columns in their order."""
+    tracked = event_model.pgh_tracked_model
+    own = inheritance.concrete(tracked)
+    joins = inheritance.joins(tracked, own, "live")
+    aliases = {own: "live", **{join.model: join.alias for join in joins}}
+    live = {
+        field.name: sql.SQL("{}.{}").format(
+            sql.SQL(aliases[inheritance.owner(field)]), column_identifier(field)
+        )
+        for field in inheritance.all_columns(tracked)
+    }
+    tables = [sql.SQL("{} AS live").format(naming.table_identifier(own._meta.db_table))]
+    tables += [
+        sql.SQL("{} AS {}").format(
+            naming.table_identifier(join.model._meta.db_table), sql.SQL(join.alias)
+        )
+        for join in joins
+    ]
+    where = [join.on for join in joins]
+    where += [
+        sql.SQL("e.{} = {}").format(sql.Identifier(near.column), live[far.name])
+        for near, far in event_model._meta.get_field("pgh_obj").related_fields
+    ]
+    return sql.SQL("(SELECT 2 AS place, {} FROM {} WHERE {})").format(
+        sql.SQL(", ").join(live[field.name] for field in tracked_columns(event_model)),
+        sql.SQL(", ").join(tables),
+        sql.SQL(" AND ").join(where),
+    )
+
+
+def _same_object(event_model: Any) -> sql.Composable:
+    fields = {field.name: field for field in event_model._meta.local_fields}
+    if "pgh_obj" not in fields:
+        return sql.SQL("false")
+    return sql.SQL(" AND ").join(
+        sql.SQL("o.{column} = e.{column}").format(column=sql.Identifier(near.column))
+        for near, _ in fields["pgh_obj"].related_fields
+    )
+
+
+def labels_of_old_rows(event_model: Any) -> list[str]:
+    """The labels of events that hold the row as it was before an update."""
+    return _labels(event_model, "UPDATE") if "pgh_obj" in _names(event_model) else []
+
+
+def labels_of_deletions(event_model: Any) -> list[str]:
+    """The labels of events that hold a deleted row."""
+    return _labels(event_model, "DELETE")
+
+
+def _labels(event_model: Any, operation: str) -> list[str]:
+    return sorted(
+        {
+            str(event.label)
+            for tracker in event_model.pgh_trackers
+            for event in tracker.row_events()
+            if event.row == OLD and operation in {each.name for each in event.operations}
+        }
+    )
+
+
+def _names(event_model: Any) -> set[str]:
+    return {field.name for field in event_model._meta.local_fields}
+
+
+def _table(event_model: Any) -> sql.Composable:
+    return naming.table_identifier(event_model._meta.db_table)

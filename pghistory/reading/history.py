@@ -1,0 +1,214 @@
+"""Objects as they were, and what differs between two states.
+
+``History`` is ``Model.history`` of a tracked model. Times are those of ``pgh_created_at``: when an
+event was written, which others saw from the COMMIT on.
+
+Note [What events say]. A row's last event until then says what it was only if each insert and
+update makes one, and if its label tells whether the row stayed: labels that deletions share with
+anything else tell nothing, nor does an event made by hand, which may show what never was. An object
+is its key. Where a key is changed, a row deleted while triggers are ignored, or deletions are not
+tracked at all, no event says that it has gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+import pgtrigger
+from pghistory.reading import diffs, revert
+from pghistory.vocabulary import inheritance
+from pghistory.vocabulary.constants import DEFAULT
+from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet
+from pgtrigger import naming
+from pgtrigger.vocabulary.columns import NEW, column_identifier
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.db import models
+
+
+class History:
+    """What a model's rows were."""
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def as_of(self, time: datetime) -> models.QuerySet[Any]:
+        """The objects of the model as they were at that time: a queryset as any other.
+
+        ValueError where the events do not say it: where they leave fields out, where not each
+        insert and update makes one, or where the model has its fields in several tables.
+        Rows that went without an event are shown as they last were. See Note [What events say].
+        """
+        witness = _witness(self.model)
+        if len(inheritance.tables(self.model)) > 1:
+            raise ValueError(
+                f"{self.model._meta.label} has its fields in several tables, which no queryset can "
+                "show as they were: ask for one object with pghistory.as_of()."
+            )
+        query = _PastQuery(self.model)
+        query.witness, query.time = witness, time
+        return PastQuerySet(self.model, query=query)
+
+
+class PastQuerySet(ReadOnlyQuerySet):
+    """Objects of a model as they were, to be read only."""
+
+    refusal = "{} as it was cannot be changed: change it as it is."
+
+
+class _PastQuery(EventQuery):
+    """A query over what a table was."""
+
+    witness: _Witness
+    time: datetime
+
+    def table_sql(self, connection: Any) -> tuple[str, Any]:
+        event_model, stayed = self.witness.event_model, self.witness.stayed
+        columns = [column_identifier(field) for field in diffs.tracked_columns(event_model)]
+        obj = [sql.Identifier(name) for name in diffs.obj_columns(event_model)]
+        statement = sql.SQL(
+            "SELECT {} FROM (SELECT DISTINCT ON ({}) * FROM {} WHERE pgh_created_at <= {} "
+            "AND pgh_label = ANY ({}) ORDER BY {}, pgh_id DESC) AS e WHERE pgh_label = ANY ({})"
+        ).format(
+            sql.SQL(", ").join(columns),
+            sql.SQL(", ").join(obj),
+            naming.table_identifier(event_model._meta.db_table),
+            sql.Literal(self.time),
+            sql.Literal([*stayed, *self.witness.gone]),
+            sql.SQL(", ").join(obj),
+            sql.Literal(stayed),
+        )
+        return naming.as_text(statement).replace("%", "%%"), ()
+
+
+def as_of(obj: Any, time: datetime) -> Any:
+    """The object as it was at that time, not saved; None where it was not there.
+
+    ValueError where the events do not say it, as of an object that has gone without an event.
+    """
+    witness = _witness(type(obj))
+    events = witness.events(obj)
+    event = events.filter(pgh_created_at__lte=time).last()
+    if event is None or event.pgh_label in witness.gone:
+        return None
+    if not events.filter(pgh_id__gt=event.pgh_id).exists() and not _is_live(obj):
+        raise ValueError(
+            f"{obj._meta.label} {obj.pk} has gone, and no event says when: its key was changed, "
+            "or it was deleted, and no DeleteEvent is tracked or triggers were ignored."
+        )
+    return revert.instance(event)
+
+
+def diff(before: Any, after: Any) -> dict[str, list[Any]]:
+    """What differs between two events of one model, or events and the object itself.
+
+    Each field that both have and that differs, with its two values. ValueError for two models.
+    """
+    tracked = [_tracked(before), _tracked(after)]
+    if tracked[0] is not tracked[1]:
+        labels = " and ".join(each._meta.label for each in tracked)
+        raise ValueError(f"diff() compares states of one model: found {labels}.")
+    names = [_held(each) for each in (before, after)]
+    return {
+        field.name: [getattr(before, field.attname), getattr(after, field.attname)]
+        for field in inheritance.all_columns(tracked[0])
+        if field.name in names[0] & names[1]
+        and getattr(before, field.attname) != getattr(after, field.attname)
+    }
+
+
+def _tracked(state: Any) -> Any:
+    return inheritance.concrete(getattr(state, "pgh_tracked_model", None) or type(state))
+
+
+def _held(state: Any) -> set[str]:
+    if hasattr(state, "pgh_tracked_fields"):
+        return set(state.pgh_tracked_fields())
+    return {field.name for field in inheritance.all_columns(type(state))}
+
+
+def _is_live(obj: Any) -> bool:
+    manager = inheritance.concrete(type(obj))._base_manager
+    return bool(manager.using(obj._state.db).filter(pk=obj.pk).exists())
+
+
+@dataclass(frozen=True)
+class _Witness:
+    """An event model whose events say what each row was. See Note [What events say]."""
+
+    event_model: Any
+    stayed: list[str]
+    """The labels of events that hold a row as an insert or update left it, and of no others."""
+    gone: list[str]
+    """Those of deletions only."""
+
+    def events(self, obj: Any) -> models.QuerySet[Any]:
+        """What it says of the object, in its order."""
+        labels = [*self.stayed, *self.gone]
+        about = self.event_model._base_manager.using(obj._state.db)
+        return about.filter(pgh_obj=obj.pk, pgh_label__in=labels).order_by("pgh_id")  # type: ignore[no-any-return]
+
+
+# What a tracker's events hold: of a row that stayed, that has gone, or of another time.
+_STAYED, _GONE, _NEITHER = "stayed", "gone", "neither"
+
+
+def _witness(model: Any) -> _Witness:
+    """An event model that holds the whole row as each insert and update left it."""
+    reasons = []
+    for event_model in dict.fromkeys(getattr(model, "pgh_event_models", {}).values()):
+        said = _said_by_label(event_model)
+        witness = _Witness(
+            event_model,
+            sorted(label for label, kinds in said.items() if kinds == {_STAYED}),
+            sorted(label for label, kinds in said.items() if kinds == {_GONE}),
+        )
+        lack = _lack(witness)
+        if not lack:
+            return witness
+        reasons.append(f"{event_model._meta.label} {lack}")
+    raise ValueError(
+        f"The history of {model._meta.label} does not say what it was: "
+        f"{'; '.join(reasons) or 'it is not tracked'}. Track all fields, with @pghistory.track("
+        "pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())."
+    )
+
+
+def _said_by_label(event_model: Any) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for tracker in event_model.pgh_trackers:
+        kinds = found.setdefault(str(tracker.label), set())
+        for event in tracker.row_events():
+            kept = _STAYED if event.row == NEW else _NEITHER
+            kinds |= {_GONE if each == pgtrigger.Delete else kept for each in event.operations}
+        if not tracker.row_events():
+            kinds.add(_NEITHER)
+    return found
+
+
+def _lack(witness: _Witness) -> str:
+    """What the events do not say; nothing if they say all."""
+    missing = revert.missing_fields(witness.event_model)
+    if missing:
+        return f"leaves out {', '.join(missing)}"
+    if not diffs.obj_columns(witness.event_model):
+        return "has no pgh_obj"
+    told = {
+        (operation, event.row)
+        for tracker in witness.event_model.pgh_trackers
+        if tracker.label in (*witness.stayed, *witness.gone)
+        for event in tracker.row_events()
+        if event.condition in (None, DEFAULT)
+        for operation in event.operations
+    }
+    needed = {
+        (pgtrigger.Insert, NEW): "each insert",
+        (pgtrigger.Update, NEW): "each update's new row",
+    }
+    lacking = [what for each, what in needed.items() if each not in told]
+    return f"has no event, of a label of its own, of {' and '.join(lacking)}" if lacking else ""

@@ -1,0 +1,250 @@
+"""The way back: a row as an event holds it, planned before it is written.
+
+A restored row is what it was to the last column, so fields that write themselves (``auto_now``)
+are not asked, and parents' rows (multi-table inheritance) are restored with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, router, transaction
+
+from pghistory.vocabulary import inheritance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INSERT = "insert"
+UPDATE = "update"
+NOTHING = "nothing"
+
+# https://docs.djangoproject.com/en/stable/topics/db/queries/#storing-and-querying-for-none
+JSON_NULL = models.Value(None, models.JSONField())
+_KIND: Any = {"function": "pg_catalog.jsonb_typeof", "output_field": models.TextField()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field that would change."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a field cannot be restored; ``field`` is empty where it is about several."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a revert would do: ``action`` is "insert", "update" or "nothing"."""
+
+    event: Any
+    action: str
+    changes: list[Change] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def is_possible(self) -> bool:
+        return not self.problems
+
+    def __str__(self) -> str:
+        model = self.event.pgh_tracked_model._meta.label
+        lines = [f"{self.action} {model} {_key(self.event)}"]
+        lines += [f"  {each.field}: {each.before!r} -> {each.after!r}" for each in self.changes]
+        lines += [f"  cannot restore {problem}" for problem in self.problems]
+        return "\n".join(lines)
+
+
+class CannotRevert(RuntimeError):
+    """The row cannot be restored; ``plan`` says which fields stand in the way, and why."""
+
+    def __init__(self, plan: Plan):
+        super().__init__(
+            f"Cannot revert to {plan.event._meta.label} {plan.event.pk}. "
+            + " ".join(f"{problem}." for problem in plan.problems)
+        )
+        self.plan = plan
+
+
+def plan(event: Any, *, using: str | None = None) -> Plan:
+    """What it takes to bring the row back to what the event holds."""
+    missing = missing_fields(type(event))
+    if missing:
+        reason = f"{type(event)._meta.label} does not hold it"
+        return Plan(event, NOTHING, problems=[Problem(name, reason) for name in missing])
+    alias = using or router.db_for_write(event.pgh_tracked_model, instance=event)
+    live = _live(event, alias).first()
+    before, after = _written(live, event) if live else {}, _written(event, event)
+    changes = [
+        Change(name, before.get(name), value)
+        for name, value in after.items()
+        if live is None or before[name] != value
+    ]
+    action = INSERT if live is None else UPDATE if changes else NOTHING
+    return Plan(event, action, changes, list(_problems(event, changes, alias)))
+
+
+def revert(event: Any, *, using: str | None = None) -> Any:
+    """Carries the plan out, under a lock on the row, and gives the object."""
+    model = event.pgh_tracked_model
+    alias = using or router.db_for_write(model, instance=event)
+    with transaction.atomic(using=alias):
+        list(_live(event, alias).select_for_update().values_list("pk"))
+        made = plan(event, using=alias)
+        if made.problems:
+            raise CannotRevert(made)
+        if made.action == INSERT:
+            _insert(event, {each.field: each.after for each in made.changes}, alias)
+        elif made.changes:
+            _live(event, alias).update(**{each.field: _value(event, each) for each in made.changes})
+        return _live(event, alias).get()
+
+
+def instance(event: Any) -> Any:
+    """The tracked object as the event holds it, not saved."""
+    model = event.pgh_tracked_model
+    names = set(event.pgh_tracked_fields())
+    values = {
+        each.attname: getattr(event, each.attname)
+        for each in inheritance.all_columns(model)
+        if each.name in names
+    }
+    generated = [each.attname for each in inheritance.all_columns(model) if _generated(each)]
+    made = model(**{name: value for name, value in values.items() if name not in generated})
+    for name in generated:
+        made.__dict__[name] = values[name]
+    return made
+
+
+def missing_fields(event_model: Any) -> list[str]:
+    """The fields of the tracked model that its events do not hold."""
+    held = set(event_model.pgh_tracked_fields())
+    every = inheritance.all_columns(event_model.pgh_tracked_model)
+    return [each.name for each in every if each.name not in held]
+
+
+def _problems(event: Any, changes: list[Change], alias: str) -> Iterator[Problem]:
+    if not changes:
+        return
+    restored = instance(event)
+    # Not adding, so that no row of its own key, such as its parent's, is in its way.
+    restored._state.adding, restored._state.db = False, alias
+    changed = {change.field for change in changes}
+    for each in _settable(event.pgh_tracked_model):
+        if each.is_relation and each.name in changed and not _is_there(restored, each, alias):
+            label, value = each.related_model._meta.label, getattr(restored, each.attname)
+            yield Problem(each.name, f"there is no {label} {value} any more")
+    for model, constraint in _constraints(event.pgh_tracked_model):
+        try:
+            constraint.validate(model, restored, using=alias)
+        except ValidationError as error:
+            fields: tuple[str, ...] = getattr(constraint, "fields", ())
+            about = fields[0] if len(fields) == 1 else ""
+            yield from (Problem(about, str(each).rstrip(".")) for each in error.messages)
+
+
+def _is_there(restored: Any, relation: Any, alias: str) -> bool:
+    """Whether the row that a relation points to exists, or will with the row itself."""
+    value = getattr(restored, relation.attname)
+    if value is None or relation.remote_field.parent_link or not relation.db_constraint:
+        return True
+    far = relation.target_field.attname
+    related = inheritance.concrete(relation.related_model)
+    if related in inheritance.tables(type(restored)) and getattr(restored, far) == value:
+        return True
+    return bool(related._base_manager.using(alias).filter(**{far: value}).exists())
+
+
+def _constraints(model: Any) -> Iterator[tuple[Any, models.BaseConstraint]]:
+    """What the database will ask of the row, each with the model that declares it.
+
+    Of unique fields too, for Django looks for their values in the default database only.
+    """
+    for table in inheritance.tables(model):
+        options = table._meta
+        unique = [
+            (each.name,)
+            for each in options.local_concrete_fields
+            if each.unique and not each.primary_key
+        ]
+        for names in [*unique, *options.unique_together]:
+            yield table, models.UniqueConstraint(fields=names, name="_".join(names))
+        yield from ((table, constraint) for constraint in options.constraints)
+
+
+def _insert(event: Any, values: dict[str, Any], alias: str) -> None:
+    """Inserts the row, with its parents' where they are gone too, as it is."""
+    model = event.pgh_tracked_model
+    for table in reversed(inheritance.tables(model)):
+        own = [each for each in _settable(model) if inheritance.owner(each) is table]
+        row = {each.attname: values[each.name] for each in own}
+        key = row[table._meta.pk.attname] if table._meta.pk in own else _key(event)
+        there = table._base_manager.using(alias).filter(pk=key)
+        if there.exists():
+            there.update(**{name: row[name] for name in row if name != table._meta.pk.attname})
+        else:
+            # raw, as for fixtures: neither auto_now nor parents are looked at.
+            table(**row).save_base(raw=True, using=alias, force_insert=True)
+
+
+def _live(event: Any, alias: str) -> Any:
+    model = inheritance.concrete(event.pgh_tracked_model)
+    return model._base_manager.using(alias).filter(pk=_key(event))
+
+
+def _key(event: Any) -> Any:
+    """The key of the row that the event holds: an update may have changed its object's."""
+    held = set(event.pgh_tracked_fields())
+    options = inheritance.concrete(event.pgh_tracked_model)._meta
+    parts = inheritance.composite_key(event.pgh_tracked_model)
+    if parts:
+        return tuple(getattr(event, part.attname) for part in parts)
+    return getattr(event, options.pk.attname) if options.pk.name in held else event.pgh_obj_id
+
+
+def _settable(model: Any) -> list[Any]:
+    return [each for each in inheritance.all_columns(model) if not _generated(each)]
+
+
+def _written(state: Any, event: Any) -> dict[str, Any]:
+    """What to write for a row as it is, or as the event holds it: the value of each field.
+
+    Python knows one None, the database two: NULL and the null of JSON.
+    """
+    fields = _settable(event.pgh_tracked_model)
+    values = {each.name: getattr(state, each.attname) for each in fields}
+    unclear = [
+        each.name
+        for each in fields
+        if isinstance(each, models.JSONField) and values[each.name] is None
+    ]
+    if unclear:
+        same = type(state)._base_manager.using(state._state.db).filter(pk=state.pk)
+        kinds = same.values_list(*(models.Func(name, **_KIND) for name in unclear)).first()
+        null = [name for name, kind in zip(unclear, kinds or (), strict=bool(kinds)) if kind]
+        values |= dict.fromkeys(null, JSON_NULL)
+    return values
+
+
+def _value(event: Any, change: Change) -> Any:
+    field = event.pgh_tracked_model._meta.get_field(change.field)
+    if change.after is None or change.after is JSON_NULL:
+        return change.after
+    # The text of an expression is no expression: update() would run one.
+    return models.Value(change.after, output_field=field)
+
+
+def _generated(each: Any) -> bool:
+    return bool(getattr(each, "generated", False))

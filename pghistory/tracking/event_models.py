@@ -1,0 +1,223 @@
+"""Event models: a table of events beside each tracked model, with copies of its fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import models
+from django.db.backends.utils import names_digest
+from django.db.models.signals import class_prepared
+
+import pgtrigger
+from pghistory import config
+from pghistory.vocabulary import field_options, inheritance
+from pghistory.reading import history
+from pghistory.tracking import field_copies
+from pghistory.writing import event_trigger
+from pghistory.vocabulary.constants import DEFAULT, Default
+from pgtrigger.triggers import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pghistory.vocabulary.trackers import Tracker
+
+STRICT = "strict"
+
+
+def create_event_model(
+    model: type[models.Model],
+    *trackers: Tracker,
+    fields: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
+    obj_field: field_options.ObjForeignKey | Default | None = DEFAULT,
+    context_field: field_options.ContextForeignKey | field_options.ContextJSONField | Default | None = DEFAULT,
+    context_id_field: field_options.ContextUUIDField | Default | None = DEFAULT,
+    append_only: bool | str | Default = DEFAULT,
+    model_name: str | None = None,
+    app_label: str | None = None,
+    base_model: type[models.Model] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
+    level: pgtrigger.Level | None = None,
+    abstract: bool = True,
+) -> Any:
+    """An event model of ``model``: abstract, to be inherited, or one that is as it is.
+
+    ``fields`` or ``exclude`` choose what an event holds, all fields by default. ``obj_field``,
+    ``context_field`` and ``context_id_field`` say how ``pgh_obj``, ``pgh_context`` and
+    ``pgh_context_id`` are declared; None leaves them out. ``append_only`` refuses changes of
+    events; ``"strict"`` lets nobody ignore that. ``attrs`` and ``meta`` go into the class. Without
+    ``app_label`` what inherits an abstract one is in its own module's app.
+
+    ``level`` is PGHISTORY_LEVEL by default. At either the events are the same, unless another AFTER
+    trigger writes the changed row again: statement-level triggers run after row-level ones, so that
+    the inner update's event comes first. Choose ``pgtrigger.Row`` for such a table, where triggers
+    run in the order of their names: give the other one a name after ``pgtrigger_<label>``.
+
+    ValueError for fields that the model does not have.
+    """
+    if model._meta.abstract:
+        raise ValueError(
+            f"{model.__name__} is abstract, so it has no rows: track the models that inherit it."
+        )
+    if append_only not in (True, False, STRICT, DEFAULT):
+        raise ValueError(f'append_only={append_only!r}: expected True, False or "{STRICT}".')
+    fields = None if fields is None else list(fields)
+    base = base_model or config.base_model()
+    names = field_copies.names(model, fields, exclude)
+    own_attrs: dict[str, Any] = {
+        "__module__": model.__module__,
+        "pgh_tracked_model": model,
+        "pgh_trackers": tuple(trackers) or _default_trackers(),
+        "pgh_field_names": tuple(names),
+        "pgh_append_only": config.append_only() if append_only is DEFAULT else append_only,
+        "pgh_level": level,
+        **field_copies.tracked_fields(model, names),
+        **_obj(model, obj_field, fields or []),
+        **_context(context_field, context_id_field),
+        **(attrs or {}),
+    }
+    options: dict[str, Any] = {"abstract": abstract}
+    if app_label or not abstract:
+        options["app_label"] = app_label or model._meta.app_label
+    options |= meta or {}
+    bases = (base.Meta,) if hasattr(base, "Meta") else ()
+    own_attrs["Meta"] = type("Meta", bases, options)
+    name = model_name or field_copies.model_name(model, fields)
+    metaclass: Any = type(base)
+    return metaclass(f"Base{name}" if abstract else name, (base,), own_attrs)
+
+
+def get_event_model(
+    model: type[models.Model],
+    *trackers: Tracker,
+    name: str | None = None,
+    related_name: str | None = None,
+    **options: Any,
+) -> Any:
+    """``create_event_model()``, as earlier releases call it and its arguments."""
+    if related_name:
+        options["obj_field"] = field_options.ObjForeignKey(related_name=related_name)
+    return create_event_model(model, *trackers, model_name=name, **options)
+
+
+def all_event_models() -> list[Any]:
+    """Every event model that is loaded, in the order of its class's making."""
+    return list(_event_models.values())
+
+
+_event_models: dict[str, Any] = {}
+
+
+def _obj(
+    model: type[models.Model], given: field_options.ObjForeignKey | Default | None, names: list[str]
+) -> dict[str, Any]:
+    """``pgh_obj``, a foreign key, or of a composite key the relation over its parts."""
+    declared = config.obj_field() if given is DEFAULT else given
+    if declared is None:
+        return {"pgh_obj": None}
+    kwargs = declared.kwargs
+    if "related_name" not in kwargs or given is DEFAULT:
+        base = kwargs.get("related_name", "events")
+        kwargs["related_name"] = base if base == "+" else field_copies.related_name(base, names)
+    kwargs.setdefault("related_query_name", "+" if kwargs["related_name"] == "+" else None)
+    key = [field.name for field in inheritance.composite_key(model)]
+    if not key:
+        return {"pgh_obj": models.ForeignKey(model, **kwargs)}
+    kept = ("on_delete", "related_name", "related_query_name")
+    kwargs = {name: kwargs[name] for name in kept}
+    return {"pgh_obj": models.ForeignObject(model, from_fields=key, to_fields=key, **kwargs)}
+
+
+def _context(
+    given: field_options.ContextForeignKey | field_options.ContextJSONField | Default | None,
+    given_id: field_options.ContextUUIDField | Default | None,
+) -> dict[str, Any]:
+    """``pgh_context`` and, unless that is a foreign key, ``pgh_context_id``."""
+    declared = config.context_field() if given is DEFAULT else given
+    declared_id = config.context_id_field() if given_id is DEFAULT else given_id
+    made: dict[str, Any] = {"pgh_context": declared.make() if declared else None}
+    if not isinstance(declared, field_options.ContextForeignKey):
+        made["pgh_context_id"] = declared_id.make() if declared_id else None
+    return made
+
+
+def _default_trackers() -> tuple[Tracker, ...]:
+    from pghistory.vocabulary.trackers import InsertEvent, UpdateEvent
+
+    return tuple(config.default_trackers() or (InsertEvent(), UpdateEvent()))
+
+
+def _prepare(sender: Any, **kwargs: Any) -> None:
+    """What an event model needs once it is made: its index, its triggers, and to be known."""
+    tracked = getattr(sender, "pgh_tracked_model", None)
+    options = sender._meta
+    if tracked is None or options.proxy or options.apps is not apps or options.swapped:
+        return
+    _event_models[options.label] = sender
+    _add_indexes(sender)
+    for tracker in sender.pgh_trackers:
+        _introduce(tracked, sender, tracker.label)
+        for event in tracker.row_events():
+            level = event.level if event.level is not DEFAULT else sender.pgh_level
+            for model, declared in event_trigger.of_tracker(event, sender, level):
+                _register(model, declared, sender)
+    if sender.pgh_append_only:
+        for rule in _append_only(strict=sender.pgh_append_only == STRICT):
+            rule.register(sender)
+
+
+def _introduce(tracked: Any, event_model: Any, label: str) -> None:
+    if "pgh_event_models" not in tracked.__dict__:
+        tracked.pgh_event_models = {}
+        tracked.pgh_event_model = event_model
+        if isinstance(getattr(tracked, "history", None), history.History | None):
+            tracked.history = history.History(tracked)
+    tracked.pgh_event_models.setdefault(label, event_model)
+
+
+def _register(model: type[models.Model], declared: event_trigger.Event, event_model: Any) -> None:
+    """Two event models of one tracked model may have the same label."""
+    taken = {each.name for each in registry.of_model(model)}
+    if declared.name in taken:
+        declared.name = event_trigger.short_name(f"{declared.name}_{event_model._meta.model_name}")
+    declared.register(model)
+
+
+def _add_indexes(event_model: Any) -> None:
+    """A timeline reads an object's events by key, and a page of all events by time."""
+    names = {field.name for field in event_model._meta.local_fields}
+    key = [field.name for field in inheritance.composite_key(event_model.pgh_tracked_model)]
+    obj = key or ["pgh_obj"] if "pgh_obj" in names else []
+    wanted = {"pgh_timeline": [*obj, "pgh_id"] if obj else [], "pgh_created_at": ["pgh_created_at"]}
+    for purpose, columns in wanted.items():
+        known = [list(index.fields) for index in event_model._meta.indexes]
+        if columns and set(columns) <= names and columns not in known:
+            # The names that Django gives have six hex digits, which collide among many tables.
+            digest = names_digest(event_model._meta.db_table, *columns, length=15)
+            index = models.Index(fields=columns, name=f"{purpose}_{digest}")
+            event_model._meta.indexes.append(index)
+    # Migrations read from here which options a class has.
+    event_model._meta.original_attrs["indexes"] = event_model._meta.indexes
+
+
+def _append_only(*, strict: bool) -> list[pgtrigger.Protect]:
+    return [
+        pgtrigger.Protect(
+            name="append_only",
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            ignorable=not strict,
+        ),
+        pgtrigger.Protect(
+            name="append_only_truncate",
+            operation=pgtrigger.Truncate,
+            level=pgtrigger.Statement,
+            when=pgtrigger.Before,
+            ignorable=not strict,
+        ),
+    ]
+
+
+class_prepared.connect(_prepare, dispatch_uid="pghistory.event_models")

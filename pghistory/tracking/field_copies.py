@@ -1,0 +1,136 @@
+"""What an event holds: copies of the tracked model's fields, and the names of model and relation.
+
+https://docs.djangoproject.com/en/stable/ref/models/fields/#field-attribute-reference
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from pghistory import config
+from pghistory.vocabulary import inheritance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pghistory.vocabulary.field_options import Field
+
+# A row's key is no key of the event.
+_PLAIN = {
+    "AutoField": models.IntegerField,
+    "BigAutoField": models.BigIntegerField,
+    "SmallAutoField": models.SmallIntegerField,
+}
+
+# What makes a field write itself, or depend on others that may not be tracked: an event is what
+# the row was.
+_LEFT_OUT = (
+    *("primary_key", "auto_now", "auto_now_add", "parent_link", "auto_created", "serialize"),
+    *("related_name", "related_query_name", "on_delete", "db_constraint", "unique", "db_index"),
+    *("unique_for_date", "unique_for_month", "unique_for_year", "width_field", "height_field"),
+)
+
+
+def names(
+    model: type[models.Model], fields: Iterable[str] | None, exclude: Iterable[str] | None
+) -> list[str]:
+    """The fields that an event holds, always with those that ``pgh_obj`` needs.
+
+    ValueError for a field that the model does not have, or for both ``fields`` and ``exclude``.
+    """
+    if fields is not None and exclude is not None:
+        raise ValueError(f'{model._meta.label}: give "fields" or "exclude", not both.')
+    every = {field.name: field for field in inheritance.all_columns(model)}
+    by_attname = {field.attname: name for name, field in every.items()}
+    by_attname["pk"] = model._meta.pk.name
+
+    def named(given: Iterable[str]) -> list[str]:
+        if isinstance(given, str):
+            raise ValueError(f"{model._meta.label}: found {given!r}, expected a list of fields.")
+        found = [by_attname.get(name, name) for name in given]
+        for name in found:
+            if name not in every:
+                raise ValueError(
+                    f"{model._meta.label} has no column for {name!r}. "
+                    f"It has: {', '.join(sorted(every))}."
+                )
+        return found
+
+    chosen = list(every) if fields is None else named(fields)
+    excluded = set(named(exclude or ()))
+    needed = [field.name for field in inheritance.composite_key(model)]
+    kept = [name for name in chosen if name not in excluded]
+    return [*kept, *(name for name in needed if name not in kept)]
+
+
+def tracked_fields(
+    model: type[models.Model], chosen: Iterable[str]
+) -> dict[str, models.Field[Any, Any]]:
+    """A copy of each of these fields, for the event model."""
+    every = {field.name: field for field in inheritance.all_columns(model)}
+    return {name: _copy(every[name]) for name in chosen}
+
+
+def model_name(model: type[models.Model], fields: Iterable[str] | None) -> str:
+    """``TrackedEvent``; with ``fields=["int_field"]`` ``TrackedIntFieldEvent``."""
+    words = "".join(word.title() for name in fields or () for word in name.split("_"))
+    return f"{model.__name__}{words}Event"
+
+
+def related_name(base: str, fields: Iterable[str] | None) -> str:
+    """``events``; with ``fields=["int_field"]`` ``int_field_events``."""
+    return "_".join([*(fields or ()), base])
+
+
+def _copy(field: Any) -> models.Field[Any, Any]:
+    is_generated = isinstance(field, models.GeneratedField)
+    field = field.output_field if is_generated else field
+    is_key = isinstance(field, models.ForeignKey)
+    args, declared = _declared(field)
+    if is_generated:
+        declared["null"] = True  # as Django makes the column, whatever its output_field says
+    kwargs = {name: value for name, value in declared.items() if name not in _LEFT_OUT}
+    for setting in _settings(field):
+        kwargs = setting.over(kwargs, declared)
+    if is_key:
+        return models.ForeignKey(**kwargs | {"to": _target(field), "to_field": field.to_fields[0]})
+    if not kwargs.get("unique"):
+        kwargs.pop("unique", None)
+    field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
+    return field_class(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _declared(field: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments that the tracked field has, but for those that a setting excludes."""
+    if isinstance(field, models.ForeignKey):
+        # A foreign key's own deconstruct() needs every model loaded.
+        _, _, args, kwargs = models.Field.deconstruct(field)
+        kwargs |= {name: getattr(field, name) for name in ("db_index", "db_constraint")}
+        for name in ("on_delete", "related_name", "related_query_name"):
+            kwargs[name] = getattr(field.remote_field, name)
+    else:
+        _, _, args, kwargs = field.deconstruct()
+    for configured, excluded in config.exclude_field_kwargs().items():
+        if isinstance(field, configured):
+            kwargs = {name: value for name, value in kwargs.items() if name not in excluded}
+    return list(args), kwargs
+
+
+def _settings(field: Any) -> list[Field]:
+    """The settings that are about such a field, the most general one first."""
+    found: list[Field] = [config.field()]
+    if field.is_relation:
+        found.append(config.related_field())
+    if isinstance(field, models.ForeignKey):
+        found.append(config.foreign_key_field())
+    return found
+
+
+def _target(field: Any) -> Any:
+    """The model that a foreign key points to: a class, or its label while that is not loaded."""
+    target = field.remote_field.model
+    if isinstance(target, str) and "." not in target:
+        return f"{field.model._meta.app_label}.{target}"
+    return target

@@ -1,0 +1,150 @@
+"""How the fields of event models are declared.
+
+Each class is a set of Django's field arguments; what is not given is left to the defaults here.
+They are plain values, so that ``settings.py`` can make them::
+
+    PGHISTORY_FIELD = pghistory.Field(db_index=pghistory.DEFAULT)
+
+DEFAULT, for a copy of a tracked field, is what the tracked field has: here copies keep its index.
+
+https://docs.djangoproject.com/en/stable/ref/models/fields/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from pghistory.vocabulary.constants import DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTEXT_MODEL = "pghistory.Context"
+
+
+class Field:
+    """The arguments of any field.
+
+    An event holds what a row once held, so nothing in it is unique, and a row of the table that
+    the event is about may have the same key again.
+    """
+
+    defaults: ClassVar[dict[str, Any]] = {"unique": False, "db_index": False}
+    options: ClassVar[frozenset[str]] = frozenset(
+        {"blank", "null", "db_index", "editable", "unique", "help_text", "verbose_name"}
+        | {"unique_for_date", "unique_for_month", "unique_for_year", "primary_key"}
+    )
+
+    def __init__(self, **options: Any):
+        unknown = sorted(set(options) - self.options)
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no argument {unknown[0]!r}. "
+                f"It has: {', '.join(sorted(self.options))}."
+            )
+        self.given = {name: value for name, value in options.items() if value is not DEFAULT}
+        self.as_tracked = set(options) - set(self.given)
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """Django's arguments."""
+        return {**self.defaults, **self.given}
+
+    def over(self, kwargs: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a copy, ``kwargs`` so far, of a field that is ``declared`` so."""
+        said = {**kwargs, **self.kwargs}
+        tracked = {name: declared[name] for name in self.as_tracked if name in declared}
+        return {name: said[name] for name in said if name not in self.as_tracked} | tracked
+
+    def __repr__(self) -> str:
+        options = {**self.given, **dict.fromkeys(sorted(self.as_tracked), DEFAULT)}
+        arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class RelatedField(Field):
+    """The arguments of a field that points to another model; it makes no reverse accessor."""
+
+    defaults: ClassVar[dict[str, Any]] = {"related_name": "+", "related_query_name": "+"}
+    options = Field.options | {"related_name", "related_query_name"}
+
+
+class ForeignKey(RelatedField):
+    """The arguments of a foreign key: an event outlives what it points to."""
+
+    defaults: ClassVar[dict[str, Any]] = {
+        **RelatedField.defaults,
+        "on_delete": models.DO_NOTHING,
+        "db_constraint": False,
+        "db_index": True,
+    }
+    options = RelatedField.options | {"on_delete", "db_constraint"}
+
+
+class EventForeignKey(ForeignKey):
+    """A foreign key that an event has besides its copies.
+
+    PGHISTORY_FOREIGN_KEY_FIELD decides what neither its declaration nor its own defaults say, but
+    for the names of relations, which are one field's.
+    """
+
+    own_defaults: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        from pghistory import config
+
+        general = config.foreign_key_field().kwargs
+        general = {name: general[name] for name in general if name not in RelatedField.defaults}
+        return {**general, **self.own_defaults, **self.given}
+
+
+class ObjForeignKey(EventForeignKey):
+    """``pgh_obj``, the object that an event is about.
+
+    It has no index of its own: event tables are indexed on ``(pgh_obj, pgh_id)``.
+    """
+
+    own_defaults: ClassVar[dict[str, Any]] = {"db_index": False}
+
+
+class ContextForeignKey(EventForeignKey):
+    """``pgh_context`` as a foreign key to the context's row; a change may have no context."""
+
+    own_defaults: ClassVar[dict[str, Any]] = {**RelatedField.defaults, "null": True}
+
+    def make(self) -> models.Field[Any, Any]:
+        return models.ForeignKey(CONTEXT_MODEL, **self.kwargs)
+
+
+class ContextJSONField(Field):
+    """``pgh_context`` as the metadata themselves, copied into each event."""
+
+    defaults: ClassVar[dict[str, Any]] = {"null": True}
+
+    def make(self) -> models.Field[Any, Any]:
+        from pghistory.utils import JSONField
+
+        return JSONField(**self.kwargs)
+
+
+class ContextUUIDField(Field):
+    """``pgh_context_id`` beside a ``ContextJSONField``: which events had one context."""
+
+    defaults: ClassVar[dict[str, Any]] = {"null": True}
+
+    def make(self) -> models.Field[Any, Any]:
+        return models.UUIDField(**self.kwargs)
+
+
+class ClockTimestamp(Now):
+    """The time at this very moment, where ``Now()`` is that of the transaction's start.
+
+    https://www.postgresql.org/docs/current/functions-datetime.html#FUNCTIONS-DATETIME-CURRENT
+    """
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="pg_catalog.CLOCK_TIMESTAMP()", **extra)

@@ -1,0 +1,174 @@
+"""What code says while it runs: the context of its changes, and events made by hand.
+
+See Note [Transaction variables] of ``pgtrigger.variables``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import router, transaction
+from django.db.models.expressions import RawSQL
+
+from pghistory import config
+from pghistory.writing import metadata
+from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA
+from pgtrigger.session import scopes
+from pgtrigger.session.variables import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import Model
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Said:
+    """Metadata, checked and encoded."""
+
+    def __init__(self, values: dict[str, Any]):
+        self.values = values
+        self.text = metadata.encode(values)
+
+
+class OpenContext:
+    """A context while it is open: what ``with context() as opened`` gives."""
+
+    def __init__(self, values: dict[str, Any]):
+        self.id = uuid.uuid4()
+        self.metadata = values
+        """All that was said so far, with what contexts inside it added."""
+
+
+_context_id = Variable(CONTEXT_ID, lambda opened, alias: str(opened.id))
+_context_metadata = Variable(CONTEXT_METADATA, lambda said, alias: str(said.text))
+
+
+def current() -> OpenContext | None:
+    """The context that is open here and now."""
+    found: OpenContext | None = _context_id.get()
+    return found
+
+
+def add(values: dict[str, Any]) -> None:
+    """Adds metadata to the open context, in the place of those with the same keys.
+
+    Other threads and tasks in the same context do not see them; in its row they meet.
+    """
+    opened = current()
+    if opened is not None and values:
+        said = _Said({**_context_metadata.get().values, **values})
+        opened.metadata.update(values)
+        scopes.change(_context_metadata, said)
+
+
+def _withdraw(values: dict[str, Any], found: dict[str, Any], before: dict[str, Any]) -> None:
+    """Puts back what was there before the values, but for those that were replaced since."""
+    for key, value in values.items():
+        if found.get(key) is not value:
+            continue
+        if key in before:
+            found[key] = before[key]
+        else:
+            found.pop(key, None)
+
+
+class context(scopes.Scope):
+    """Says who or what makes the changes inside: a context manager and a decorator.
+
+    All events made inside, on any database, share one row of ``Context`` with these metadata::
+
+        with pghistory.context(user=request.user.pk, reason="import"):
+            ...
+
+    Inside another context it joins that one, and what it adds stays there until the outer one
+    ends. A bare call, ``pghistory.context(key="value")``, adds to the context that is open, and
+    does nothing where none is. A decorator adds nothing to the context that it is evaluated in.
+    ``with context() as opened`` gives an ``OpenContext``.
+
+    Metadata are JSON. Raises MetadataError (a ValueError) for NaN, Infinity and NUL, and
+    TypeError for what the encoder does not know. Outside a transaction a COPY, a CALL, a DO and
+    a SELECT of a function that writes carry no context.
+    """
+
+    def __init__(self, /, **metadata: Any):
+        self.said = _Said(metadata)
+        self._joined = current()
+        self._before = _context_metadata.get().values if self._joined else {}
+        add(self.said.values)
+
+    def __call__(self, func: F) -> F:
+        """Decorates. Until now this was a bare call: what that added is taken back."""
+        opened = current()
+        if opened is not None and opened is self._joined:
+            values = dict(_context_metadata.get().values)
+            for found in (values, opened.metadata):
+                _withdraw(self.said.values, found, self._before)
+            scopes.change(_context_metadata, _Said(values))
+        return super().__call__(func)
+
+    def values(self) -> dict[Variable, Any]:
+        if current() is not None:
+            return {}
+        return {_context_id: OpenContext(dict(self.said.values)), _context_metadata: self.said}
+
+    def __enter__(self) -> OpenContext:
+        add(self.said.values)
+        super().__enter__()
+        opened: OpenContext = _context_id.get()
+        return opened
+
+
+def create_event(obj: Model, *, label: str, using: str | None = None) -> Any:
+    """Makes an event of the object as it is in Python now, and gives it.
+
+    ValueError where no event model of it has that label.
+    """
+
+    models = getattr(type(obj), "pgh_event_models", {})
+    if label not in models:
+        raise ValueError(
+            f'"{label}" is no label of {obj._meta.label}. '
+            f"It has: {', '.join(sorted(models)) or 'none, for it is not tracked'}."
+        )
+    return _record(models[label], obj, label, using)
+
+
+def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
+    from pghistory.models import Context
+
+    alias = using or router.db_for_write(event_model, instance=obj)
+    names = {field.name: field for field in event_model._meta.local_fields}
+    values = {
+        field.attname: getattr(obj, field.attname)
+        for name, field in names.items()
+        if name in event_model.pgh_tracked_fields()
+    }
+    if "pgh_obj" in names and names["pgh_obj"].concrete:
+        values[names["pgh_obj"].attname] = obj.pk
+    if "pgh_created_at" in names:
+        values["pgh_created_at"] = RawSQL(config.created_at_function().replace("%", "%%"), ())
+    opened = current()
+    with transaction.atomic(using=alias):
+        if opened and "pgh_context" in names and names["pgh_context"].is_relation:
+            Context.objects.using(alias).bulk_create(
+                [Context(id=opened.id, metadata=opened.metadata)],
+                update_conflicts=True,
+                unique_fields=["id"],
+                update_fields=["metadata", "updated_at"],
+            )
+        elif opened and "pgh_context" in names:
+            values["pgh_context"] = opened.metadata
+        if opened and ("pgh_context_id" in names or "pgh_context_id" in _attnames(names)):
+            values["pgh_context_id"] = opened.id
+        event = event_model(pgh_label=label, **values)
+        event.save(using=alias, force_insert=True)
+        if "pgh_created_at" in values and not names["pgh_created_at"].db_returning:
+            event.refresh_from_db(using=alias, fields=["pgh_created_at"])
+    return event
+
+
+def _attnames(fields: dict[str, Any]) -> set[str]:
+    return {field.attname for field in fields.values()}

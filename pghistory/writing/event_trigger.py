@@ -1,0 +1,189 @@
+"""``Event``: the trigger that writes events."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Unpack
+
+import pgtrigger
+from pghistory.writing import capture
+from pghistory import config
+from pghistory.vocabulary import inheritance
+from pghistory.vocabulary.constants import DEFAULT
+from pgtrigger import naming
+from pgtrigger.triggers import pairing
+from pgtrigger.sql.function_body import Body
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, TRANSITION_TABLES, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from django.db.models import Model
+
+    from pghistory.vocabulary.trackers import RowEvent
+    from pgtrigger.triggers.declaration import Options
+
+
+class Event(pgtrigger.Trigger):
+    """Writes events of ``label`` into the table of ``event_model``.
+
+    ``operation`` is one of Insert, Update, Delete and Truncate; ``row`` is ``pghistory.Old`` or
+    ``pghistory.New`` (earlier releases: ``snapshot="OLD"``), which of the rows the event holds.
+    """
+
+    when = pgtrigger.After
+    label: str = ""
+    event_model: Any = None
+    row: str = NEW
+
+    def __init__(
+        self,
+        *,
+        label: str | None = None,
+        event_model: Any = None,
+        row: str | None = None,
+        snapshot: str | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(
+            label=label, event_model=event_model, row=str(row or snapshot or self.row).lower()
+        )
+        super().__init__(**options)
+        if self.event_model is None or not self.label:
+            self._refuse('needs "label" and "event_model"')
+        if len(list(self.operation or ())) != 1:
+            self._refuse("takes one operation: declare a trigger for each")
+
+    def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
+        return [*super().get_declare(model), *capture.declarations()]
+
+    def get_referencing(self, model: type[Model]) -> pgtrigger.Referencing | None:
+        if self.level != pgtrigger.Statement or self.operation == pgtrigger.Truncate:
+            return None
+        sides = self._sides_read(model)
+        return pgtrigger.Referencing(
+            old=TRANSITION_TABLES.old if OLD in sides else None,
+            new=TRANSITION_TABLES.new if NEW in sides else None,
+        )
+
+    def get_settings(self, model: type[Model]) -> dict[str, str]:
+        """See the engine's Note [Statement plans]."""
+        pairs = self._reads_transition_tables and len(self._sides_read(model)) == 2
+        return pairing.PLAN_SETTINGS if pairs else {}
+
+    def render_condition(self, model: type[Model]) -> str:
+        return super().render_condition(model) if self.level == pgtrigger.Row else ""
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        if model is None or self.func is not None:
+            return super().get_func(model)
+        table = inheritance.concrete(model)
+        rows = TRANSITION_TABLES if self._reads_transition_tables else ROW_VARIABLES
+        written = capture.Capture(self.event_model, self.label, table, self.row, rows)
+        return Body(self._written(written, model), "\nRETURN NULL;")
+
+    @property
+    def _reads_transition_tables(self) -> bool:
+        return self.level == pgtrigger.Statement and self.operation != pgtrigger.Truncate
+
+    def _written(self, written: capture.Capture, model: type[Model]) -> Body:
+        condition = self.get_condition(model)
+        if self.operation == pgtrigger.Truncate:
+            return written.of_table(condition)
+        if self.level == pgtrigger.Row:
+            return written.of_row()
+        if condition is not None and len(self._sides_read(model)) == 2:
+            return written.of_paired_rows(condition)
+        return written.of_transition_table(condition)
+
+    def _sides_read(self, model: type[Model]) -> set[str]:
+        condition = self.get_condition(model)
+        return {self.row} | (condition.sides(model) if condition else set())
+
+
+def of_tracker(
+    event: RowEvent, event_model: Any, level: pgtrigger.Level | None
+) -> Iterator[tuple[type[Model], Event]]:
+    """The triggers of a tracker, each with the model whose table it goes on.
+
+    With multi-table inheritance, a change of an inherited field is an update of the parent's table.
+    """
+    tracked = event_model.pgh_tracked_model
+    for operation in event.operations:
+        options = {"label": event.label, "event_model": event_model, "row": event.row}
+        options |= {"operation": operation, "name": _name(event, operation.name)}
+        is_update = operation.name == "UPDATE"
+        condition = event.condition
+        if condition is DEFAULT:
+            condition = _changed(event_model, tracked) if is_update else None
+        if condition is not None or not is_update or event.condition is None:
+            yield tracked, _fitting(tracked, condition, level, options)
+        if operation == pgtrigger.Delete:
+            yield tracked, Event(**_on_truncate(options, event), condition=condition)
+        for parent in inheritance.tables(tracked)[1:] if is_update else ():
+            changed = _changed(event_model, parent)
+            if changed is not None and event.condition in (DEFAULT, None):
+                name = short_name(f"{options['name']}_{tracked._meta.model_name}")
+                yield parent, _fitting(parent, changed, level, {**options, "name": name})
+
+
+def _fitting(
+    model: type[Model],
+    condition: Any,
+    level: pgtrigger.Level | None,
+    options: dict[str, Any],
+) -> Event:
+    """The trigger, at row level where a statement would not give the same events.
+
+    What is written into a partition directly, or moved to another one, passes row-level triggers
+    only, and Django does not know the tables of unmanaged models. SQL of the user's own on OLD and
+    NEW, and UPDATE OF, are not for statements.
+    """
+    if level is None:
+        level = config.level()
+        by_row_only = (
+            not model._meta.managed
+            or hasattr(model, "_partitioning_meta")
+            or isinstance(options["operation"], pgtrigger.UpdateOf)
+            or _is_sql(condition)
+        )
+        level = pgtrigger.Row if by_row_only else level
+    return Event(**options, condition=condition, level=level)
+
+
+def _on_truncate(options: dict[str, Any], event: RowEvent) -> dict[str, Any]:
+    return {
+        **options,
+        "operation": pgtrigger.Truncate,
+        "name": _name(event, "TRUNCATE"),
+        "when": pgtrigger.Before,
+        "level": pgtrigger.Statement,
+    }
+
+
+def _changed(event_model: Any, model: type[Model]) -> pgtrigger.Condition | None:
+    """A change of a tracked field that is in this model's own table."""
+    own = {field.name for field in columns_of(model)}
+    names = [name for name in event_model.pgh_tracked_fields() if name in own]
+    return pgtrigger.AnyChange(*names) if names else None
+
+
+def _is_sql(condition: Any) -> bool:
+    parts = [*getattr(condition, "conditions", ()), getattr(condition, "condition", None)]
+    return hasattr(condition, "sql") or any(_is_sql(part) for part in parts if part is not None)
+
+
+def _name(event: RowEvent, operation: str) -> str:
+    if event.trigger_name and len(event.operations) == 1 and operation != "TRUNCATE":
+        return event.trigger_name
+    return short_name(f"{event.trigger_name or event.label}_{operation.lower()}")
+
+
+def short_name(name: str) -> str:
+    """The name with what a trigger's name may not have replaced, and cut to what it may have."""
+    allowed = re.sub(r"[^a-zA-Z0-9_-]", "_", name)
+    if allowed == name and len(name) <= naming.MAX_NAME_LENGTH:
+        return name
+    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:8]
+    return f"{allowed[: naming.MAX_NAME_LENGTH - 9]}_{digest}"

@@ -1,0 +1,295 @@
+"""What is there: the triggers that PostgreSQL has, and whether they are what was installed.
+
+https://www.postgresql.org/docs/current/catalog-pg-trigger.html
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from psycopg import sql
+
+from pgtrigger import compiler, naming
+from pgtrigger.sql import comments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+INSTALLED = "INSTALLED"
+OUTDATED = "OUTDATED"
+UNINSTALLED = "UNINSTALLED"
+UNALLOWED = "UNALLOWED"
+PRUNE = "PRUNE"
+
+# pg_trigger.tgenabled, and how to put it back.
+ENABLED_STATES = {
+    "O": ("ENABLED", "ENABLE TRIGGER"),
+    "D": ("DISABLED", "DISABLE TRIGGER"),
+    "R": ("REPLICA", "ENABLE REPLICA TRIGGER"),
+    "A": ("ALWAYS", "ENABLE ALWAYS TRIGGER"),
+}
+
+_MARK = re.compile(r"(?P<label>.*) (?:definition|body)=(?P<declared>\w+) catalog=(?P<catalog>\w+)")
+
+
+@dataclass(frozen=True)
+class InstalledTrigger:
+    """A row of ``pg_trigger`` with its table and function."""
+
+    schema: str
+    table: str
+    pgid: str
+    enabled_state: str
+    definition: str
+    definition_now: str
+    comment: str
+    function_schema: str
+    function: str
+    function_source: str
+    function_now: str
+    function_comment: str
+    function_shared: bool
+    on_visible_table: bool
+
+    @property
+    def is_constraint(self) -> bool:
+        """Whether it is a constraint trigger, which cannot be replaced."""
+        return self.definition.startswith("CREATE CONSTRAINT")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it fires for an ordinary write."""
+        return self.enabled_state in "OA"
+
+    @property
+    def state(self) -> str:
+        """ENABLED, DISABLED, ALWAYS or REPLICA."""
+        return ENABLED_STATES[self.enabled_state][0]
+
+    @property
+    def uri(self) -> str:
+        """The declaration it says it came from, or nothing."""
+        mark = _MARK.fullmatch(self.comment)
+        return mark["label"] if mark else ""
+
+    @property
+    def declared_mark(self) -> str:
+        """Its comment without what it says of the catalog; nothing where the two do not fit."""
+        intact = (_marked(self.comment) or ("", ""))[1] == self.definition_now
+        return self.comment.removesuffix(self.definition_now) if intact else ""
+
+    def is_defined_as(self, declared: compiler.UpsertTriggerSql) -> bool:
+        """Whether the trigger is what was declared, and nobody changed it since."""
+        return _marked(self.comment) == (declared.definition_hash, self.definition_now)
+
+    def does_as(self, declared: compiler.UpsertTriggerSql) -> bool:
+        """Whether the function is what was declared, and nobody changed it since."""
+        if not declared.makes_function:
+            return True
+        return self.calls_function_of(declared) and _marked(self.function_comment) == (
+            declared.body_hash,
+            self.function_now,
+        )
+
+    def calls_function_of(self, declared: compiler.UpsertTriggerSql) -> bool:
+        """Whether its function is the one that the declaration makes, if it makes one."""
+        wanted = (self.schema, declared.function_name)
+        return not declared.makes_function or (self.function_schema, self.function) == wanted
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is there: the names are those of the engine's triggers on it."""
+
+    schema: str
+    oid: int
+    trigger_names: list[str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All triggers of the engine in one database, as one query found them."""
+
+    triggers: tuple[InstalledTrigger, ...]
+
+    @functools.cached_property
+    def _index(self) -> dict[tuple[str, str], list[InstalledTrigger]]:
+        index: dict[tuple[str, str], list[InstalledTrigger]] = {}
+        for trigger in self.triggers:
+            index.setdefault((trigger.table, trigger.pgid), []).append(trigger)
+        return index
+
+    def find(self, table: str, pgid: str) -> InstalledTrigger | None:
+        """The trigger of that name on the table that ``search_path`` finds by its name."""
+        schema, name = naming.split_table(table)
+        candidates = self._index.get((name, pgid), [])
+        for found in candidates:
+            if found.schema == schema or (schema is None and found.on_visible_table):
+                return found
+        return None
+
+    def visible(self) -> list[InstalledTrigger]:
+        """Those on tables that ``search_path`` finds by their name alone."""
+        return [trigger for trigger in self.triggers if trigger.on_visible_table]
+
+
+def status(
+    compiled: compiler.Trigger, installed: InstalledTrigger | None
+) -> tuple[str, bool | None]:
+    """The status of a declared trigger, and whether it is enabled."""
+    if installed is None:
+        return UNINSTALLED, None
+    fits = installed.is_defined_as(compiled.sql) and installed.does_as(compiled.sql)
+    return (INSTALLED if fits else OUTDATED), installed.enabled
+
+
+def read(connection: Any, *tables: str) -> Snapshot:
+    """The engine's triggers on these tables, or on all of them, in one query.
+
+    The clones that PostgreSQL makes on a table's partitions are left out.
+    """
+    names = [naming.split_table(table)[1] for table in tables]
+    in_transaction = transaction.atomic(using=connection.alias, savepoint=False)
+    with in_transaction, connection.cursor() as cursor:
+        cursor.execute(_PIN_SEARCH_PATH)
+        path, path_schemas, _ = cursor.fetchone()
+        wanted = {"prefix": naming.PREFIX, "all": not names, "tables": names}
+        cursor.execute(_TRIGGERS, {**wanted, "schemas": path_schemas})
+        rows = cursor.fetchall()
+        cursor.execute("SELECT pg_catalog.set_config('search_path', %s, true)", [path])
+    return Snapshot(tuple(InstalledTrigger(*row) for row in rows))
+
+
+def render(connection: Any, table: str, pgid: str) -> list[str]:
+    """The lines of a trigger's function and definition as PostgreSQL has them, if it has."""
+    installed = read(connection, table).find(table, pgid)
+    if installed is None:
+        return []
+    with connection.cursor() as cursor:
+        name = naming.as_text(sql.Identifier(installed.function_schema, installed.function))
+        cursor.execute(
+            "SELECT pg_catalog.pg_get_functiondef((%s || '()')::pg_catalog.regprocedure)", [name]
+        )
+        (function,) = cursor.fetchone()
+    return [*function.rstrip().splitlines(), installed.definition]
+
+
+def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
+    """The tables that ``search_path`` finds by these names."""
+    by_text = {naming.as_text(naming.table_identifier(name)): name for name in names}
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLES, [naming.PREFIX, list(by_text)])
+        return {by_text[text]: Table(*found) for text, *found in cursor.fetchall()}
+
+
+def on_table(connection: Any, name: str) -> list[InstalledTrigger]:
+    """The engine's triggers on the table that ``search_path`` finds by this name."""
+    table = tables(connection, [name]).get(name)
+    if table is None or not table.trigger_names:
+        return []
+    return [found for found in read(connection, name).triggers if found.schema == table.schema]
+
+
+def depending_on_column(connection: Any, table: str, column: str) -> list[InstalledTrigger]:
+    """The engine's triggers on the table whose definition (not function) names the column."""
+    with connection.cursor() as cursor:
+        identifier = naming.as_text(naming.table_identifier(table))
+        cursor.execute(_DEPENDING, [identifier, column])
+        names = {name for (name,) in cursor.fetchall()}
+    return [found for found in on_table(connection, table) if found.pgid in names]
+
+
+def orphaned_functions(connection: Any) -> list[tuple[str, str]]:
+    """(schema, name) of the engine's functions, in ``search_path``, that no trigger calls."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ORPHANED_FUNCTIONS, [naming.PREFIX])
+        return [(schema, name) for schema, name in cursor.fetchall()]
+
+
+def _marked(comment: str) -> tuple[str, str] | None:
+    mark = _MARK.fullmatch(comment)
+    return (mark["declared"], mark["catalog"]) if mark else None
+
+
+# pg_get_triggerdef() qualifies what search_path does not find: see marks.TRIGGER.
+_PIN_SEARCH_PATH = """
+    SELECT pg_catalog.current_setting('search_path'),
+        pg_catalog.current_schemas(false)::text[],
+        pg_catalog.set_config('search_path', 'pg_catalog', true)
+"""
+
+_TRIGGERS = naming.as_text(
+    sql.SQL(
+        """
+    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text,
+        pg_catalog.pg_get_triggerdef(t.oid),
+        {trigger_in_catalog},
+        COALESCE(pg_catalog.obj_description(t.oid, 'pg_trigger'), ''),
+        pn.nspname, p.proname, p.prosrc,
+        {function_in_catalog},
+        COALESCE(pg_catalog.obj_description(p.oid, 'pg_proc'), ''),
+        EXISTS (
+            SELECT FROM pg_catalog.pg_trigger o
+            WHERE o.tgfoid = p.oid AND o.oid <> t.oid AND o.tgparentid = 0
+        ),
+        n.nspname::text IS NOT DISTINCT FROM (
+            SELECT vn.nspname::text
+            FROM pg_catalog.pg_class v
+            JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
+            WHERE v.relname = c.relname AND vn.nspname::text = ANY (%(schemas)s::text[])
+            ORDER BY pg_catalog.array_position(%(schemas)s::text[], vn.nspname::text)
+            LIMIT 1
+        )
+    FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
+    WHERE NOT t.tgisinternal AND t.tgparentid = 0
+        AND pg_catalog.starts_with(t.tgname::text, %(prefix)s)
+        AND (%(all)s OR c.relname::text = ANY (%(tables)s::text[]))
+    ORDER BY n.nspname, c.relname, t.tgname
+"""
+    ).format(
+        trigger_in_catalog=comments.TRIGGER,
+        function_in_catalog=comments.FUNCTION,
+    )
+)
+
+_TABLES = """
+    SELECT asked.name, n.nspname, c.oid,
+        ARRAY (
+            SELECT t.tgname::text FROM pg_catalog.pg_trigger t
+            WHERE t.tgrelid = c.oid AND pg_catalog.starts_with(t.tgname::text, %s)
+                AND NOT t.tgisinternal AND t.tgparentid = 0
+        )
+    FROM pg_catalog.unnest(%s::text[]) AS asked(name)
+    JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+"""
+
+_DEPENDING = """
+    SELECT t.tgname
+    FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.tgrelid
+    JOIN pg_catalog.pg_depend d
+        ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+    WHERE t.tgrelid = pg_catalog.to_regclass(%s) AND a.attname = %s AND t.tgparentid = 0
+"""
+
+_ORPHANED_FUNCTIONS = """
+    SELECT n.nspname, p.proname
+    FROM pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE pg_catalog.starts_with(p.proname::text, %s)
+        AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
+        AND n.nspname = ANY (pg_catalog.current_schemas(false))
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid)
+    ORDER BY 1, 2
+"""

@@ -1,0 +1,222 @@
+"""The migration operations on triggers.
+
+https://docs.djangoproject.com/en/stable/ref/migration-operations/#writing-your-own
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import router, transaction
+from django.db.migrations.operations.base import Operation, OperationCategory
+from django.db.migrations.operations.fields import AddField
+from django.db.migrations.operations.models import (
+    AlterModelManagers,
+    AlterModelOptions,
+    IndexOperation,
+    RenameModel,
+)
+
+from pgtrigger.sql import function_body
+from pgtrigger.database import catalog, installation
+from pgtrigger import compiler
+
+if TYPE_CHECKING:
+    from django.db.migrations.autodetector import OperationDependency
+    from django.db.migrations.state import ProjectState
+
+# Migration files name the operations by the module they are documented in.
+DOCUMENTED_MODULE = "pgtrigger.migrations"
+
+# What may come before or after an operation on a trigger of the same model all the same.
+_INDIFFERENT = (AddField, AlterModelManagers, AlterModelOptions, IndexOperation)
+
+
+class _TriggerOperation(Operation):
+    """An operation on one trigger of one model.
+
+    The compiled triggers of a model are in its state's options, under ``triggers``. Nothing in a
+    rendered model depends on them, so no model is rendered anew.
+    """
+
+    model_name: str
+    name: str
+    _auto_deps: list[OperationDependency]
+
+    @property
+    def model_name_lower(self) -> str:
+        return self.model_name.lower()
+
+    def references_model(self, name: str, app_label: str) -> bool:
+        return name.lower() == self.model_name_lower
+
+    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        if isinstance(operation, _TriggerOperation) and operation.is_about(self):
+            return self._followed_by(operation)
+        return (
+            super().reduce(operation, app_label)
+            or isinstance(operation, (_TriggerOperation, *_INDIFFERENT))
+            or not operation.references_model(self.model_name, app_label)
+        )
+
+    def is_about(self, other: _TriggerOperation) -> bool:
+        return (self.model_name_lower, self.name) == (other.model_name_lower, other.name)
+
+    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
+        """The two as one."""
+        raise NotImplementedError
+
+    def _trigger_in(self, app_label: str, state: ProjectState) -> compiler.Trigger | None:
+        triggers = state.models[app_label, self.model_name_lower].options.get("triggers", [])
+        return next((trigger for trigger in triggers if trigger.name == self.name), None)
+
+    def _replace(
+        self, app_label: str, state: ProjectState, trigger: compiler.Trigger | None
+    ) -> None:
+        options = state.models[app_label, self.model_name_lower].options
+        others = [t for t in options.get("triggers", []) if t.name != self.name]
+        options["triggers"] = [*others, trigger] if trigger else others
+
+    def _change(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Puts the trigger of ``to_state`` where that of ``from_state`` is.
+
+        A model's triggers go where its table is: a compiled trigger may name the table it had
+        before, or will have after, the model was renamed.
+        """
+        model = to_state.apps.get_model(app_label, self.model_name)
+        concrete = model._meta.concrete_model or model
+        connection = schema_editor.connection
+        is_allowed = router.allow_migrate_model(connection.alias, concrete)
+        if connection.vendor != "postgresql" or concrete._meta.swapped or not is_allowed:
+            return
+        table = concrete._meta.db_table
+        old = self._trigger_in(app_label, from_state)
+        new = self._trigger_in(app_label, to_state)
+        obsolete = old if old and not (new and new.pgid == old.pgid) else None
+        if schema_editor.collect_sql:
+            _print(obsolete, new, table, schema_editor)
+        elif concrete._meta.managed or catalog.tables(connection, [table]):
+            _exchange(obsolete, new, table, schema_editor)
+
+    database_forwards = _change
+    database_backwards = _change
+
+
+class AddTrigger(_TriggerOperation):
+    """Installs a trigger, in the place of the model's trigger of the same name if it has one.
+
+    ``replaces`` says that it has, for ``squashmigrations``.
+    """
+
+    __module__ = DOCUMENTED_MODULE
+
+    def __init__(self, model_name: str, trigger: compiler.Trigger, replaces: bool = False):
+        self.model_name = model_name
+        self.trigger = trigger
+        self.replaces = replaces
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.trigger.name
+
+    @property
+    def category(self) -> OperationCategory:  # type: ignore[override]
+        return OperationCategory.ALTERATION if self.replaces else OperationCategory.ADDITION
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        self._replace(app_label, state, self.trigger)
+
+    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        if isinstance(operation, RenameModel) and (
+            operation.old_name_lower == self.model_name_lower
+        ):
+            return [operation, self._as(operation.new_name, self.replaces)]
+        return super().reduce(operation, app_label)
+
+    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
+        if isinstance(operation, AddTrigger):
+            return [operation._as(operation.model_name, self.replaces)]
+        return [operation] if self.replaces else []
+
+    def _as(self, model_name: str, replaces: bool) -> AddTrigger:
+        return AddTrigger(model_name, self.trigger, **({"replaces": True} if replaces else {}))
+
+    def describe(self) -> str:
+        verb = "Replace" if self.replaces else "Create"
+        return f"{verb} trigger {self.name} on model {self.model_name}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        fragment = f"{self.model_name_lower}_{self.name.lower()}"
+        return f"alter_{fragment}" if self.replaces else fragment
+
+
+class RemoveTrigger(_TriggerOperation):
+    """Drops a trigger and its function."""
+
+    __module__ = DOCUMENTED_MODULE
+    category = OperationCategory.REMOVAL
+
+    def __init__(self, model_name: str, name: str):
+        self.model_name = model_name
+        self.name = name
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        self._replace(app_label, state, None)
+
+    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
+        if isinstance(operation, AddTrigger):
+            return [operation._as(operation.model_name, replaces=True)]
+        return [operation]
+
+    def describe(self) -> str:
+        return f"Remove trigger {self.name} from model {self.model_name}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"remove_{self.model_name_lower}_{self.name.lower()}"
+
+
+def _print(
+    obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
+) -> None:
+    """For ``sqlmigrate``. Without parameters, a ``%`` is one."""
+    target = function_body.Target(table)
+    if obsolete:
+        drop = compiler.DropTriggerSql(obsolete.pgid, obsolete.table)
+        schema_editor.execute(drop.render(target), params=None)
+    if new:
+        schema_editor.execute(new.sql.install_sql(target), params=None)
+
+
+def _exchange(
+    obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
+) -> None:
+    """Drops the one and installs the other.
+
+    A trigger that somebody disabled stays so when the migration removes it, changes its table,
+    and adds it again.
+    """
+    connection = schema_editor.connection
+    states = vars(schema_editor).setdefault("states_of_removed_triggers", {})
+    with transaction.atomic(using=connection.alias, savepoint=False):
+        _lock(schema_editor)
+        if obsolete:
+            removed = installation.remove(obsolete, connection, table)
+            if removed and removed.enabled_state != "O":
+                oid = catalog.tables(connection, [table])[table].oid
+                states[oid, obsolete.name] = removed.enabled_state
+        if new:
+            state = None
+            if states:
+                state = states.pop((catalog.tables(connection, [table])[table].oid, new.name), None)
+            installation.put(new, connection, table=table, enabled_state=state)
+
+
+def _lock(schema_editor: Any) -> None:
+    """Once in the transaction that a migration is, and each time in one that is none."""
+    if not vars(schema_editor).get("has_lock_on_triggers"):
+        installation.lock(schema_editor.connection)
+        schema_editor.has_lock_on_triggers = schema_editor.atomic_migration

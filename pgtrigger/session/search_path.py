@@ -1,0 +1,63 @@
+"""``schema()``: sets ``search_path`` for a block.
+
+See Note [Transaction variables].
+"""
+
+from __future__ import annotations
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from django.db import connections
+from django.db.models import Model
+from psycopg import sql
+from pgtrigger.database import catalog
+from pgtrigger.vocabulary import clauses
+from pgtrigger.sql import ignore_check
+from pgtrigger import naming
+from pgtrigger.triggers import registry
+from pgtrigger.session.scopes import Scope
+from pgtrigger.session.statements import ANYTHING
+from pgtrigger.triggers.trigger import Trigger
+from pgtrigger.session.variables import RestoredVariable, Variable
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Named = str | type[Model] | Trigger
+
+from pgtrigger.session.databases import _aliases
+
+
+def _render_search_path(value: Mapping[str, Sequence[str]], database: str) -> str | None:
+    schemas = value.get(database)
+    if schemas is None:
+        return None
+    return naming.as_text(sql.SQL(", ").join(map(sql.Identifier, schemas)))
+
+
+_search_path = RestoredVariable("search_path", _render_search_path, statements=ANYTHING)
+
+
+class schema(Scope):
+    """Sets ``search_path`` to these schemas: a context manager, and a decorator.
+
+    Outside a transaction each statement gets one of its own for it, so that a procedure that
+    commits cannot be called there. What cannot be or means nothing in a transaction of its own
+    (VACUUM, CLUSTER, REINDEX, LOCK, ... CONCURRENTLY), and COPY, look where they always look.
+    """
+
+    def __init__(self, *schemas: str, databases: Iterable[str] | None = None):
+        if not schemas:
+            raise ValueError("schema() needs at least one schema.")
+        self.schemas = schemas
+        self.databases = _aliases(databases)
+
+    @staticmethod
+    def session(databases: Iterable[str] | None = None) -> contextlib.AbstractContextManager[None]:
+        """Kept for code that opens one: settings follow each ``schema()`` by themselves."""
+        _aliases(databases)
+        return contextlib.nullcontext()
+
+    def values(self) -> dict[Variable, Any]:
+        outside: Mapping[str, Sequence[str]] = _search_path.get() or {}
+        here = connections if self.databases is None else self.databases
+        return {_search_path: {**outside, **dict.fromkeys(here, self.schemas)}}

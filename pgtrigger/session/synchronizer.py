@@ -1,0 +1,246 @@
+"""What a connection's server has of the variables, brought in step with what Python wants.
+
+See Note [Transaction variables].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from psycopg import Cursor, Pipeline, ServerCursor, sql
+from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.rows import tuple_row
+
+from pgtrigger.session import statements
+from pgtrigger.session.variables import NOTHING, RestoredVariable, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from django.db.backends.postgresql.base import DatabaseWrapper
+    from psycopg import Connection
+
+    from pgtrigger.session.variables import Values, Variable
+
+# What a statement reports that may have changed, taken back or ended the settings sent.
+_CONTROL_TAGS = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"RESET"})
+
+_SET_CONFIG = "SELECT pg_catalog.set_config(%s, %s, true) IS NULL"
+_UNKNOWN = "unknown"
+
+# Each statement asks for these: to look them up in the enumeration is what would cost most.
+_IDLE, _INTRANS = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """Values as one database is to have them."""
+
+    values: Values
+    texts: Mapping[Variable, str]
+
+    def are_needed_by(self, query: Any) -> bool:
+        """Whether the statement needs any of them even outside a transaction."""
+        word = statements.first_word(query)
+        return any(word in variable.statements for variable in self.texts)
+
+
+class Synchronizer:
+    """What one connection's server has of the variables; an execute wrapper.
+
+    https://docs.djangoproject.com/en/stable/topics/db/instrumentation/
+    """
+
+    def __init__(self, connection: DatabaseWrapper):
+        self.connection = connection
+        self.sent: dict[Variable, str | None] = {}
+        self.originals: dict[Variable, str] = {}
+        self._in_step: Values | None = None
+        self._rendered = _Rendered(NOTHING, NOTHING)
+
+    @classmethod
+    def of(cls, connection: Any) -> Synchronizer | None:
+        """The connection's own, or None where it is no PostgreSQL connection or never opened."""
+        return next((w for w in connection.execute_wrappers if isinstance(w, cls)), None)
+
+    @classmethod
+    def attach(cls, connection: DatabaseWrapper) -> Synchronizer:
+        """Puts one first among the connection's execute wrappers, once.
+
+        First, because a wrapper that is appended while ``execute_wrapper()`` has one open
+        would be the one that its exit pops.
+        """
+        synchronizer = cls.of(connection)
+        if synchronizer is None:
+            synchronizer = cls(connection)
+            connection.execute_wrappers.insert(0, synchronizer)
+        return synchronizer
+
+    def __call__(
+        self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        values = wanted.get()
+        if not values and not self.sent:
+            return execute(query, params, many, context)
+        pgconn = self._driver.pgconn
+        if values is not self._in_step or pgconn.transaction_status != _INTRANS:
+            if not self._is_outside():
+                self._synchronize()
+            elif self._wanted().are_needed_by(query):
+                return self._execute_alone(execute, query, params, many, context)
+        result = execute(query, params, many, context)
+        if pgconn.transaction_status == _IDLE:
+            if self.sent:
+                self.forget()
+        elif _may_change_settings(query, context["cursor"].cursor):
+            self.sent = dict.fromkeys(self.sent, _UNKNOWN)
+            self._in_step = None
+            in_pipeline = self._status == TransactionStatus.ACTIVE and not self._driver.autocommit
+            if in_pipeline or self._status == TransactionStatus.INTRANS:
+                self._synchronize()
+        return result
+
+    def flush(self) -> None:
+        """Sends now what differs, where a transaction is open or the next statement opens one."""
+        if self._driver is not None and not self._is_outside():
+            self._synchronize()
+
+    def flush_before_commit(self) -> None:
+        """Sends what differs to the open transaction, if there is one, and begins none."""
+        if (self.sent or wanted.get()) and self._driver is not None:
+            if self._status == TransactionStatus.IDLE:
+                self.forget()
+            else:
+                self._synchronize()
+
+    def forget(self) -> None:
+        """The transaction has ended, and the settings with it."""
+        self.sent = {}
+        self.originals = {}
+        self._in_step = None
+
+    def _is_outside(self) -> bool:
+        """Whether the next statement is in no transaction but its own."""
+        if not self._driver.autocommit:
+            return False
+        status = self._status
+        if status == TransactionStatus.IDLE and self.sent:
+            self.forget()
+        # In a pipeline without BEGIN, ACTIVE is a transaction of that pipeline.
+        return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
+
+    def _execute_alone(
+        self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        """The statement in a transaction of its own, in one round trip where that is possible.
+
+        https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
+        """
+        driver = self._driver
+        with self.connection.wrap_database_errors:
+            if self._status == TransactionStatus.ACTIVE:
+                # To enter a pipeline inside another ends the transaction that the outer one is.
+                with driver.pipeline():
+                    return self(execute, query, params, many, context)
+            if not _fits_a_pipeline(query, context["cursor"].cursor):
+                with driver.transaction():
+                    self._synchronize()
+                    return execute(query, params, many, context)
+            cursor = Cursor(driver)
+            try:
+                with driver.pipeline():
+                    # Not the transaction that a pipeline is by itself: psycopg cannot cope with
+                    # an error at the end of that, such as a deferred trigger's.
+                    cursor.execute("BEGIN")
+                    for variable, text in self._wanted().texts.items():
+                        # A long text costs less as a parameter than in SET LOCAL.
+                        cursor.execute(_SET_CONFIG, (variable.setting, text), prepare=False)
+                    result = execute(query, params, many, context)
+                    cursor.execute("COMMIT")
+            except BaseException:
+                if not driver.closed:
+                    driver.rollback()
+                raise
+            return result
+
+    def _synchronize(self) -> None:
+        """Sends what differs, unless the transaction has failed or the connection is busy."""
+        status = self._status
+        pipeline = self._driver.pgconn.pipeline_status
+        if status == TransactionStatus.IDLE:
+            self.forget()
+        elif status != TransactionStatus.INTRANS and not (
+            status == TransactionStatus.ACTIVE and pipeline == PipelineStatus.ON
+        ):
+            return
+        stale = self._stale()
+        if stale:
+            for variable in stale:
+                self._remember_original(variable)
+            settings = [
+                variable.set_local(self.originals.get(variable) if text is None else text)
+                for variable, text in stale.items()
+            ]
+            with self.connection.wrap_database_errors, self._cursor() as cursor:
+                for statement in settings if pipeline else [sql.SQL("; ").join(settings)]:
+                    cursor.execute(statement, prepare=False)
+            self.sent.update(stale)
+        self._in_step = wanted.get()
+
+    @property
+    def _driver(self) -> Connection[Any]:
+        return cast("Connection[Any]", self.connection.connection)
+
+    @property
+    def _status(self) -> int:
+        return self._driver.pgconn.transaction_status
+
+    def _wanted(self) -> _Rendered:
+        """What this database is to have."""
+        values = wanted.get()
+        if values is not self._rendered.values:
+            texts = {v: v.render(value, self.connection.alias) for v, value in values.items()}
+            self._rendered = _Rendered(
+                values, {variable: text for variable, text in texts.items() if text is not None}
+            )
+        return self._rendered
+
+    def _stale(self) -> dict[Variable, str | None]:
+        texts = self._wanted().texts
+        return {
+            variable: texts.get(variable)
+            for variable in {**self.sent, **texts}
+            if self.sent.get(variable) != texts.get(variable)
+        }
+
+    def _remember_original(self, variable: Variable) -> None:
+        if isinstance(variable, RestoredVariable) and self.sent.get(variable) is None:
+            # Unlike SELECT, SHOW may still be followed by SET TRANSACTION ISOLATION LEVEL.
+            show = sql.SQL("SHOW {}").format(sql.Identifier(variable.setting))
+            with self.connection.wrap_database_errors, self._cursor() as cursor:
+                found = cursor.execute(show).fetchone()
+            assert found is not None
+            self.originals[variable] = found[0]
+
+    def _cursor(self) -> Cursor[tuple[Any, ...]]:
+        return self._driver.cursor(row_factory=tuple_row)
+
+
+def _may_change_settings(query: Any, cursor: Any) -> bool:
+    tag = cursor.pgresult.command_status if cursor.pgresult else None
+    if tag in _CONTROL_TAGS:
+        return True
+    # A pipeline has no tag yet, and several statements give the first one's.
+    return (tag is None or statements.may_be_several(query)) and (
+        statements.may_control_a_transaction(query)
+    )
+
+
+def _fits_a_pipeline(query: Any, cursor: Any) -> bool:
+    """It takes one statement at a time, and declares no cursors."""
+    return (
+        Pipeline.is_supported()
+        and not statements.may_be_several(query)
+        and not isinstance(cursor, ServerCursor)
+    )

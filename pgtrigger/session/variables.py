@@ -1,0 +1,96 @@
+"""Python values that the database must see in the current transaction.
+
+Note [Transaction variables]. ``ignore()``, ``schema()`` and history's ``context()`` are each a
+Python value, in a ContextVar so that neither threads nor asyncio tasks see each other's. A
+``Synchronizer`` on every PostgreSQL connection sends it with ``SET LOCAL``, as a statement of its
+own, only when what the server has differs: when a transaction starts, when the value changes, and
+after a ROLLBACK TO SAVEPOINT, which takes the setting back too. So
+
+- the user's statement is never rewritten: parameters, ``%``, executemany, server-side binding and
+  pipelines are none of its business;
+- the setting ends with the transaction: nothing leaks through a connection pool;
+- nothing is sent in an aborted transaction: the user's own error is never masked;
+- it is there for what passes no execute wrapper (COPY, callproc, the raw driver), and for
+  deferred triggers: before COMMIT it is compared again, as a scope that asynchronous code has left
+  could not reach the connection of another thread.
+
+Outside a transaction a statement that needs a variable gets a transaction of its own; any other
+goes as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs nothing.
+``search_path`` is needed by whatever may get one, the others only by what says that it writes:
+not by SELECT, whose functions may write, nor by CALL and DO, whose procedures may commit.
+
+Where autocommit is off a transaction begins with any statement, and COPY and callproc are told of
+by the driver's cursor: to send at every COMMIT what the next transaction needs would begin it, and
+autocommit could not be turned on again.
+
+What the raw driver does by itself is not seen: a transaction begun with it has the variables from
+the first statement of a Django cursor on, and after its ROLLBACK TO SAVEPOINT inside a scope that
+was entered since the savepoint they are missing.
+
+https://www.postgresql.org/docs/current/sql-set.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from pgtrigger.session.statements import WRITES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Variable:
+    """A setting that follows a Python value.
+
+    ``render(value, alias)`` gives the setting's value on that database as text, None for "as if
+    never set". ``statements`` are the first words of what needs it even outside a transaction.
+    """
+
+    def __init__(
+        self,
+        setting: str,
+        render: Callable[[Any, str], str | None],
+        *,
+        statements: Container[str] = WRITES,
+    ):
+        self.setting = setting
+        self.render = render
+        self.statements = statements
+
+    def get(self) -> Any:
+        """The value here and now; None where there is none."""
+        return wanted.get().get(self)
+
+    def set_local(self, text: str | None) -> sql.Composed:
+        """The statement that gives the setting this value, None: as if never set."""
+        return self._assign(sql.Literal(text or ""))
+
+    def _assign(self, value: sql.Composable) -> sql.Composed:
+        name = sql.Identifier(*self.setting.split("."))
+        return sql.SQL("SET LOCAL {} = {}").format(name, value)
+
+
+class RestoredVariable(Variable):
+    """A list setting of PostgreSQL's own, which gets back what it had before."""
+
+    def set_local(self, text: str | None) -> sql.Composed:
+        if not text or text == '""':  # which SHOW says of an empty list, and SET refuses
+            return super().set_local("")
+        return self._assign(sql.SQL(text))  # in quotes the list would be one element
+
+
+Values = Mapping[Variable, Any]
+NOTHING: Values = MappingProxyType({})
+wanted: ContextVar[Values] = ContextVar("wanted", default=NOTHING)
+
+
+def want(values: Values) -> None:
+    """Changes these variables here; None: as if never set."""
+    merged = {**wanted.get(), **values}
+    wanted.set({variable: value for variable, value in merged.items() if value is not None})

@@ -1,0 +1,69 @@
+"""What an installation leaves written on a trigger and its function: their comments.
+
+Each names the declaration, and keeps a hash of what was declared and one of how the catalog
+renders it, so that a later look tells what was declared otherwise since, and what was changed
+by hand.
+
+https://www.postgresql.org/docs/current/sql-comment.html
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Target, dollar_quote
+
+# What of a function PostgreSQL holds, `p` being its row in pg_proc. A dump and restore keeps it.
+FUNCTION = sql.SQL("pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.prosecdef, p.proconfig))")
+# What of a trigger PostgreSQL holds, `t` being its row in pg_trigger. Which names it qualifies
+# depends on search_path, so both who writes and who compares it set that to pg_catalog.
+TRIGGER = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
+
+
+def comment_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str = "") -> str:
+    """Comments on the trigger and its function: each mark, and how the catalog renders it now."""
+    comments = [_COMMENT_ON_TRIGGER.format(declared=sql.Literal(trigger_mark), catalog=TRIGGER)]
+    if function_mark:
+        comments.append(
+            _COMMENT_ON_FUNCTION.format(declared=sql.Literal(function_mark), catalog=FUNCTION)
+        )
+    block = _COMMENT_BLOCK.format(
+        table=sql.Literal(naming.as_text(target.identifier)),
+        comments=sql.SQL(" ||\n").join(comments),
+        pgid=sql.Literal(pgid),
+    )
+    return f"DO {dollar_quote(naming.as_text(block))};"
+
+
+_COMMENT_BLOCK = sql.SQL(
+    """\
+DECLARE
+    path text := pg_catalog.current_setting('search_path');
+    target pg_catalog.regclass := {table}::pg_catalog.regclass;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
+    EXECUTE (
+        SELECT
+{comments}
+        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = target AND t.tgname = {pgid}
+    );
+    PERFORM pg_catalog.set_config('search_path', path, true);
+END;"""
+)
+
+_COMMENT_ON_TRIGGER = sql.SQL(
+    """\
+            pg_catalog.format(
+                'COMMENT ON TRIGGER %I ON %s IS %L;', t.tgname, target, {declared} || {catalog}
+            )"""
+)
+
+_COMMENT_ON_FUNCTION = sql.SQL(
+    """\
+            pg_catalog.format(
+                'COMMENT ON FUNCTION %s IS %L;',
+                t.tgfoid::pg_catalog.regprocedure, {declared} || {catalog}
+            )"""
+)

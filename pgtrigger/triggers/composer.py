@@ -1,0 +1,140 @@
+"""``Composer``: a function written once for rows and once for statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from pgtrigger.vocabulary import clauses
+from pgtrigger import naming
+from pgtrigger.triggers import raising
+from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, key_fields
+from pgtrigger.triggers.trigger import Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from django.db.models import Model
+
+
+class Composer(Trigger):
+    """A trigger whose function can be written once for rows and once for statements.
+
+    ``func`` may be ``{pgtrigger.Row: …, pgtrigger.Statement: …}``. An AFTER trigger at statement
+    level has the transition tables ``old_values`` and ``new_values`` unless ``referencing`` names
+    others, and a ``Func`` of it may select ``FROM {cond_old_values}``, ``FROM {cond_new_values}``
+    and ``FROM {cond_joined_values}``: the rows for which the condition is true, the last one both
+    tables joined on the primary key.
+    """
+
+    def get_referencing(self, model: type[Model] | None) -> clauses.Referencing | None:
+        operation = self._one_operation()
+        if self.referencing or not operation or not self._sees_transition_tables():
+            return self.referencing
+        sides = raising.sides_of(operation)
+        return clauses.Referencing(
+            old=TRANSITION_TABLES.old if OLD in sides else None,
+            new=TRANSITION_TABLES.new if NEW in sides else None,
+        )
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        func = super().get_func(model)
+        if not isinstance(func, dict):
+            return func
+        if self.level not in func:
+            self._refuse(f"its func has no entry for level {self.level}")
+        return func[self.level]
+
+    def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
+        kwargs = super().get_func_template_kwargs(model)
+        if self.level == clauses.Statement:
+            kwargs["cond_old_values"] = _Lazily(lambda: self._where(model, OLD))
+            kwargs["cond_new_values"] = _Lazily(lambda: self._where(model, NEW))
+            kwargs["cond_joined_values"] = _Lazily(lambda: self._joined(model))
+        return kwargs
+
+    def render_condition(self, model: type[Model]) -> str:
+        if self.level == clauses.Statement and self.get_referencing(model):
+            return ""
+        return super().render_condition(model)
+
+    def _sees_transition_tables(self) -> bool:
+        one = self._one_operation()
+        return (
+            self.level == clauses.Statement
+            and self.when == clauses.After
+            and one is not None
+            and not isinstance(one, clauses.UpdateOf)
+            and one != clauses.Truncate
+        )
+
+    def _one_operation(self) -> clauses.Operation | None:
+        operations = list(self.operation or ())
+        return operations[0] if len(operations) == 1 else None
+
+    def _rows(self, model: type[Model], sides: Iterable[str]) -> Rows:
+        """What the transition tables are called. Refuses where one that is needed has no name."""
+        names = self.get_referencing(model)
+        for side in sides:
+            if not (names and getattr(names, side)):
+                self._refuse(
+                    f"it reads the {side} rows, and has no transition table of them: "
+                    'an INSERT has no old ones, a DELETE no new ones, and "referencing" must '
+                    "name all that are read"
+                )
+        assert names is not None
+        return Rows(
+            _reference(names.old, TRANSITION_TABLES.old),
+            _reference(names.new, TRANSITION_TABLES.new),
+        )
+
+    def _where(self, model: type[Model], side: str) -> str:
+        """The rows of one transition table for which the condition is true."""
+        rows = self._rows(model, [side])
+        table = sql.SQL(rows.alias(side))
+        condition = self.get_condition(model)
+        if condition is None:
+            return naming.as_text(table)
+        other = NEW if side == OLD else OLD
+        if other in condition.sides(model):
+            self._refuse(
+                f"its condition references {other.upper()}, "
+                f"so it cannot be used with cond_{side}_values"
+            )
+        return naming.as_text(
+            sql.SQL("(SELECT * FROM {} WHERE {}) AS {}").format(
+                table, sql.SQL(condition.render(model, rows)), table
+            )
+        )
+
+    def _joined(self, model: type[Model]) -> str:
+        """Both transition tables, joined on the primary key, where the condition is true."""
+        rows = self._rows(model, [OLD, NEW])
+        condition = self.get_condition(model)
+        on = [
+            sql.SQL("{} = {}").format(rows.column(OLD, field), rows.column(NEW, field))
+            for field in key_fields(model)
+        ]
+        if condition is not None:
+            on.append(sql.SQL("({})").format(sql.SQL(condition.render(model, rows))))
+        return naming.as_text(
+            sql.SQL("{} JOIN {} ON {}").format(
+                sql.SQL(rows.old), sql.SQL(rows.new), sql.SQL(" AND ").join(on)
+            )
+        )
+
+
+def _reference(name: str | None, usual: str) -> str:
+    """A transition table's name as SQL: quoted, unless it is the usual one."""
+    return naming.as_text(sql.Identifier(name)) if name and name != usual else usual
+
+
+class _Lazily:
+    """A template's variable that is rendered, and may refuse to be, only where it is used."""
+
+    def __init__(self, render: Callable[[], str]):
+        self._render = render
+
+    def __str__(self) -> str:
+        return self._render()

@@ -1,0 +1,302 @@
+"""A trigger as it is declared, and its compilation: no database is asked anything here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from pgtrigger.vocabulary import clauses
+from pgtrigger import compiler, naming
+from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import Model
+
+    from pgtrigger.vocabulary.conditions import Condition
+
+
+class Func:
+    """A function's statements as a template over ``meta``, ``fields`` and ``columns``.
+
+    ``{meta.db_table}`` is the table, ``{fields.name}`` a field, ``{columns.name}`` its column.
+    A text that is no Func is passed through as it is, braces included.
+    """
+
+    def __init__(self, func: str):
+        self.func = func
+
+    def render(self, **template_kwargs: Any) -> str:
+        return self.func.format(**template_kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Func) and other.func == self.func
+
+    def __hash__(self) -> int:
+        return hash(self.func)
+
+
+class Options(TypedDict, total=False):
+    """What every trigger may be given; see ``Trigger``."""
+
+    name: str | None
+    level: clauses.Level | None
+    when: clauses.When | None
+    operation: clauses.Operations | None
+    condition: Condition | None
+    referencing: clauses.Referencing | None
+    func: Any
+    declare: Sequence[tuple[str, str]] | None
+    timing: clauses.Timing | None
+    ignorable: bool | None
+    security: str | None
+    search_path: Sequence[str] | None
+
+
+class Declaration:
+    """What a trigger is given, checked, and rendered for a model; see ``Trigger``."""
+
+    name: str | None = None
+    level: clauses.Level = clauses.Row
+    when: clauses.When | None = None
+    operation: clauses.Operations | None = None
+    condition: Condition | None = None
+    referencing: clauses.Referencing | None = None
+    func: Any = None
+    declare: Sequence[tuple[str, str]] | None = None
+    timing: clauses.Timing | None = None
+    ignorable: bool = True
+    security: str | None = None
+    search_path: Sequence[str] | None = None
+
+    def __init__(self, **options: Unpack[Options]):
+        unknown = set(options) - Options.__annotations__.keys()
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(sorted(unknown))}. "
+                f"Every trigger has: {', '.join(Options.__annotations__)}."
+            )
+        self._set(**options)
+        self.validate_name()
+        self.validate_clauses()
+
+    def _set(self, **options: Any) -> None:
+        """Sets what is given; what is not stays as the class has it.
+
+        What can be iterated only once is taken now, for it is looked at again and again.
+        """
+        for option, value in options.items():
+            if value is not None:
+                setattr(self, option, tuple(value) if isinstance(value, Iterator) else value)
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    # What is declared
+
+    def validate_name(self) -> None:
+        """ValueError where the name is none."""
+        naming.validate_trigger_name(self.name)
+
+    def validate_clauses(self) -> None:
+        """ValueError where PostgreSQL has no such trigger."""
+        for attribute, expected in _EXPECTED.items():
+            value = getattr(self, attribute)
+            if not isinstance(value, expected):
+                self._refuse(
+                    f'Invalid "{attribute}": found {value!r}, expected {_NAMES[attribute]}'
+                )
+        operations, row_level = self.operation, self.level == clauses.Row
+        assert operations is not None
+        if clauses.Truncate in operations and row_level:
+            self._refuse("Truncate has no rows: it needs level=pgtrigger.Statement")
+        if self.when == clauses.InsteadOf and not row_level:
+            self._refuse("InsteadOf needs level=pgtrigger.Row")
+        if self.timing and not (row_level and self.when == clauses.After):
+            self._refuse("a deferrable trigger needs when=pgtrigger.After and level=pgtrigger.Row")
+        if self.security and str(self.security).upper() not in ("DEFINER", "INVOKER"):
+            self._refuse(
+                f'Invalid "security": found {self.security!r}, expected "DEFINER" or "INVOKER"'
+            )
+        if isinstance(self.search_path, str):
+            self._refuse(
+                f'Invalid "search_path": found {self.search_path!r}, expected a list of schemas'
+            )
+        self._validate_referencing(operations)
+
+    def _validate_referencing(self, operations: clauses.Operations) -> None:
+        if not self.referencing:
+            return
+        if self.when != clauses.After:
+            self._refuse("transition tables need when=pgtrigger.After")
+        if len(list(operations)) > 1 or clauses.Truncate in operations:
+            self._refuse("transition tables need exactly one of Insert, Update and Delete")
+        if any(isinstance(operation, clauses.UpdateOf) for operation in operations):
+            self._refuse("transition tables cannot be had with UpdateOf: use Update")
+        if self.referencing.old and clauses.Insert in operations:
+            self._refuse("an INSERT has no old rows to reference")
+        if self.referencing.new and clauses.Delete in operations:
+            self._refuse("a DELETE has no new rows to reference")
+
+    def _refuse(self, reason: str) -> None:
+        raise DeclarationError(f"{type(self).__name__} {self.name!r}: {reason}.")
+
+    # Names
+
+    def get_uri(self, model: type[Model]) -> str:
+        """``app_label.ModelName:trigger_name``."""
+        return f"{model._meta.app_label}.{model._meta.object_name}:{self.name}"
+
+    def get_pgid(self, model: type[Model]) -> str:
+        """The trigger's name in the database."""
+        return naming.trigger_identifier(str(self.name), self.get_uri(model))
+
+    # Parts, each of which a subclass may override
+
+    def get_condition(self, model: type[Model]) -> Condition | None:
+        return self.condition
+
+    def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
+        return self.declare or ()
+
+    def get_func(self, model: type[Model] | None) -> str | Func | compiler.Body:
+        if self.func is None:
+            self._refuse('has no "func": give one, or override get_func()')
+        return self.func  # type: ignore[no-any-return]
+
+    def get_referencing(self, model: type[Model]) -> clauses.Referencing | None:
+        return self.referencing
+
+    def get_settings(self, model: type[Model]) -> dict[str, str]:
+        """Settings of PostgreSQL's that hold while the function runs."""
+        return {}
+
+    def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
+        """What a ``Func`` may name."""
+        fields = {field.name: field for field in model._meta.fields}
+        columns = {name: field.column for name, field in fields.items()}
+        return {
+            "meta": model._meta,
+            "fields": SimpleNamespace(**fields),
+            "columns": SimpleNamespace(**columns),
+        }
+
+    # Rendering
+
+    def render_condition(self, model: type[Model]) -> str:
+        """``WHEN (…)``, or nothing."""
+        condition = self.get_condition(model)
+        if condition is None:
+            return ""
+        operations = self.operation
+        assert operations is not None
+        columns = condition.columns(model)
+        sides = {side for side, _ in columns}
+        if OLD in sides and clauses.Insert in operations:
+            self._refuse("its condition reads the old row, which an INSERT does not have")
+        if NEW in sides and clauses.Delete in operations:
+            self._refuse("its condition reads the new row, which a DELETE does not have")
+        if sides and self.level != clauses.Row:
+            self._refuse("its condition reads rows, which a statement-level trigger does not have")
+        for side, field in columns:
+            if side == NEW and self.when == clauses.Before and getattr(field, "generated", False):
+                self._refuse(
+                    f'its condition reads the new value of the generated column "{field.name}", '
+                    "which there is only after the write: use when=pgtrigger.After"
+                )
+        return f"WHEN ({condition.render(model, ROW_VARIABLES)})"
+
+    def render_declare(self, model: type[Model] | None) -> str:
+        """``DECLARE name type; …``, or nothing."""
+        declared = self.get_declare(model)
+        if not declared:
+            return ""
+        return "DECLARE " + " ".join(f"{name} {type_};" for name, type_ in declared)
+
+    def render_func(self, model: type[Model]) -> str | compiler.Body:
+        """The statements of the function."""
+        func = self.get_func(model)
+        if isinstance(func, Func):
+            return self._render_template(func, model)
+        return func
+
+    def _render_template(self, func: Func, model: type[Model]) -> str:
+        try:
+            return func.render(**self.get_func_template_kwargs(model))
+        except DeclarationError:
+            raise
+        except (LookupError, AttributeError, ValueError) as error:
+            raise DeclarationError(
+                f"{type(self).__name__} {self.get_uri(model)}: its func is a template that cannot "
+                f"be filled in: {error}. A brace that is meant as one is written twice."
+            ) from error
+
+    def render_execute(self, model: type[Model]) -> str:
+        """``EXECUTE FUNCTION …``, or nothing: it executes the function that is made of ``func``.
+
+        One of the name that ``get_pgid()`` gives is made of ``func``, too; any other must be there.
+        """
+        return ""
+
+    def compile(self, model: type[Model]) -> compiler.Trigger:
+        """The trigger of this model as SQL. ValueError where the declaration does not fit it."""
+        self.validate_name()
+        self.validate_clauses()
+        if self.when == clauses.InsteadOf and model._meta.managed:
+            self._refuse(
+                f"InsteadOf is for views, and {model._meta.label} is a table that Django makes. "
+                "A model of a view has managed = False"
+            )
+        assert self.operation is not None
+        execute = self.render_execute(model)
+        makes_function = not execute or self.get_pgid(model) in execute
+        timing = f"DEFERRABLE INITIALLY {self.timing}" if self.timing else ""
+        try:
+            return compiler.Trigger(
+                name=str(self.name),
+                sql=compiler.UpsertTriggerSql(
+                    uri=self.get_uri(model),
+                    pgid=self.get_pgid(model),
+                    table=model._meta.db_table,
+                    func=self.render_func(model) if makes_function else "",
+                    declare=self.render_declare(model),
+                    operation=self.operation.render(model),
+                    when=str(self.when),
+                    level=str(self.level),
+                    condition=self.render_condition(model),
+                    constraint="CONSTRAINT" if self.timing else "",
+                    timing=timing,
+                    referencing=str(self.get_referencing(model) or ""),
+                    execute=execute,
+                    ignorable=self.ignorable,
+                    security=(self.security or "").upper(),
+                    search_path=tuple(self.search_path or ()),
+                    settings=tuple(sorted(self.get_settings(model).items())),
+                ),
+            )
+        except DeclarationError as error:
+            error.add_note(f"in trigger {self.get_uri(model)}")
+            raise
+
+
+_EXPECTED: dict[str, type] = {
+    "level": clauses.Level,
+    "when": clauses.When,
+    "operation": clauses.Operations,
+    "timing": (clauses.Timing, type(None)),  # type: ignore[dict-item]
+    "referencing": (clauses.Referencing, type(None)),  # type: ignore[dict-item]
+}
+
+_NAMES = {
+    "level": "pgtrigger.Row or pgtrigger.Statement",
+    "when": "pgtrigger.Before, pgtrigger.After or pgtrigger.InsteadOf",
+    "operation": "pgtrigger.Insert, Update, Delete, Truncate or UpdateOf(…), combined with |",
+    "timing": "pgtrigger.Immediate or pgtrigger.Deferred",
+    "referencing": "pgtrigger.Referencing(old=…, new=…)",
+}

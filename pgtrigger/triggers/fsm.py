@@ -1,0 +1,144 @@
+"""``FSM``: the transitions that a field may make."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Unpack
+
+from psycopg import sql
+
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.conditions import AnyChange, Condition, NotTrue, Q
+from pgtrigger.triggers.raising import Refusal
+from pgtrigger.vocabulary.columns import NEW, OLD, has_equality, own_field, postgres_connection
+from pgtrigger.triggers.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import Field, Model
+
+    from pgtrigger.triggers.declaration import Options
+
+
+ANY_STATE = "*"
+
+
+class FSM(Rule):
+    """Refuses every change of ``field`` that ``transitions`` does not list.
+
+    A transition is ``(from, to)``; a state is any value of the field, None for NULL, or ``"*"``
+    for any. An update that leaves the field as it is, is no transition.
+    """
+
+    operation = clauses.Update
+    field: str | None = None
+    transitions: Sequence[tuple[Any, Any]] | None = None
+    separator: str | None = None
+
+    def __init__(
+        self,
+        *,
+        field: str | None = None,
+        transitions: Sequence[tuple[Any, Any]] | None = None,
+        separator: str | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(field=field, transitions=transitions, separator=separator)
+        super().__init__(**options)
+        if not self.field:
+            self._refuse('has no "field"')
+        if not self.transitions:
+            self._refuse('has no "transitions": give a list of (from, to)')
+        for transition in self.transitions or ():
+            if isinstance(transition, str) or len(tuple(transition)) != 2:
+                self._refuse(f"the transition {transition!r} is not a pair (from, to)")
+            for state in transition:
+                if self.separator and isinstance(state, str) and self.separator in state:
+                    self._refuse(f'the state {state!r} contains separator "{self.separator}"')
+
+    def get_condition(self, model: type[Model]) -> Condition:
+        field = self._state_field(model)
+        refused: Condition = AnyChange(field.name)
+        listed = self._listed(field)
+        if listed is not None:
+            refused = refused & NotTrue(listed)
+        return refused & self.condition if self.condition is not None else refused
+
+    def refusal(self, model: type[Model]) -> Refusal:
+        field = self._state_field(model)
+        table = model._meta.db_table
+        listed = "; ".join(f"{_shown(old)} to {_shown(new)}" for old, new in self.transitions or ())
+        return Refusal(
+            rule="transition",
+            uri=self.get_uri(model),
+            name=str(self.name),
+            hint=f"Transitions allowed: {listed}.",
+            message=lambda rows: sql.SQL("pg_catalog.format({}, {}, {}, {}, {})").format(
+                sql.Literal(
+                    'pgtrigger: Invalid transition of field %s from "%s" to "%s" on table %s'
+                ),
+                sql.Literal(field.name),
+                _or_null(rows.column(OLD, field)),
+                _or_null(rows.column(NEW, field)),
+                sql.Literal(table),
+            ),
+            detail=lambda rows: [
+                ("field", sql.Literal(field.name)),
+                ("old", rows.column(OLD, field)),
+                ("new", rows.column(NEW, field)),
+            ],
+            column=field.column,
+        )
+
+    def _state_field(self, model: type[Model]) -> Field[Any, Any]:
+        field = own_field(model, str(self.field))
+        if not has_equality(field):
+            self._refuse(
+                f"{model._meta.label}.{field.name} is of type "
+                f"{field.db_type(postgres_connection())}, which has no equality "
+                "in PostgreSQL, so its values cannot be states"
+            )
+        return field
+
+    def _listed(self, field: Field[Any, Any]) -> Condition | None:
+        """The transitions as a condition; None where every one is listed."""
+        listed = Q()
+        for old, news in self._by_old_state(field):
+            leaving = Q() if old == ANY_STATE else Q((f"old__{field.name}__ndf", old))
+            arriving = Q()
+            if ANY_STATE not in news:
+                for new in news:
+                    arriving |= Q((f"new__{field.name}__ndf", new))
+            if not leaving and not arriving:
+                return None
+            listed |= leaving & arriving
+        return listed
+
+    def _by_old_state(self, field: Field[Any, Any]) -> list[tuple[Any, list[Any]]]:
+        """Each state with those it may become; a state may be unhashable, as a JSON object is."""
+        grouped: list[tuple[Any, list[Any]]] = []
+        for pair in self.transitions or ():
+            old, new = (_state(field, state) for state in pair)
+            news = next((news for known, news in grouped if known == old), None)
+            if news is None:
+                grouped.append((old, [new]))
+            else:
+                news.append(new)
+        return grouped
+
+
+def _state(field: Field[Any, Any], state: Any) -> Any:
+    """The state as the field takes it: one made for an Enum its members, Django's own a value."""
+    is_of_django = field.get_prep_value.__module__.startswith("django.")
+    return state.value if isinstance(state, enum.Enum) and is_of_django else state
+
+
+def _or_null(value: sql.Composable) -> sql.Composable:
+    return sql.SQL("COALESCE({}::text, 'NULL')").format(value)
+
+
+def _shown(state: Any) -> str:
+    if state is None:
+        return "NULL"
+    return str(getattr(state, "value", state))

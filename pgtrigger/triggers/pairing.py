@@ -1,0 +1,107 @@
+"""Which new row an old row became: the transition tables of an UPDATE, joined.
+
+Note [Pairing]. An update may change keys, even exchange them, but PostgreSQL fills both tables in
+one order: the nth old row became the nth new one. To number the rows for that costs half as much as
+the join itself, so where the keys stand in one order in both tables they are joined by key, which
+is the same pairing. The keys are compared as arrays, which are in memory: only keys of a few bytes,
+and a million at most.
+
+Note [Statement plans]. PL/pgSQL keeps the plan of a statement, and a query over transition tables
+has no parameters, so the plan made for a one-row save (a nested loop) would serve the 8,000-row
+update that follows on the connection. So there are two paths: one row is compared without any
+join, and more are joined by a statement that EXECUTE plans each time. The planner cannot know that
+an ordinal is unique, guesses millions of rows, and would compile the join for them, which takes
+longer than it: so the function turns that off.
+
+https://www.postgresql.org/docs/current/plpgsql-trigger.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from pgtrigger.sql.function_body import Body
+from pgtrigger.vocabulary.columns import column_identifier, columns_of, key_fields, postgres_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import Model
+
+    from pgtrigger.vocabulary.columns import Rows
+
+PLAN_SETTINGS = {"jit": "off"}
+COMPARED_KEYS = 1_000_000
+_SHORT_KEYS = frozenset({"smallint", "integer", "bigint", "uuid"})
+
+
+def of_updated_rows(
+    model: type[Model],
+    rows: Rows,
+    one: Callable[[sql.Composable], Body],
+    many: Callable[[sql.Composable], Body],
+) -> Body:
+    """The statements that look at each updated row, the old one beside the new one.
+
+    ``one`` and ``many`` give a statement on the tables of a FROM clause; ``many`` by EXECUTE.
+    """
+    by_key = Body("\nELSIF ", _keys_stay(model, rows), " THEN\n    ", many(_by_key(model, rows)))
+    return Body(
+        f"PERFORM 1 FROM {rows.new} OFFSET 1 LIMIT 1;\nIF NOT FOUND THEN\n    ",
+        one(sql.SQL("{}, {}").format(sql.SQL(rows.old), sql.SQL(rows.new))),
+        by_key if _are_keys_short(model) else "",
+        "\nELSE\n    ",
+        many(_by_ordinal(model, rows)),
+        "\nEND IF;",
+    )
+
+
+def _are_keys_short(model: type[Model]) -> bool:
+    """And are keys: Django has not made the table of an unmanaged model."""
+    connection = postgres_connection()
+    return model._meta.managed and all(
+        field.db_type(connection) in _SHORT_KEYS for field in key_fields(model)
+    )
+
+
+def _keys_stay(model: type[Model], rows: Rows) -> sql.Composable:
+    limit = sql.Literal(COMPARED_KEYS)
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(
+            *(
+                _COMPARED.format(key=column_identifier(field), table=sql.SQL(table), limit=limit)
+                for table in (rows.old, rows.new)
+            )
+        )
+        for field in key_fields(model)
+    )
+
+
+_COMPARED = sql.SQL(
+    """(
+        SELECT pg_catalog.array_agg({key})
+        FROM (SELECT {key} FROM {table} LIMIT {limit} + 1) AS keys
+        HAVING pg_catalog.count(*) <= {limit}
+    )"""
+)
+
+
+def _by_key(model: type[Model], rows: Rows) -> sql.Composable:
+    return sql.SQL("{} JOIN {} USING ({})").format(
+        sql.SQL(rows.old),
+        sql.SQL(rows.new),
+        sql.SQL(", ").join(map(column_identifier, key_fields(model))),
+    )
+
+
+def _by_ordinal(model: type[Model], rows: Rows) -> sql.Composable:
+    columns = sql.SQL(", ").join(column_identifier(field) for field in columns_of(model))
+    numbered = [
+        sql.SQL(
+            "(SELECT {}, pg_catalog.row_number() OVER () AS pgtrigger_ordinal FROM {}) AS {}"
+        ).format(columns, table, table)
+        for table in (sql.SQL(rows.old), sql.SQL(rows.new))
+    ]
+    return sql.SQL("{} JOIN {} USING (pgtrigger_ordinal)").format(*numbered)

@@ -1,0 +1,187 @@
+"""How a rule refuses a write: a condition on rows that must not be, and what is raised of them.
+
+At row level the trigger's WHEN holds the condition, so that a write that keeps the rule calls no
+function. At statement level the function looks for one refused row in the transition tables.
+
+https://www.postgresql.org/docs/current/plpgsql-trigger.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from pgtrigger.vocabulary import clauses
+from pgtrigger.triggers import pairing
+from pgtrigger.sql.function_body import Body, Quoted
+from pgtrigger.errors import SQLSTATE
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, key_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import Model
+
+    from pgtrigger.vocabulary.conditions import Condition
+
+REFUSAL = "pgtrigger_refusal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What a rule raises. ``message`` and ``detail`` are SQL over the rows they are given."""
+
+    rule: str
+    uri: str
+    name: str
+    hint: str
+    message: Callable[[Rows], sql.Composable]
+    detail: Callable[[Rows], list[tuple[str, sql.Composable]]] = lambda rows: []
+    column: str | None = None
+
+
+def raise_for_row(
+    refusal: Refusal, model: type[Model], operations: clauses.Operations
+) -> sql.Composable:
+    """``RAISE`` for the row that a row-level trigger fires for, or for no row in particular."""
+    sides = sides_of(operations)
+    if clauses.Insert not in operations:
+        sides = sides[:1]
+    detail = _detail(refusal, model, ROW_VARIABLES, sides, sql.SQL("TG_OP"))
+    return _raise(refusal, model, refusal.message(ROW_VARIABLES), detail)
+
+
+def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
+    """``RAISE`` for a statement whose rows cannot be seen."""
+    return _raise(
+        refusal,
+        model,
+        refusal.message(ROW_VARIABLES),
+        _detail(refusal, model, None, [], sql.SQL("TG_OP")),
+    )
+
+
+def raise_for_transition_rows(
+    refusal: Refusal,
+    model: type[Model],
+    operation: clauses.Operation,
+    condition: Condition | None,
+    rows: Rows,
+    sides: list[str],
+) -> Body:
+    """The statements that look for one refused row in these transition tables, and raise for it."""
+    operation_name = sql.Literal(operation.name)
+    selected = sql.SQL("{} AS message, {} AS detail").format(
+        refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
+    )
+    where = sql.SQL(condition.render(model, rows)) if condition else sql.SQL("true")
+    found = sql.SQL("SELECT {} FROM {} WHERE {} LIMIT 1")
+    if len(sides) == 1:
+        search = Body(_into(found.format(selected, sql.SQL(rows.alias(sides[0])), where)))
+    else:
+        search = pairing.of_updated_rows(
+            model,
+            rows,
+            one=lambda pair: Body(_into(found.format(selected, pair, where))),
+            many=lambda pairs: Body(
+                "EXECUTE ",
+                Quoted(Body(_FIRST_OF_ALL.format(selected, pairs, where))),
+                f" INTO {REFUSAL};",
+            ),
+        )
+    message = sql.SQL(f"{REFUSAL}.message")
+    detail = sql.SQL(f"{REFUSAL}.detail")
+    return Body(
+        search,
+        f"\nIF {REFUSAL}.detail IS NOT NULL THEN\n",
+        _raise(refusal, model, message, detail),
+        "\nEND IF;\nRETURN NULL;",
+    )
+
+
+def sides_of(operations: clauses.Operations) -> list[str]:
+    """Which rows the operations have, the one that names the refused row first."""
+    if clauses.Truncate in operations:
+        return []
+    sides = [] if operations.names == ["INSERT"] else [OLD]
+    return sides if operations.names == ["DELETE"] else [*sides, NEW]
+
+
+def sides_to_search(sides: list[str], condition: Condition | None, model: type[Model]) -> list[str]:
+    """The rows that must be seen to know which are refused, where any of ``sides`` would do."""
+    if condition is None:
+        return sides[:1]
+    read = condition.sides(model)
+    return [side for side in (OLD, NEW) if side in read] or sides
+
+
+# LIMIT alone would make the planner expect to find a row soon, and choose a nested loop. The query
+# inside WITH is planned for all of its rows, and still run only until the first is there.
+_FIRST_OF_ALL = sql.SQL(
+    "WITH refused AS MATERIALIZED (SELECT {} FROM {} WHERE {}) SELECT * FROM refused LIMIT 1"
+)
+
+
+def _detail(
+    refusal: Refusal,
+    model: type[Model],
+    rows: Rows | None,
+    sides: list[str],
+    operation: sql.Composable,
+) -> sql.Composable:
+    pairs: list[tuple[str, sql.Composable]] = [
+        ("rule", sql.Literal(refusal.rule)),
+        ("uri", sql.Literal(refusal.uri)),
+        ("operation", operation),
+    ]
+    if rows and sides:
+        pairs.append(("key", key(model, rows, sides)))
+        pairs.extend(refusal.detail(rows))
+    arguments = sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in pairs
+    )
+    return sql.SQL("pg_catalog.json_build_object({})::text").format(arguments)
+
+
+def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:
+    """The refused row's primary key, as JSON by attname; the old one where there is one."""
+    own = columns_of(model)
+    pairs = [
+        sql.SQL("{}, {}").format(
+            sql.Literal(field.attname),
+            _coalesce([rows.column(side, field) for side in sides]),
+        )
+        for field in key_fields(model)
+        if field in own
+    ]
+    return sql.SQL("pg_catalog.json_build_object({})").format(sql.SQL(", ").join(pairs))
+
+
+def _coalesce(values: list[sql.Composable]) -> sql.Composable:
+    return sql.SQL("COALESCE({})").format(sql.SQL(", ").join(values)) if values[1:] else values[0]
+
+
+def _raise(
+    refusal: Refusal, model: type[Model], message: sql.Composable, detail: sql.Composable
+) -> sql.Composable:
+    options = {
+        "ERRCODE": sql.Literal(SQLSTATE),
+        "MESSAGE": message,
+        "DETAIL": detail,
+        "HINT": sql.Literal(refusal.hint),
+        "SCHEMA": sql.SQL("TG_TABLE_SCHEMA"),
+        "TABLE": sql.Literal(model._meta.db_table),
+        "CONSTRAINT": sql.Literal(refusal.name),
+    }
+    if refusal.column:
+        options["COLUMN"] = sql.Literal(refusal.column)
+    rendered = [
+        sql.SQL("        {} = {}").format(sql.SQL(name), value) for name, value in options.items()
+    ]
+    return sql.SQL("    RAISE EXCEPTION USING\n{};").format(sql.SQL(",\n").join(rendered))
+
+
+def _into(query: sql.Composable) -> sql.Composable:
+    return sql.SQL("{} INTO {};").format(query, sql.SQL(REFUSAL))

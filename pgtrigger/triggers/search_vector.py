@@ -1,0 +1,71 @@
+"""``UpdateSearchVector``: keeps a text search vector up to date."""
+
+from __future__ import annotations
+from typing import TYPE_CHECKING, Any, Unpack
+from psycopg import sql
+from pgtrigger.vocabulary import clauses
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, Relation
+from pgtrigger.vocabulary.row_query import RowQuery
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, column_identifier, key_fields, own_field
+from pgtrigger.triggers.trigger import Trigger
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import Model
+
+    from pgtrigger.triggers.declaration import Options
+
+
+
+class UpdateSearchVector(Trigger):
+    """Keeps ``vector_field`` the text search vector of ``document_fields``.
+
+    Every write makes it anew: ``save()`` writes the vector that the instance was loaded with.
+
+    https://www.postgresql.org/docs/current/textsearch-features.html#TEXTSEARCH-UPDATE-TRIGGERS
+    """
+
+    when = clauses.Before
+    operation = clauses.Insert | clauses.Update
+    vector_field: str | None = None
+    document_fields: Iterable[str] | None = None
+    config_name: str = "pg_catalog.english"
+
+    def __init__(
+        self,
+        *,
+        vector_field: str | None = None,
+        document_fields: Iterable[str] | None = None,
+        config_name: str | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(
+            vector_field=vector_field, document_fields=document_fields, config_name=config_name
+        )
+        super().__init__(**options)
+        if not self.vector_field:
+            self._refuse('has no "vector_field"')
+        if not self.document_fields:
+            self._refuse('has no "document_fields"')
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        if model is None or self.func is not None:
+            return super().get_func(model)
+        vector = own_field(model, str(self.vector_field))
+        documents = [own_field(model, name) for name in self.document_fields or ()]
+        for field in (vector, *documents):
+            if getattr(field, "generated", False):
+                self._refuse(f'the generated column "{field.name}" has no value before the write')
+        texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
+        return naming.as_text(
+            sql.SQL(
+                "{} := pg_catalog.to_tsvector({}::pg_catalog.regconfig, "
+                "pg_catalog.concat_ws(' ', {}));\n"
+                "RETURN NEW;"
+            ).format(
+                ROW_VARIABLES.column(NEW, vector),
+                sql.Literal(self.config_name),
+                sql.SQL(", ").join(texts),
+            )
+        )

@@ -1,0 +1,59 @@
+"""``SoftDelete``: sets a field where a row would be deleted."""
+
+from __future__ import annotations
+from typing import TYPE_CHECKING, Any, Unpack
+from psycopg import sql
+from pgtrigger.vocabulary import clauses
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, Relation
+from pgtrigger.vocabulary.row_query import RowQuery
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, column_identifier, key_fields, own_field
+from pgtrigger.triggers.trigger import Trigger
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import Model
+
+    from pgtrigger.triggers.declaration import Options
+
+
+
+UNSET: Any = object()
+
+
+class SoftDelete(Trigger):
+    """Sets ``field`` to ``value`` where a row would be deleted, and keeps the row.
+
+    ``value`` is any value of the field, or an expression such as ``Now()``.
+    """
+
+    when = clauses.Before
+    operation = clauses.Delete
+    field: str | None = None
+    value: Any = False
+
+    def __init__(self, *, field: str | None = None, value: Any = UNSET, **options: Unpack[Options]):
+        self._set(field=field)
+        if value is not UNSET:
+            self.value = value
+        super().__init__(**options)
+        if not self.field:
+            self._refuse('has no "field"')
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        if model is None or self.func is not None:
+            return super().get_func(model)
+        field = own_field(model, str(self.field))
+        same_row = [
+            sql.SQL("{} = {}").format(column_identifier(key), ROW_VARIABLES.column(OLD, key))
+            for key in key_fields(model)
+        ]
+        return Body(
+            "UPDATE ",
+            Relation(model._meta.db_table),
+            sql.SQL(" SET {} = {} WHERE {};\nRETURN NULL;").format(
+                column_identifier(field),
+                sql.SQL(RowQuery(model, ROW_VARIABLES).value(self.value, field)),
+                sql.SQL(" AND ").join(same_row),
+            ),
+        )

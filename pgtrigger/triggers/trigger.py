@@ -1,0 +1,125 @@
+"""``Trigger``: a declaration that can be registered, installed and asked after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import DEFAULT_DB_ALIAS, connections, router
+
+from pgtrigger.database import catalog, installation
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.declaration import Declaration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import Model
+
+
+class Undo:
+    """What an act at once gives back: as a context manager it undoes the act on exit."""
+
+    def __init__(self, undo: Callable[[], object]):
+        self._undo = undo
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._undo()
+
+
+class Trigger(Declaration):
+    """A trigger of the user's own; every attribute may also be set on a subclass.
+
+    ``name``
+        Unique within the model, at most 47 of ``a-z A-Z 0-9 _ -``.
+    ``when``, ``operation``, ``level``, ``timing``, ``referencing``
+        The words of ``CREATE TRIGGER``.
+    ``condition``
+        A ``Condition``: the trigger fires where it is true.
+    ``func``
+        The statements of the function, without BEGIN and END: a text, or a ``Func``.
+    ``declare``
+        Its variables: ``[("total", "integer")]``.
+    ``ignorable``
+        False: ``pgtrigger.ignore()`` does not reach it.
+    ``security``, ``search_path``
+        ``"DEFINER"`` or ``"INVOKER"``, and a list of schemas, for a body that needs them.
+
+    https://www.postgresql.org/docs/current/plpgsql-trigger.html
+    """
+
+    def allow_migrate(self, model: type[Model], database: str | None = None) -> bool:
+        """Whether the routers put this model on that database, and it is PostgreSQL."""
+        alias = database or DEFAULT_DB_ALIAS
+        return (
+            connections[alias].vendor == "postgresql"
+            and not model._meta.swapped
+            and router.allow_migrate_model(alias, model._meta.concrete_model or model)
+        )
+
+    def register(self, *models: type[Model]) -> Undo:
+        """Declares the trigger on these models."""
+        for model in models:
+            registry.add(model, self)
+        return Undo(lambda: self.unregister(*models))
+
+    def unregister(self, *models: type[Model]) -> Undo:
+        """Takes the declaration on these models back."""
+        for model in models:
+            registry.remove(model, self)
+        return Undo(lambda: self.register(*models))
+
+    def install(self, model: type[Model], database: str | None = None) -> Undo:
+        """Creates the trigger in the database, or brings it up to date."""
+        if self.allow_migrate(model, database):
+            installation.install(self.compile(model), _connection(database))
+        return Undo(lambda: self.uninstall(model, database))
+
+    def uninstall(self, model: type[Model], database: str | None = None) -> Undo:
+        """Drops the trigger and its function."""
+        if self.allow_migrate(model, database):
+            installation.uninstall(self.compile(model), _connection(database))
+        return Undo(lambda: self.install(model, database))
+
+    def enable(self, model: type[Model], database: str | None = None) -> Undo:
+        """Lets the trigger fire."""
+        if self.allow_migrate(model, database):
+            installation.enable(self.compile(model), _connection(database))
+        return Undo(lambda: self.disable(model, database))
+
+    def disable(self, model: type[Model], database: str | None = None) -> Undo:
+        """Keeps the trigger from firing, whoever writes."""
+        if self.allow_migrate(model, database):
+            installation.disable(self.compile(model), _connection(database))
+        return Undo(lambda: self.enable(model, database))
+
+    def get_installation_status(
+        self, model: type[Model], database: str | None = None
+    ) -> tuple[str, bool | None]:
+        """``(INSTALLED | OUTDATED | UNINSTALLED | UNALLOWED, whether it is enabled)``."""
+        if not self.allow_migrate(model, database):
+            return catalog.UNALLOWED, None
+        compiled = self.compile(model)
+        snapshot = catalog.read(_connection(database), compiled.table)
+        installed = snapshot.find(compiled.table, compiled.pgid)
+        return catalog.status(compiled, installed)
+
+    def format_sql(self, text: str) -> str:
+        """The statement as it is sent: without blanks around it, and with its semicolon."""
+        return text.strip().removesuffix(";") + ";"
+
+    def exec_sql(
+        self, text: str, model: type[Model], database: str | None = None, fetchall: bool = False
+    ) -> Any:
+        """Runs a statement where the routers allow the model; with ``fetchall``, its rows."""
+        if not self.allow_migrate(model, database):
+            return None
+        with _connection(database).cursor() as cursor:
+            cursor.execute(self.format_sql(text))
+            return cursor.fetchall() if fetchall else None
+
+
+def _connection(database: str | None) -> Any:
+    return connections[database or DEFAULT_DB_ALIAS]

@@ -1,0 +1,117 @@
+"""The aliases of the old and the new row, and the columns they have."""
+
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from django.core.exceptions import FieldDoesNotExist
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.models.lookups import FieldGetDbPrepValueMixin, Lookup
+from psycopg import sql
+from pgtrigger import naming
+from pgtrigger.errors import DeclarationError
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import Field, Model
+
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
+
+
+
+OLD = "old"
+
+
+NEW = "new"
+
+
+# https://www.postgresql.org/docs/current/datatype-json.html and its neighbours
+_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon"})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the old and the new row are called where a condition is rendered."""
+
+    old: str = "OLD"
+    new: str = "NEW"
+
+    def alias(self, side: str) -> str:
+        return self.old if side == OLD else self.new
+
+    def column(self, side: str, field: Field[Any, Any]) -> sql.Composable:
+        return sql.SQL("{}.{}").format(sql.SQL(self.alias(side)), column_identifier(field))
+
+    def comparable(self, side: str, field: Field[Any, Any]) -> sql.Composable:
+        """The column, or its text where PostgreSQL cannot compare it."""
+        column = self.column(side, field)
+        return column if has_equality(field) else sql.SQL("{}::text").format(column)
+
+
+ROW_VARIABLES = Rows()
+
+
+TRANSITION_TABLES = Rows("old_values", "new_values")
+
+
+class UnknownField(DeclarationError, FieldDoesNotExist):
+    """A field that the model does not have."""
+
+
+def columns_of(model: type[Model]) -> list[Field[Any, Any]]:
+    """The fields that are columns of the model's own table, in its order."""
+    concrete = model._meta.concrete_model or model
+    return [field for field in concrete._meta.local_concrete_fields if field.column is not None]
+
+
+def own_field(model: type[Model], name: str) -> Field[Any, Any]:
+    """The field of that name (or attname, or ``pk``), which is a column of the model's table."""
+    options = model._meta
+    if name == "pk":
+        name = options.pk.name if options.pk is not None else name
+    own = columns_of(model)
+    for field in own:
+        if name in (field.name, field.attname):
+            return field
+    try:
+        found = options.get_field(name)
+    except FieldDoesNotExist:
+        raise UnknownField(
+            f"{options.label} has no field named {name!r}. "
+            f"Its table has: {', '.join(sorted(field.name for field in own))}."
+        ) from None
+    if found.many_to_many:
+        reason = "is a many-to-many field, which is a table of its own: put a trigger on that"
+    elif getattr(found, "model", model)._meta.concrete_model is not options.concrete_model:
+        reason = (
+            f"is a column of the table of {found.model._meta.label}, its parent: declare it there"
+        )
+    else:
+        reason = "has no single column in its table"
+    raise DeclarationError(f"{options.label}.{name} {reason}.")
+
+
+def key_fields(model: type[Model]) -> list[Field[Any, Any]]:
+    """The fields of the primary key: one, or those of a composite one."""
+    options = (model._meta.concrete_model or model)._meta
+    return list(getattr(options, "pk_fields", None) or [options.pk])
+
+
+def column_identifier(field: Field[Any, Any]) -> sql.Identifier:
+    """The column of a field that has one."""
+    return sql.Identifier(str(field.column))
+
+
+def postgres_connection() -> BaseDatabaseWrapper:
+    """Any of the project's PostgreSQL connections, for its dialect; it need not be open."""
+    aliases = [DEFAULT_DB_ALIAS, *connections]
+    for alias in aliases:
+        if connections[alias].vendor == "postgresql":
+            return connections[alias]
+    raise DeclarationError("Triggers need a PostgreSQL database: settings.DATABASES has none.")
+
+
+def has_equality(field: Field[Any, Any]) -> bool:
+    """Whether PostgreSQL can tell if two values of the column are equal."""
+    db_type = str(field.db_type(postgres_connection()))
+    return db_type.removesuffix("[]") not in _WITHOUT_EQUALITY

@@ -1,0 +1,258 @@
+"""Conditions on the old and the new row, rendered from a tree for the rows they are given.
+
+In a row-level trigger the rows are ``OLD`` and ``NEW``; in a statement-level one they are rows of
+transition tables.
+
+https://www.postgresql.org/docs/current/sql-createtrigger.html (WHEN)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from django.db import models
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary.row_query import RowQuery, split_side
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, has_equality, own_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import Field, Model
+
+
+class Condition:
+    """A condition in SQL, passed through as it is; the base of all others.
+
+    Conditions combine with ``&``, ``|`` and ``~`` in any order.
+    """
+
+    def __init__(self, sql: str | None = None):
+        if sql is not None:
+            self.sql = sql
+        if not getattr(self, "sql", None):
+            raise DeclarationError("Condition needs the SQL of a condition: found none.")
+
+    sql: str
+
+    def resolve(self, model: type[Model]) -> str:
+        """The condition as a row-level trigger has it."""
+        return self.render(model, ROW_VARIABLES)
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        """The condition on these rows, as SQL text."""
+        if rows != ROW_VARIABLES:
+            raise DeclarationError(
+                f"Condition({self.sql!r}) is SQL on the rows OLD and NEW, which a statement-level "
+                "trigger does not have. Write it with pgtrigger.Q, or use level=pgtrigger.Row."
+            )
+        return self.sql
+
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        """What it reads, by ``"old"`` and ``"new"``; SQL of the user's own is not read."""
+        return set()
+
+    def sides(self, model: type[Model]) -> set[str]:
+        """Which of ``"old"`` and ``"new"`` it reads."""
+        return {side for side, _ in self.columns(model)}
+
+    def __and__(self, other: Any) -> Condition:
+        return _Combined("AND", self, other) if isinstance(other, Condition) else NotImplemented
+
+    def __or__(self, other: Any) -> Condition:
+        return _Combined("OR", self, other) if isinstance(other, Condition) else NotImplemented
+
+    def __invert__(self) -> Condition:
+        return _Prefixed("NOT", self)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__dict__ == self.__dict__
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class _Combined(Condition):
+    def __init__(self, connector: str, *conditions: Condition):
+        self.connector = connector
+        self.conditions = conditions
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        rendered = [f"({condition.render(model, rows)})" for condition in self.conditions]
+        return f" {self.connector} ".join(rendered)
+
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        return set().union(*(condition.columns(model) for condition in self.conditions))
+
+    def __invert__(self) -> Condition:
+        # A Q is to be negated by itself: it knows what may be NULL.
+        other = {"AND": "OR", "OR": "AND"}[self.connector]
+        return _Combined(other, *(~condition for condition in self.conditions))
+
+
+class _Prefixed(Condition):
+    def __init__(self, operator: str, condition: Condition):
+        self.operator = operator
+        self.condition = condition
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        return f"{self.operator} ({self.condition.render(model, rows)})"
+
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        return self.condition.columns(model)
+
+
+class NotTrue(Condition):
+    """True where the condition is false and where it is NULL."""
+
+    def __init__(self, condition: Condition):
+        self.condition = condition
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        return f"({self.condition.render(model, rows)}) IS NOT TRUE"
+
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        return self.condition.columns(model)
+
+
+class F(models.F):
+    """A field of the old or the new row: ``F("old__name")``."""
+
+    name: str
+
+    @property
+    def resolved_name(self) -> str:
+        """The column as a row-level trigger has it, with the field's name for its column."""
+        side, name = split_side(self.name)
+        row = sql.SQL(ROW_VARIABLES.alias(side))
+        return naming.as_text(sql.SQL("{}.{}").format(row, sql.Identifier(name)))
+
+
+class Q(models.Q, Condition):
+    """A condition in Django's terms: ``Q(old__name__df=F("new__name"))``.
+
+    Every path begins with ``old__`` or ``new__``. Besides Django's lookups there are ``df``
+    (IS DISTINCT FROM) and ``ndf`` (IS NOT DISTINCT FROM), which treat NULL as a value.
+    """
+
+    def __and__(self, other: Any) -> Any:
+        return (
+            super().__and__(other)
+            if isinstance(other, models.Q)
+            else Condition.__and__(self, other)
+        )
+
+    def __or__(self, other: Any) -> Any:
+        return (
+            super().__or__(other) if isinstance(other, models.Q) else Condition.__or__(self, other)
+        )
+
+    def __invert__(self) -> Q:
+        return cast("Q", models.Q.__invert__(self))
+
+    __eq__ = models.Q.__eq__
+    __hash__ = models.Q.__hash__
+    __repr__ = models.Q.__repr__
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        return RowQuery(model, rows).condition(self)
+
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        query = RowQuery(model, ROW_VARIABLES)
+        query.condition(self)
+        return query.columns
+
+
+class _FieldsCondition(Condition):
+    """A condition that compares fields of the old row with those of the new one.
+
+    With no fields it compares every column.
+    """
+
+    operator: ClassVar[str]
+    connector: ClassVar[str]
+    whole_row: ClassVar[bool]
+
+    def __init__(
+        self, *fields: str, exclude: Iterable[str] | None = None, exclude_auto: bool | None = None
+    ):
+        self.fields = fields
+        self.exclude = tuple(exclude or ())
+        self.exclude_auto = bool(exclude_auto)
+
+    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
+        compared = self.compared_fields(model) or columns_of(model)
+        return {(side, field) for side in (OLD, NEW) for field in compared}
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        compared = self.compared_fields(model)
+        if compared is None:
+            return f"{rows.old}.* {self.operator} {rows.new}.*"
+        comparisons = [
+            sql.SQL("{} {} ({})").format(
+                rows.comparable(OLD, field),
+                sql.SQL(self.operator),
+                rows.comparable(NEW, field),
+            )
+            for field in compared
+        ]
+        text = naming.as_text(sql.SQL(f" {self.connector} ").join(comparisons))
+        return f"({text})" if len(comparisons) > 1 else text
+
+    def compared_fields(self, model: type[Model]) -> list[Field[Any, Any]] | None:
+        """The fields, sorted by name, or None where rows can be compared whole.
+
+        A generated column has no new value yet in a BEFORE trigger, and changes only with the
+        columns it is made from, so it is not among them.
+        """
+        own = [field for field in columns_of(model) if not getattr(field, "generated", False)]
+        if self.fields or self.exclude or self.exclude_auto:
+            named = [own_field(model, name) for name in self.fields] or own
+            excluded = {own_field(model, name).name for name in self.exclude}
+            compared = [
+                field
+                for field in named
+                if field.name not in excluded and not (self.exclude_auto and _is_automatic(field))
+            ]
+        elif self.whole_row and own == columns_of(model) and all(map(has_equality, own)):
+            return None
+        else:
+            compared = own
+        if not compared:
+            raise DeclarationError(f"{self!r} leaves no field of {model._meta.label} to compare.")
+        return sorted(set(compared), key=lambda field: field.name)
+
+
+class AnyChange(_FieldsCondition):
+    """At least one of the fields changes."""
+
+    operator, connector, whole_row = "IS DISTINCT FROM", "OR", True
+
+
+class AnyDontChange(_FieldsCondition):
+    """At least one of the fields does not change."""
+
+    operator, connector, whole_row = "IS NOT DISTINCT FROM", "OR", False
+
+
+class AllChange(_FieldsCondition):
+    """All of the fields change."""
+
+    operator, connector, whole_row = "IS DISTINCT FROM", "AND", False
+
+
+class AllDontChange(_FieldsCondition):
+    """None of the fields changes."""
+
+    operator, connector, whole_row = "IS NOT DISTINCT FROM", "AND", True
+
+
+def _is_automatic(field: Field[Any, Any]) -> bool:
+    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))

@@ -1,0 +1,203 @@
+"""Django's query builder, over the old and the new row instead of tables.
+
+https://docs.djangoproject.com/en/stable/ref/models/lookups/
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import (
+    EmptyResultSet,
+    FieldDoesNotExist,
+    FieldError,
+    FullResultSet,
+)
+from django.db import models
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.expressions import Expression, Subquery, Window
+from django.db.models.lookups import IsNull
+from django.db.models.sql import Query
+from django.utils.tree import Node
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary.columns import NEW, OLD, Rows, own_field, postgres_connection
+from pgtrigger.vocabulary.lookups import IsDistinctFrom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from django.db.models import Field, Model
+
+_NOT_OF_ONE_ROW = (Query, models.QuerySet, Subquery, models.Aggregate, Window)
+
+
+class RowColumn(Expression):
+    """A column of the old or the new row."""
+
+    def __init__(self, side: str, field: Field[Any, Any], rows: Rows):
+        super().__init__(output_field=field)
+        self.side, self.rows = side, rows
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column = naming.as_text(self.rows.column(self.side, self.output_field))
+        # In Django's compiled SQL a "%" begins a placeholder.
+        return column.replace("%", "%%"), ()
+
+    def get_lookup(self, lookup: str) -> Any:
+        return self.output_field.get_lookup(lookup)
+
+
+class IsTrue(Expression):
+    """A condition that is false where it would be NULL."""
+
+    def __init__(self, condition: Any):
+        super().__init__(output_field=models.BooleanField())
+        self.condition = condition
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        text, params = compiler.compile(self.condition)
+        return f"({text}) IS TRUE", params
+
+
+class RowQuery(Query):
+    """Django's query builder, over the old and the new row instead of tables."""
+
+    def __init__(self, model: type[Model], rows: Rows):
+        super().__init__(model)
+        self.declared_on = model
+        self.rows = rows
+        self.columns: set[tuple[str, Field[Any, Any]]] = set()
+
+    def condition(self, condition: models.Q) -> str:
+        """A condition as SQL text."""
+        for part in _parts(condition):
+            if isinstance(part, _NOT_OF_ONE_ROW):
+                raise DeclarationError(
+                    "A trigger's condition sees one row and can run no query and no aggregate: "
+                    f"found {type(part).__name__} on {self.declared_on._meta.label}. "
+                    "Write the query in the trigger's function."
+                )
+        try:
+            where = self.build_where(condition)
+        except (FieldError, FieldDoesNotExist, TypeError) as error:
+            label = self.declared_on._meta.label
+            raise DeclarationError(
+                f"The condition {condition} on {label} cannot be compiled: {error}"
+            ) from error
+        try:
+            return self.compile(where)
+        except FullResultSet:
+            return "true"
+        except EmptyResultSet:
+            return "false"
+
+    def value(self, value: Any, field: Field[Any, Any]) -> str:
+        """A value, or an expression over the rows, as SQL text that fits the field."""
+        if not hasattr(value, "resolve_expression"):
+            value = models.Value(value, output_field=field)
+        return self.compile(value.resolve_expression(self, allow_joins=False, for_save=True))
+
+    def compile(self, node: Any) -> str:
+        connection = postgres_connection()
+        compiler = self.get_compiler(connection=connection)
+        text, params = compiler.compile(node)
+        return bind(text, params)
+
+    def solve_lookup_type(self, lookup: str, summarize: bool = False) -> Any:
+        """Splits ``old__field__transform__lookup`` (Django asks this of every path)."""
+        column, rest = self._column(lookup)
+        return rest or ["exact"], (), column
+
+    def build_filter(self, filter_expr: Any, *args: Any, **kwargs: Any) -> Any:
+        """A lookup, or a tree of them (Django asks this of every part of a condition).
+
+        As in a filter, ``~Q(old__a=1)`` is true where the column is NULL; Django sees to that for
+        columns of tables only.
+        """
+        clause, joins = super().build_filter(filter_expr, *args, **kwargs)
+        if kwargs.get("current_negated") and not isinstance(filter_expr, models.Q):
+            children: list[Any] = [
+                IsTrue(lookup) if _may_be_unknown(lookup) else lookup for lookup in clause.children
+            ]
+            clause.children = children
+        return clause, joins
+
+    def resolve_ref(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """The expression that ``F(name)`` stands for."""
+        column, transforms = self._column(name)
+        resolved: Any = column
+        for transform in transforms:
+            resolved = self.try_transform(resolved, transform)
+        return resolved
+
+    def _column(self, path: str) -> tuple[RowColumn, list[str]]:
+        side, rest = split_side(path)
+        name, *transforms = rest.split(LOOKUP_SEP)
+        field = own_field(self.declared_on, name)
+        if field.is_relation and transforms:
+            transforms = self._within_relation(field, transforms)
+        self.columns.add((side, field))
+        return RowColumn(side, field, self.rows), transforms
+
+    def _within_relation(self, field: Field[Any, Any], transforms: list[str]) -> list[str]:
+        """What is left of a path once the key of the related row, which this row has, is taken."""
+        first, *rest = transforms
+        target: Any = getattr(field, "target_field", None)
+        if target is not None and first in ("pk", target.name, target.attname):
+            return rest
+        if field.get_lookup(first) is None and first not in ("df", "ndf"):
+            raise DeclarationError(
+                f'"{field.name}{LOOKUP_SEP}{first}" follows a relation, but a trigger sees one row '
+                f"of {self.declared_on._meta.label} and no other table. "
+                f'Compare "{field.name}" itself, or copy the column you need into this table.'
+            )
+        return transforms
+
+
+def split_side(path: str) -> tuple[str, str]:
+    """``("old", "name")`` of ``"old__name"``."""
+    side, separator, rest = path.partition(LOOKUP_SEP)
+    if side not in (OLD, NEW) or not separator or not rest:
+        raise DeclarationError(
+            f'"{path}" names no row: it must start with "old{LOOKUP_SEP}" or "new{LOOKUP_SEP}".'
+        )
+    return side, rest
+
+
+def bind(text: str, params: Sequence[Any]) -> str:
+    """Compiled SQL with its parameters as literals.
+
+    DDL takes no parameters, so they are put in the way the driver's client-side binding does it:
+    the text's ``%s`` are Django's own, its ``%%`` stand for one ``%``.
+    """
+    return text % tuple(naming.as_text(sql.Literal(_plain(param))) for param in params)
+
+
+def _may_be_unknown(lookup: Any) -> bool:
+    """Whether it may be neither true nor false, for a NULL in it."""
+    return not isinstance(lookup, IsNull | IsDistinctFrom) and not all(
+        isinstance(part, RowColumn) and not part.output_field.null
+        for part in lookup.get_source_expressions()
+    )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A tree of conditions, expressions and values, before Django resolves it."""
+    yield value
+    parts: Any
+    if isinstance(value, Node):
+        parts = value.children
+    elif isinstance(value, list | tuple):
+        parts = value
+    else:
+        parts = getattr(value, "get_source_expressions", tuple)()
+    for part in parts:
+        yield from _parts(part)
+
+
+def _plain(param: Any) -> Any:
+    return param.value if isinstance(param, enum.Enum) else param
