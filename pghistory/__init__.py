@@ -1,6 +1,5 @@
 """History of Django models: every change as an event that the database writes itself."""
 
-from pghistory.vocabulary.constants import DEFAULT, New, Old
 from pghistory.core import (
     AfterDelete,
     AfterInsert,
@@ -22,12 +21,21 @@ from pghistory.core import (
     get_event_model,
     track,
 )
-from pghistory.vocabulary.field_options import ContextForeignKey, ContextJSONField, ContextUUIDField, Field, ForeignKey, ObjForeignKey, RelatedField
-from pghistory.writing.metadata import MetadataError
 from pghistory.reading.history import as_of, diff
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.revert import CannotRevert
+from pghistory.vocabulary.constants import DEFAULT, New, Old
+from pghistory.vocabulary.field_options import (
+    ContextForeignKey,
+    ContextJSONField,
+    ContextUUIDField,
+    Field,
+    ForeignKey,
+    ObjForeignKey,
+    RelatedField,
+)
 from pghistory.writing.context import context
+from pghistory.writing.metadata import MetadataError
 from pgtrigger import (
     After,
     AllChange,

@@ -1,5 +1,9 @@
+from types import ModuleType
+
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
+
+from pghistory import checks, config, hooks, legacy
 
 
 class PGHistoryConfig(AppConfig):
@@ -7,9 +11,11 @@ class PGHistoryConfig(AppConfig):
     verbose_name = "History"
     default_auto_field = "django.db.models.BigAutoField"
 
-    def ready(self) -> None:
-        from pghistory import checks, legacy
+    def __init__(self, app_name: str, app_module: ModuleType):
+        super().__init__(app_name, app_module)
+        hooks.before_models_load()
 
+    def ready(self) -> None:
         checks.register()
         post_migrate.connect(
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
@@ -25,8 +31,6 @@ def register_admin() -> None:
     if not apps.is_installed("django.contrib.admin"):
         return
     from django.contrib import admin
-
-    from pghistory import config
 
     if not admin.site.is_registered(config.admin_model()):
         admin.site.register(config.admin_model(), config.admin_class())

@@ -81,9 +81,7 @@ def json_encoder() -> type[json.JSONEncoder]:
 
 def base_model() -> type[Model]:
     """BASE_MODEL: the abstract model that event models inherit, or its path."""
-    from pghistory.models import Event
-
-    found = _get("BASE_MODEL", Event)
+    found = _get("BASE_MODEL", "pghistory.models.Event")
     return cast("type[Model]", import_string(found) if isinstance(found, str) else found)
 
 
@@ -111,14 +109,16 @@ def context_field() -> field_options.ContextForeignKey | field_options.ContextJS
     """CONTEXT_FIELD: how ``pgh_context`` is declared; None: event models have none."""
     expected = (field_options.ContextForeignKey, field_options.ContextJSONField)
     return cast(
-        "fields.ContextForeignKey | fields.ContextJSONField | None",
+        "field_options.ContextForeignKey | field_options.ContextJSONField | None",
         _optional("CONTEXT_FIELD", field_options.ContextForeignKey(), expected),
     )
 
 
 def context_id_field() -> field_options.ContextUUIDField | None:
     """CONTEXT_ID_FIELD: how ``pgh_context_id`` is declared beside a JSON ``pgh_context``."""
-    return _optional("CONTEXT_ID_FIELD", field_options.ContextUUIDField(), field_options.ContextUUIDField)
+    return _optional(
+        "CONTEXT_ID_FIELD", field_options.ContextUUIDField(), field_options.ContextUUIDField
+    )
 
 
 def exclude_field_kwargs() -> dict[type, list[str]]:

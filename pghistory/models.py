@@ -10,11 +10,11 @@ from django.core import checks
 from django.db import models
 
 from pghistory.reading import diffs, revert
-from pghistory.vocabulary.field_options import ClockTimestamp
 from pghistory.reading.event_query import EventQuerySet
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.timelines import DerivedField, TimelineQuerySet
 from pghistory.utils import JSONField
+from pghistory.vocabulary.field_options import ClockTimestamp
 
 __all__ = [
     "AggregateEvent",

@@ -8,10 +8,6 @@ from pgtrigger.administration import (
     prune,
     uninstall,
 )
-from pgtrigger.vocabulary.clauses import After, Before, Deferred, Delete, Immediate, Insert, InsteadOf, Level, Operation, Operations, Referencing, Row, Statement, Timing, Truncate, Update, UpdateOf, When
-from pgtrigger.triggers.composer import Composer
-from pgtrigger.vocabulary.conditions import AllChange, AllDontChange, AnyChange, AnyDontChange, Condition, F, Q
-from pgtrigger.triggers.declaration import Func
 from pgtrigger.errors import (
     DeclarationError,
     InvalidTransitionError,
@@ -20,16 +16,47 @@ from pgtrigger.errors import (
     ReadOnlyError,
     TriggerError,
 )
-from pgtrigger.triggers.registry import register, registered
-from pgtrigger.triggers.soft_delete import SoftDelete
-from pgtrigger.triggers.search_vector import UpdateSearchVector
-from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
-from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.session.deferral import constraints
 from pgtrigger.session.ignore import ignore, is_ignored
 from pgtrigger.session.search_path import schema
+from pgtrigger.triggers.composer import Composer
+from pgtrigger.triggers.declaration import Func
 from pgtrigger.triggers.fsm import FSM
+from pgtrigger.triggers.protect import Protect, ReadOnly
+from pgtrigger.triggers.registry import register, registered
+from pgtrigger.triggers.search_vector import UpdateSearchVector
+from pgtrigger.triggers.soft_delete import SoftDelete
 from pgtrigger.triggers.trigger import Trigger
+from pgtrigger.vocabulary.clauses import (
+    After,
+    Before,
+    Deferred,
+    Delete,
+    Immediate,
+    Insert,
+    InsteadOf,
+    Level,
+    Operation,
+    Operations,
+    Referencing,
+    Row,
+    Statement,
+    Timing,
+    Truncate,
+    Update,
+    UpdateOf,
+    When,
+)
+from pgtrigger.vocabulary.conditions import (
+    AllChange,
+    AllDontChange,
+    AnyChange,
+    AnyDontChange,
+    Condition,
+    F,
+    Q,
+)
+from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
 
 __version__ = "4.17.0"
 

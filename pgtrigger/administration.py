@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from pgtrigger.database import catalog, installation
 from pgtrigger import conf
+from pgtrigger.database import catalog, installation
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.trigger import Undo
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from pgtrigger.database.catalog import InstalledTrigger, Snapshot
     from pgtrigger.compiler import Trigger as CompiledTrigger
+    from pgtrigger.database.catalog import InstalledTrigger, Snapshot
     from pgtrigger.triggers.trigger import Trigger
 
     Progress = Callable[[int, int, str], None]

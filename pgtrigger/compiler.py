@@ -14,8 +14,8 @@ from typing import Any
 
 from psycopg import sql
 
-from pgtrigger.sql import ignore_check, comments
 from pgtrigger import naming
+from pgtrigger.sql import comments, ignore_check
 from pgtrigger.sql.function_body import Body, Quoted, Relation, Target, dollar_quote
 
 __all__ = [

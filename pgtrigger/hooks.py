@@ -14,12 +14,12 @@ from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import conf, errors
-from pgtrigger.triggers import registry
-from pgtrigger.session import scopes
-from pgtrigger.migrating import post_migrate
-from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.migrating.post_migrate import install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
+from pgtrigger.session import scopes
 from pgtrigger.session.synchronizer import Synchronizer
+from pgtrigger.triggers import registry
+from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,7 +39,7 @@ def after_models_load() -> None:
     """What connections and migrations need, and a look at every declaration made so far."""
     connection_created.connect(_equip_connection, dispatch_uid="pgtrigger.connection")
     post_migrate.connect(
-        post_migrate.install,
+        install_unmigrated,
         sender=apps.get_app_config("pgtrigger"),
         dispatch_uid="pgtrigger.unmigrated",
     )

@@ -6,8 +6,8 @@ named there as well, or in its place above.
 https://docs.djangoproject.com/en/stable/ref/contrib/admin/
 """
 
-from pghistory.admin.urls import timeline_url
-from pghistory.admin.pages import EventsAdmin
 from pghistory.admin.options import EventModelAdmin, ReadOnlyAdmin
+from pghistory.admin.pages import EventsAdmin
+from pghistory.admin.urls import timeline_url
 
 __all__ = ["EventModelAdmin", "EventsAdmin", "ReadOnlyAdmin", "timeline_url"]

@@ -22,12 +22,11 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from pghistory import config
-from pghistory.vocabulary import inheritance
-from pghistory.admin import presenting
-from pghistory.reading import revert
-from pghistory.admin import urls
+from pghistory.admin import presenting, urls
 from pghistory.admin.changelist import EventsChangeList
 from pghistory.admin.options import ReadOnlyAdmin
+from pghistory.reading import revert
+from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

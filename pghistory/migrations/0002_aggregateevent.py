@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import pghistory.timelines
+import pghistory.reading.timelines
 
 
 class Migration(migrations.Migration):
@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
                 ("pgh_id", models.BigIntegerField()),
                 ("pgh_created_at", models.DateTimeField()),
                 ("pgh_label", models.TextField()),
-                ("pgh_data", pghistory.timelines.DerivedField()),
-                ("pgh_diff", pghistory.timelines.DerivedField(null=True)),
+                ("pgh_data", pghistory.reading.timelines.DerivedField()),
+                ("pgh_diff", pghistory.reading.timelines.DerivedField(null=True)),
                 ("pgh_obj_model", models.TextField()),
                 ("pgh_obj_id", models.TextField(null=True)),
                 ("pgh_table", models.TextField()),

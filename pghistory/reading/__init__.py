@@ -1,0 +1,1 @@
+"""Reading events: timelines, diffs, past states, reverts."""

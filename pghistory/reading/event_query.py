@@ -7,19 +7,18 @@ https://docs.djangoproject.com/en/stable/ref/models/querysets/
 """
 
 from __future__ import annotations
-import copy
+
 import functools
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
+
 from django.db import models
-from django.db.models.expressions import Col, F, Func
+from django.db.models.expressions import F, Func
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
-from pgtrigger.vocabulary.columns import postgres_connection
-if TYPE_CHECKING:
-    from django.db.models import Field, Model
 
+from pgtrigger.vocabulary.columns import postgres_connection
 
 
 def quoted(compiler: Any, name: str) -> str:

@@ -19,9 +19,9 @@ from psycopg import sql
 
 import pgtrigger
 from pghistory.reading import diffs, revert
+from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import DEFAULT
-from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet
 from pgtrigger import naming
 from pgtrigger.vocabulary.columns import NEW, column_identifier
 

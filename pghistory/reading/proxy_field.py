@@ -1,20 +1,18 @@
 """``ProxyField``: a field of an event model whose value is at the end of a path."""
 
 from __future__ import annotations
+
 import copy
 import functools
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
-from django.db.models.expressions import Col, F, Func
-from django.db.models.fields.json import KeyTextTransform, KeyTransform
-from django.db.models.functions import Cast
-from django.db.models.sql import Query
-from django.db.models.sql.datastructures import BaseTable
-from pgtrigger.vocabulary.columns import postgres_connection
-if TYPE_CHECKING:
-    from django.db.models import Field, Model
+from django.db.models.expressions import Col
 
 from pghistory.reading.event_query import DerivedTable, EventQuery, quoted
+
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
 
 
 class _PrivateField:

@@ -21,10 +21,10 @@ from django.db.models.expressions import Col
 from psycopg import sql
 
 from pghistory.reading import diffs
-from pghistory.tracking import event_models
-from pghistory.vocabulary import inheritance
 from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet, quoted
+from pghistory.tracking import event_models
 from pghistory.utils import JSONField
+from pghistory.vocabulary import inheritance
 from pgtrigger import naming
 
 if TYPE_CHECKING:

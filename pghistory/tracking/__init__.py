@@ -1,0 +1,1 @@
+"""Event models: a table of events for each tracked model."""

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import models
 from django.db.backends.utils import names_digest
-from django.db.models.signals import class_prepared
 
 import pgtrigger
 from pghistory import config
-from pghistory.vocabulary import field_options, inheritance
-from pghistory.reading import history
 from pghistory.tracking import field_copies
-from pghistory.writing import event_trigger
+from pghistory.utils import JSONField
+from pghistory.vocabulary import field_options, inheritance
 from pghistory.vocabulary.constants import DEFAULT, Default
+from pghistory.writing import event_trigger
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from pghistory.vocabulary.trackers import Tracker
 
 STRICT = "strict"
+CONTEXT_MODEL = "pghistory.Context"
 
 
 def create_event_model(
@@ -32,7 +32,10 @@ def create_event_model(
     fields: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
     obj_field: field_options.ObjForeignKey | Default | None = DEFAULT,
-    context_field: field_options.ContextForeignKey | field_options.ContextJSONField | Default | None = DEFAULT,
+    context_field: field_options.ContextForeignKey
+    | field_options.ContextJSONField
+    | Default
+    | None = DEFAULT,
     context_id_field: field_options.ContextUUIDField | Default | None = DEFAULT,
     append_only: bool | str | Default = DEFAULT,
     model_name: str | None = None,
@@ -118,7 +121,7 @@ def _obj(
     declared = config.obj_field() if given is DEFAULT else given
     if declared is None:
         return {"pgh_obj": None}
-    kwargs = declared.kwargs
+    kwargs = declared.kwargs_over(config.foreign_key_field())
     if "related_name" not in kwargs or given is DEFAULT:
         base = kwargs.get("related_name", "events")
         kwargs["related_name"] = base if base == "+" else field_copies.related_name(base, names)
@@ -138,10 +141,13 @@ def _context(
     """``pgh_context`` and, unless that is a foreign key, ``pgh_context_id``."""
     declared = config.context_field() if given is DEFAULT else given
     declared_id = config.context_id_field() if given_id is DEFAULT else given_id
-    made: dict[str, Any] = {"pgh_context": declared.make() if declared else None}
-    if not isinstance(declared, field_options.ContextForeignKey):
-        made["pgh_context_id"] = declared_id.make() if declared_id else None
-    return made
+    if isinstance(declared, field_options.ContextForeignKey):
+        options = declared.kwargs_over(config.foreign_key_field())
+        return {"pgh_context": models.ForeignKey(CONTEXT_MODEL, **options)}
+    return {
+        "pgh_context": JSONField(**declared.kwargs) if declared else None,
+        "pgh_context_id": models.UUIDField(**declared_id.kwargs) if declared_id else None,
+    }
 
 
 def _default_trackers() -> tuple[Tracker, ...]:
@@ -150,7 +156,7 @@ def _default_trackers() -> tuple[Tracker, ...]:
     return tuple(config.default_trackers() or (InsertEvent(), UpdateEvent()))
 
 
-def _prepare(sender: Any, **kwargs: Any) -> None:
+def prepare(sender: Any, **kwargs: Any) -> None:
     """What an event model needs once it is made: its index, its triggers, and to be known."""
     tracked = getattr(sender, "pgh_tracked_model", None)
     options = sender._meta
@@ -173,8 +179,6 @@ def _introduce(tracked: Any, event_model: Any, label: str) -> None:
     if "pgh_event_models" not in tracked.__dict__:
         tracked.pgh_event_models = {}
         tracked.pgh_event_model = event_model
-        if isinstance(getattr(tracked, "history", None), history.History | None):
-            tracked.history = history.History(tracked)
     tracked.pgh_event_models.setdefault(label, event_model)
 
 
@@ -218,6 +222,3 @@ def _append_only(*, strict: bool) -> list[pgtrigger.Protect]:
             ignorable=not strict,
         ),
     ]
-
-
-class_prepared.connect(_prepare, dispatch_uid="pghistory.event_models")

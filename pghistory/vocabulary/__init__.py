@@ -1,0 +1,1 @@
+"""The words in which tracking is declared: trackers, field options, constants."""

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.deconstruct import deconstructible
 
 from pghistory.vocabulary.constants import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-CONTEXT_MODEL = "pghistory.Context"
 
 
 class Field:
@@ -85,21 +84,22 @@ class ForeignKey(RelatedField):
 
 
 class EventForeignKey(ForeignKey):
-    """A foreign key that an event has besides its copies.
-
-    PGHISTORY_FOREIGN_KEY_FIELD decides what neither its declaration nor its own defaults say, but
-    for the names of relations, which are one field's.
-    """
+    """A foreign key that an event has besides its copies."""
 
     own_defaults: ClassVar[dict[str, Any]] = {}
 
-    @property
-    def kwargs(self) -> dict[str, Any]:
-        from pghistory import config
+    def kwargs_over(self, general: ForeignKey) -> dict[str, Any]:
+        """Return Django's arguments.
 
-        general = config.foreign_key_field().kwargs
-        general = {name: general[name] for name in general if name not in RelatedField.defaults}
-        return {**general, **self.own_defaults, **self.given}
+        What neither this declaration nor the class sets comes from ``general``, which is
+        PGHISTORY_FOREIGN_KEY_FIELD, except related names, which must be unique.
+        """
+        shared = {
+            name: value
+            for name, value in general.kwargs.items()
+            if name not in RelatedField.defaults
+        }
+        return {**shared, **self.own_defaults, **self.given}
 
 
 class ObjForeignKey(EventForeignKey):
@@ -116,19 +116,11 @@ class ContextForeignKey(EventForeignKey):
 
     own_defaults: ClassVar[dict[str, Any]] = {**RelatedField.defaults, "null": True}
 
-    def make(self) -> models.Field[Any, Any]:
-        return models.ForeignKey(CONTEXT_MODEL, **self.kwargs)
-
 
 class ContextJSONField(Field):
     """``pgh_context`` as the metadata themselves, copied into each event."""
 
     defaults: ClassVar[dict[str, Any]] = {"null": True}
-
-    def make(self) -> models.Field[Any, Any]:
-        from pghistory.utils import JSONField
-
-        return JSONField(**self.kwargs)
 
 
 class ContextUUIDField(Field):
@@ -136,10 +128,8 @@ class ContextUUIDField(Field):
 
     defaults: ClassVar[dict[str, Any]] = {"null": True}
 
-    def make(self) -> models.Field[Any, Any]:
-        return models.UUIDField(**self.kwargs)
 
-
+@deconstructible(path="pghistory.fields.ClockTimestamp")
 class ClockTimestamp(Now):
     """The time at this very moment, where ``Now()`` is that of the transaction's start.
 

@@ -1,0 +1,1 @@
+"""Writing events: the trigger, its function, and the context of a change."""

@@ -20,8 +20,8 @@ from psycopg import sql
 from pghistory import config
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
-from pgtrigger.triggers import pairing
 from pgtrigger.sql.function_body import Body, Quoted, Relation
+from pgtrigger.triggers import pairing
 from pgtrigger.vocabulary.columns import column_identifier
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from pgtrigger.vocabulary.conditions import Condition
     from pgtrigger.vocabulary.columns import Rows
+    from pgtrigger.vocabulary.conditions import Condition
 
 CONTEXT_TABLE = "pghistory_context"
 CONTEXT = "pghistory_context_id"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.apps import apps
 from django.db import router, transaction
 from django.db.models.expressions import RawSQL
 
 from pghistory import config
-from pghistory.writing import metadata
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA
+from pghistory.writing import metadata
 from pgtrigger.session import scopes
 from pgtrigger.session.variables import Variable
 
@@ -137,8 +138,7 @@ def create_event(obj: Model, *, label: str, using: str | None = None) -> Any:
 
 
 def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
-    from pghistory.models import Context
-
+    contexts = apps.get_model("pghistory.Context")
     alias = using or router.db_for_write(event_model, instance=obj)
     names = {field.name: field for field in event_model._meta.local_fields}
     values = {
@@ -153,8 +153,8 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
     opened = current()
     with transaction.atomic(using=alias):
         if opened and "pgh_context" in names and names["pgh_context"].is_relation:
-            Context.objects.using(alias).bulk_create(
-                [Context(id=opened.id, metadata=opened.metadata)],
+            contexts.objects.using(alias).bulk_create(
+                [contexts(id=opened.id, metadata=opened.metadata)],
                 update_conflicts=True,
                 unique_fields=["id"],
                 update_fields=["metadata", "updated_at"],

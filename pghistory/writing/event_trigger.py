@@ -7,13 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any, Unpack
 
 import pgtrigger
-from pghistory.writing import capture
 from pghistory import config
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import DEFAULT
+from pghistory.writing import capture
 from pgtrigger import naming
-from pgtrigger.triggers import pairing
 from pgtrigger.sql.function_body import Body
+from pgtrigger.triggers import pairing
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, TRANSITION_TABLES, columns_of
 
 if TYPE_CHECKING:

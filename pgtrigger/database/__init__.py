@@ -1,0 +1,1 @@
+"""What one connection has installed, and how to change it."""

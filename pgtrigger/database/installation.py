@@ -18,9 +18,9 @@ import psycopg.errors
 from django.db import OperationalError, transaction
 from psycopg import sql
 
-from pgtrigger.sql import function_body, comments
-from pgtrigger.database import catalog
 from pgtrigger import compiler, naming
+from pgtrigger.database import catalog
+from pgtrigger.sql import comments, function_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,9 @@ def put_back(installed: InstalledTrigger, connection: Any) -> None:
     table = f'"{installed.schema}"."{installed.table}"'
     with connection.cursor() as cursor:
         cursor.execute(installed.definition)
-        for statement in _enabled_as(installed.enabled_state, installed.pgid, function_body.Target(table)):
+        for statement in _enabled_as(
+            installed.enabled_state, installed.pgid, function_body.Target(table)
+        ):
             cursor.execute(statement)
     remark(installed, table, connection)
 

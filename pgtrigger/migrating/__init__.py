@@ -1,0 +1,1 @@
+"""Triggers in migrations: operations, autodetector, schema editor."""

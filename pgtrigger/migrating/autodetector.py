@@ -20,8 +20,8 @@ from django.db.migrations.operations import AlterField, RemoveField, RenameField
 from django.db.models import Field
 
 from pgtrigger import conf
-from pgtrigger.triggers import registry
 from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
+from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from django.db.migrations.operations.base import Operation

@@ -17,9 +17,9 @@ from django.db.migrations.operations.models import (
     RenameModel,
 )
 
-from pgtrigger.sql import function_body
-from pgtrigger.database import catalog, installation
 from pgtrigger import compiler
+from pgtrigger.database import catalog, installation
+from pgtrigger.sql import function_body
 
 if TYPE_CHECKING:
     from django.db.migrations.autodetector import OperationDependency

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pgtrigger.triggers.trigger import Trigger
 
 
-def install(using: str, **kwargs: Any) -> None:
+def install_unmigrated(using: str, **kwargs: Any) -> None:
     """Installs those of one database, or all that are declared where the setting asks for it."""
     connection = connections[using]
     if connection.vendor != "postgresql":

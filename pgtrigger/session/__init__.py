@@ -1,0 +1,1 @@
+"""Context managers whose values reach the database as transaction variables."""

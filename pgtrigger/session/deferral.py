@@ -4,27 +4,20 @@ https://www.postgresql.org/docs/current/sql-set-constraints.html
 """
 
 from __future__ import annotations
-import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+
+from typing import TYPE_CHECKING
+
 from django.db import connections
-from django.db.models import Model
 from psycopg import sql
-from pgtrigger.database import catalog
-from pgtrigger.vocabulary import clauses
-from pgtrigger.sql import ignore_check
+
 from pgtrigger import naming
+from pgtrigger.database import catalog
+from pgtrigger.session.databases import aliases
 from pgtrigger.triggers import registry
-from pgtrigger.session.scopes import Scope
-from pgtrigger.session.statements import ANYTHING
-from pgtrigger.triggers.trigger import Trigger
-from pgtrigger.session.variables import RestoredVariable, Variable
+from pgtrigger.vocabulary import clauses
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    Named = str | type[Model] | Trigger
-
-from pgtrigger.session.databases import _aliases
+    from collections.abc import Iterable
 
 
 def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
@@ -47,7 +40,7 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
                 f'Trigger "{trigger.get_uri(model)}" is not deferrable: '
                 "declare it with timing=pgtrigger.Immediate or timing=pgtrigger.Deferred."
             )
-    for alias in _in_transaction(_aliases(databases)):
+    for alias in _in_transaction(aliases(databases)):
         declared = [
             (model._meta.db_table, trigger.get_pgid(model))
             for model, trigger in chosen

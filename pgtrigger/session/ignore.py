@@ -4,27 +4,26 @@ See Note [Transaction variables].
 """
 
 from __future__ import annotations
+
 import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
 from django.db import connections
 from django.db.models import Model
-from psycopg import sql
-from pgtrigger.database import catalog
-from pgtrigger.vocabulary import clauses
-from pgtrigger.sql import ignore_check
+
 from pgtrigger import naming
-from pgtrigger.triggers import registry
+from pgtrigger.session.databases import aliases
 from pgtrigger.session.scopes import Scope
-from pgtrigger.session.statements import ANYTHING
+from pgtrigger.session.variables import Variable
+from pgtrigger.sql import ignore_check
+from pgtrigger.triggers import registry
 from pgtrigger.triggers.trigger import Trigger
-from pgtrigger.session.variables import RestoredVariable, Variable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     Named = str | type[Model] | Trigger
-
-from pgtrigger.session.databases import _aliases
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class ignore(Scope):
                     f"{type(self).__name__}() takes URIs, models and triggers: found {trigger!r}."
                 )
         self.triggers = triggers
-        self.databases = _aliases(databases)
+        self.databases = aliases(databases)
 
     @classmethod
     def others(cls, *triggers: Named, databases: Iterable[str] | None = None) -> ignore:
@@ -99,7 +98,7 @@ class ignore(Scope):
     @staticmethod
     def session(databases: Iterable[str] | None = None) -> contextlib.AbstractContextManager[None]:
         """Kept for code that opens one: settings follow each ``ignore()`` by themselves."""
-        _aliases(databases)
+        aliases(databases)
         return contextlib.nullcontext()
 
     def values(self) -> dict[Variable, Any]:

@@ -4,27 +4,21 @@ See Note [Transaction variables].
 """
 
 from __future__ import annotations
+
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
 from django.db import connections
-from django.db.models import Model
 from psycopg import sql
-from pgtrigger.database import catalog
-from pgtrigger.vocabulary import clauses
-from pgtrigger.sql import ignore_check
+
 from pgtrigger import naming
-from pgtrigger.triggers import registry
+from pgtrigger.session.databases import aliases
 from pgtrigger.session.scopes import Scope
 from pgtrigger.session.statements import ANYTHING
-from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.session.variables import RestoredVariable, Variable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    Named = str | type[Model] | Trigger
-
-from pgtrigger.session.databases import _aliases
 
 
 def _render_search_path(value: Mapping[str, Sequence[str]], database: str) -> str | None:
@@ -49,12 +43,12 @@ class schema(Scope):
         if not schemas:
             raise ValueError("schema() needs at least one schema.")
         self.schemas = schemas
-        self.databases = _aliases(databases)
+        self.databases = aliases(databases)
 
     @staticmethod
     def session(databases: Iterable[str] | None = None) -> contextlib.AbstractContextManager[None]:
         """Kept for code that opens one: settings follow each ``schema()`` by themselves."""
-        _aliases(databases)
+        aliases(databases)
         return contextlib.nullcontext()
 
     def values(self) -> dict[Variable, Any]:

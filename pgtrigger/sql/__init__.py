@@ -1,0 +1,1 @@
+"""SQL text: function bodies, comments, the ignore check. No Django models."""

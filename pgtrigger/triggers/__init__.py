@@ -1,0 +1,1 @@
+"""Trigger declarations and the ready-made rules."""

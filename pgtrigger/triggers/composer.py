@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from pgtrigger.vocabulary import clauses
 from pgtrigger import naming
 from pgtrigger.triggers import raising
-from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, key_fields
 from pgtrigger.triggers.trigger import Trigger
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, key_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from pgtrigger.vocabulary import clauses
 from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
-from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.conditions import AnyChange, Condition, NotTrue, Q
 from pgtrigger.triggers.raising import Refusal
-from pgtrigger.vocabulary.columns import NEW, OLD, has_equality, own_field, postgres_connection
 from pgtrigger.triggers.rule import Rule
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import NEW, OLD, has_equality, own_field, postgres_connection
+from pgtrigger.vocabulary.conditions import AnyChange, Condition, NotTrue, Q
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,12 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from pgtrigger.sql.function_body import Body
-from pgtrigger.vocabulary.columns import column_identifier, columns_of, key_fields, postgres_connection
+from pgtrigger.vocabulary.columns import (
+    column_identifier,
+    columns_of,
+    key_fields,
+    postgres_connection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

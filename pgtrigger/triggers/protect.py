@@ -1,15 +1,16 @@
 """Rules that refuse an operation: ``Protect`` and ``ReadOnly``."""
 
 from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, Unpack
+
 from psycopg import sql
-from pgtrigger.vocabulary import clauses
-from pgtrigger import naming
-from pgtrigger.triggers import pairing, raising
-from pgtrigger.triggers.composer import Composer
-from pgtrigger.vocabulary.conditions import AnyChange, Condition
+
 from pgtrigger.triggers.raising import Refusal
+from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, Rows, columns_of
+from pgtrigger.vocabulary.conditions import AnyChange, Condition
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from pgtrigger.vocabulary import clauses
-from pgtrigger.triggers import pairing
-from pgtrigger.sql.function_body import Body, Quoted
 from pgtrigger.errors import SQLSTATE
+from pgtrigger.sql.function_body import Body, Quoted
+from pgtrigger.triggers import pairing
+from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, key_fields
 
 if TYPE_CHECKING:

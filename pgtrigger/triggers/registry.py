@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from django.apps import apps
 
 from pgtrigger import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from django.db.models import Model
 
     from pgtrigger.triggers.trigger import Trigger
+
+    M = TypeVar("M", bound=Model)
 
 
 class _Named(Protocol):

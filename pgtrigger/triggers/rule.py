@@ -1,22 +1,21 @@
 """``Rule``: a trigger that refuses writes."""
 
 from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, Unpack
-from psycopg import sql
-from pgtrigger.vocabulary import clauses
+
 from pgtrigger import naming
 from pgtrigger.triggers import pairing, raising
 from pgtrigger.triggers.composer import Composer
-from pgtrigger.vocabulary.conditions import AnyChange, Condition
-from pgtrigger.triggers.raising import Refusal
-from pgtrigger.vocabulary.columns import NEW, OLD, Rows, columns_of
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from pgtrigger.vocabulary import clauses
 
-    from django.db.models import Field, Model
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import Model
 
     from pgtrigger.triggers.declaration import Options
-
+    from pgtrigger.triggers.raising import Refusal
 
 
 class Rule(Composer):

@@ -1,21 +1,27 @@
 """``SoftDelete``: sets a field where a row would be deleted."""
 
 from __future__ import annotations
-from typing import TYPE_CHECKING, Any, Unpack
-from psycopg import sql
-from pgtrigger.vocabulary import clauses
-from pgtrigger import naming
-from pgtrigger.sql.function_body import Body, Relation
-from pgtrigger.vocabulary.row_query import RowQuery
-from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, column_identifier, key_fields, own_field
-from pgtrigger.triggers.trigger import Trigger
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
+from typing import TYPE_CHECKING, Any, Unpack
+
+from psycopg import sql
+
+from pgtrigger.sql.function_body import Body, Relation
+from pgtrigger.triggers.trigger import Trigger
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import (
+    OLD,
+    ROW_VARIABLES,
+    column_identifier,
+    key_fields,
+    own_field,
+)
+from pgtrigger.vocabulary.row_query import RowQuery
+
+if TYPE_CHECKING:
     from django.db.models import Model
 
     from pgtrigger.triggers.declaration import Options
-
 
 
 UNSET: Any = object()

@@ -1,0 +1,1 @@
+"""The words in which a trigger is declared: clauses, conditions, columns, lookups. No database."""

@@ -1,14 +1,17 @@
 """The aliases of the old and the new row, and the columns they have."""
 
 from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
 from django.core.exceptions import FieldDoesNotExist
-from django.db import DEFAULT_DB_ALIAS, connections, models
-from django.db.models.lookups import FieldGetDbPrepValueMixin, Lookup
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models.lookups import Lookup
 from psycopg import sql
-from pgtrigger import naming
+
 from pgtrigger.errors import DeclarationError
+
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Field, Model
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     _Lookup = Lookup[Any]
 else:
     _Lookup = Lookup
-
 
 
 OLD = "old"

@@ -15,8 +15,16 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary.columns import (
+    NEW,
+    OLD,
+    ROW_VARIABLES,
+    Rows,
+    columns_of,
+    has_equality,
+    own_field,
+)
 from pgtrigger.vocabulary.row_query import RowQuery, split_side
-from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, has_equality, own_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,22 +4,19 @@ https://docs.djangoproject.com/en/stable/ref/models/lookups/
 """
 
 from __future__ import annotations
-from dataclasses import dataclass
+
 from typing import TYPE_CHECKING, Any
-from django.core.exceptions import FieldDoesNotExist
-from django.db import DEFAULT_DB_ALIAS, connections, models
+
+from django.db import models
 from django.db.models.lookups import FieldGetDbPrepValueMixin, Lookup
 from psycopg import sql
-from pgtrigger import naming
-from pgtrigger.errors import DeclarationError
-if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models import Field, Model
 
+from pgtrigger import naming
+
+if TYPE_CHECKING:
     _Lookup = Lookup[Any]
 else:
     _Lookup = Lookup
-
 
 
 class IsDistinctFrom(FieldGetDbPrepValueMixin, _Lookup):

@@ -13,8 +13,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from pgtrigger import administration
 from pgtrigger.database import catalog
-from pgtrigger.triggers import registry
 from pgtrigger.session import search_path
+from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

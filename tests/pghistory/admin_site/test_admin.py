@@ -14,8 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 import pghistory
-from pghistory.admin import presenting
-from pghistory.admin import EventModelAdmin, EventsAdmin, urls, options
+from pghistory.admin import EventModelAdmin, EventsAdmin, options, presenting, urls
 from pghistory.models import AggregateEvent, Context, Events, MiddlewareEvents
 from tests.pghistory.admin import OwnEventsAdmin
 from tests.pghistory.models import Author, Book, RowLevel, Seat, StatementLevel

@@ -10,8 +10,8 @@ from django.test.utils import isolate_apps
 import pghistory
 import pgtrigger
 from pghistory import checks, config, legacy
-from pghistory.tracking import event_models
 from pghistory.models import Context
+from pghistory.tracking import event_models
 from pghistory.writing.event_trigger import Event, of_tracker
 from pgtrigger.triggers import registry
 from tests.pghistory.models import Author, Partial, RowLevel, StatementLevel, Tracked

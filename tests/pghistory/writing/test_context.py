@@ -11,6 +11,7 @@ from django.db import connection, connections, models, transaction
 
 import pghistory
 from pghistory.models import Context
+from pghistory.writing import context
 from tests.pghistory.models import Account, RowLevel, StatementLevel
 
 pytestmark = pytest.mark.django_db
@@ -198,7 +199,7 @@ class TestOthers:
     def test_threads_do_not_see_it(self):
         seen = []
         with pghistory.context(user=1):
-            thread = threading.Thread(target=lambda: seen.append(pghistory.runtime.current()))
+            thread = threading.Thread(target=lambda: seen.append(context.current()))
             thread.start()
             thread.join()
         assert seen == [None]
@@ -220,7 +221,7 @@ class TestOthers:
         @pghistory.context(job="async")
         async def work():
             await asyncio.sleep(0)
-            return pghistory.runtime.current().metadata
+            return context.current().metadata
 
         assert asyncio.run(work()) == {"job": "async"}
 

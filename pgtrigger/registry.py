@@ -1,0 +1,5 @@
+"""The path that public code imports ``register`` and ``registered`` from."""
+
+from pgtrigger.triggers.registry import register, registered
+
+__all__ = ["register", "registered"]
