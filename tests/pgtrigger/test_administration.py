@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 import pgtrigger
 from pgtrigger import administration
 from pgtrigger.database import catalog
+from pgtrigger.triggers import registry
 from tests.pgtrigger import models
 
 pytestmark = pytest.mark.django_db
@@ -201,7 +202,7 @@ class TestInstall:
             meta={"managed": False},
             triggers=[pgtrigger.Protect(name="early", operation=pgtrigger.Delete)],
         )
-        [trigger] = pgtrigger.registry.of_model(model)
+        [trigger] = registry.of_model(model)
         pgtrigger.install()
         assert trigger.get_installation_status(model) == ("UNINSTALLED", None)
 
@@ -284,7 +285,7 @@ class TestPartitions:
             "CREATE TABLE part_low PARTITION OF partitioned FOR VALUES FROM (0) TO (10);"
             "CREATE TABLE part_high PARTITION OF partitioned FOR VALUES FROM (10) TO (20);"
         )
-        for trigger in pgtrigger.registry.of_model(model):
+        for trigger in registry.of_model(model):
             trigger.install(model)
         return model
 
@@ -300,7 +301,7 @@ class TestPartitions:
         assert pgtrigger.prunable() == []
 
     def test_uninstalling_takes_them_all(self, partitioned):
-        for trigger in pgtrigger.registry.of_model(partitioned):
+        for trigger in registry.of_model(partitioned):
             trigger.uninstall(partitioned)
         partitioned.objects.create(number=1)
         execute("DELETE FROM part_low")
@@ -340,7 +341,7 @@ class TestSchemas:
             meta={"managed": False, "db_table": '"tenant2"."pgtrigger_tests_soft"'},
             triggers=[pgtrigger.Protect(name="no_delete", operation=pgtrigger.Delete)],
         )
-        [trigger] = pgtrigger.registry.of_model(model)
+        [trigger] = registry.of_model(model)
         trigger.install(model)
         assert trigger.get_installation_status(model) == ("INSTALLED", True)
         assert administration.entries(trigger.get_uri(model))[0].installed.schema == "tenant2"

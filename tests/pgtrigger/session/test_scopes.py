@@ -14,7 +14,7 @@ from psycopg import sql
 import pgtrigger
 from pgtrigger.triggers import registry
 from tests.pgtrigger.models import Deferred, Frozen, Guarded, Plain, Protected
-from tests.pgtrigger.wire import traffic
+from tests.pgtrigger.session.wire import traffic
 
 pytestmark = pytest.mark.django_db
 

@@ -24,7 +24,7 @@ from pgtrigger.session import scopes
 from pgtrigger.session.scopes import Scope
 from pgtrigger.session.synchronizer import Synchronizer
 from pgtrigger.session.variables import Variable
-from tests.pgtrigger.wire import traffic
+from tests.pgtrigger.session.wire import traffic
 
 pytestmark = pytest.mark.django_db
 

@@ -9,6 +9,7 @@ from django.db.models import Exists, Subquery
 from django.db.models.functions import Coalesce, Lower, Now
 
 import pgtrigger
+from pgtrigger.triggers import registry
 from pgtrigger.vocabulary.columns import TRANSITION_TABLES
 from tests.pgtrigger import models
 from tests.pgtrigger.models import Plain
@@ -303,7 +304,7 @@ class TestFiring:
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("CREATE TABLE {} (id int, {} text)").format(table, name))
             cursor.execute(sql.SQL("INSERT INTO {} VALUES (1, 'a')").format(table))
-            trigger = pgtrigger.registry.of_model(model)[0]
+            trigger = registry.of_model(model)[0]
             trigger.install(model)
             assert trigger.get_installation_status(model) == ("INSTALLED", True)
             cursor.execute(
