@@ -1,4 +1,4 @@
-# Paths are relative, since make cannot bear a space in the name of a target.
+# Paths are relative, because the name of a target cannot contain a space.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -13,23 +13,27 @@ MANAGE := $(RUN) manage.py
 DEPLOYED := DEBUG=0 SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.org DATABASE_URL=postgres://localhost/unused
 
-.PHONY: help demo test walkthrough setup lint stop bench screenshots
+.PHONY: help demo test walkthrough shell manage setup lint reset stop requirements bench screenshots
 
 help:
-	@echo 'make demo         the tutorial on http://127.0.0.1:$(PORT)/ (PORT=...)'
-	@echo 'make test         the tests, in parallel (ARGS="-k name")'
-	@echo 'make walkthrough  every chapter, printed (ARGS="slug ...")'
-	@echo 'make setup        the virtual environment, which the others make too'
-	@echo 'make lint         ruff, mypy, import-linter, missing migrations, deployment checks'
-	@echo 'make stop         end the embedded PostgreSQL'
-	@echo 'make bench        the benchmarks'
-	@echo 'make screenshots  the pictures in the README'
+	@echo 'make demo          the tutorial on http://127.0.0.1:$(PORT)/ (PORT=...)'
+	@echo 'make test          the tests, in parallel (ARGS="-k name")'
+	@echo 'make walkthrough   every chapter, printed (ARGS="slug ...")'
+	@echo 'make shell         a Python shell with all models imported'
+	@echo 'make manage        a command of manage.py (ARGS="showmigrations")'
+	@echo 'make lint          ruff, mypy, import-linter, missing migrations, deployment checks'
+	@echo 'make reset         delete all data of the development database, and migrate'
+	@echo 'make stop          stop the embedded PostgreSQL'
+	@echo 'make setup         the virtual environment, which the others create too'
+	@echo 'make requirements  pin the requirements again (ARGS="--upgrade")'
+	@echo 'make bench         the benchmarks'
+	@echo 'make screenshots   the pictures in the README'
 
 demo: setup
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo_account
 	@echo 'The tutorial: http://127.0.0.1:$(PORT)/   The admin: http://127.0.0.1:$(PORT)/admin/'
-	@echo 'Log in as admin, password admin. Ctrl-C ends the site, make stop the database.'
+	@echo 'Log in as admin, password admin. Ctrl-C stops the site, make stop the database.'
 	@$(MANAGE) runserver $(PORT)
 
 test: setup
@@ -38,6 +42,17 @@ test: setup
 walkthrough: setup
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) walkthrough $(ARGS)
+
+shell: setup
+	@$(MANAGE) shell_plus $(ARGS)
+
+manage: setup
+	@$(MANAGE) $(ARGS)
+
+reset: setup
+	@$(MANAGE) reset_database
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo_account
 
 lint: setup
 	$(RUN) -m ruff check .
@@ -50,6 +65,13 @@ lint: setup
 stop:
 	@test ! -x $(RUN) || $(MANAGE) stop_database
 
+requirements: setup
+	@set -e; for name in requirements requirements-test requirements-dev; do \
+		.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-annotate --custom-compile-command 'make requirements' $(ARGS) \
+			$$name.in --output-file $$name.txt; \
+	done
+
 bench: setup
 	$(RUN) -m bench $(ARGS)
 
@@ -59,7 +81,7 @@ screenshots: setup
 setup: $(READY)
 	@:
 
-# Made anew for another Python, brought up to date for other requirements, else not touched.
-$(READY): requirements.txt requirements-test.txt requirements-dev.txt
+# Created again for another Python, and updated if the requirements change.
+$(READY): requirements-dev.txt
 	@"$(PYTHON)" project/virtual_environment.py
 	@touch $@

@@ -1,4 +1,4 @@
-"""What stops the project before it starts: one sentence, for whoever typed the command."""
+"""Errors that stop the project before it starts. Their text is for the person at the shell."""
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
@@ -8,8 +8,8 @@ class CannotStart(Exception):
     """
     Something outside the code is missing or wrong.
 
-    Its text is one sentence that says what was found and what to do. ``manage.py``, ``runserver``
-    and ``wsgi.py`` print it and exit with 1, without a traceback.
+    The message is one sentence that says what was found and what to do. ``manage.py``,
+    ``runserver``, ``wsgi.py`` and ``asgi.py`` print it without a traceback and exit.
     """
 
 
@@ -18,4 +18,4 @@ class WrongSetting(CannotStart, ImproperlyConfigured):
 
 
 class DatabaseUnavailable(CannotStart, OperationalError):
-    """There is no PostgreSQL to talk to; caught wherever Django expects an OperationalError."""
+    """No connection to PostgreSQL. Django's handlers of OperationalError catch it too."""

@@ -1,6 +1,6 @@
 """
-Make ``.venv`` with the pinned requirements. The Makefile runs this with the Python it finds, so
-it is written for any Python 3: an old one is to read it far enough to be refused.
+Create ``.venv`` with the pinned requirements. The Makefile runs this with the Python it finds, so
+the file is valid in every Python 3: an old version can parse it and print the error below.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ FOLDER = pathlib.Path(".venv")
 PYTHON = str(FOLDER / "bin" / "python")
 
 
-def main():
+def main() -> None:
     if sys.version_info < OLDEST:
         found, needed = (".".join(map(str, v)) for v in (sys.version_info[:2], OLDEST))
         sys.exit(
@@ -30,7 +30,7 @@ def main():
         stamp.unlink()
 
 
-def is_of_this_python():
+def is_of_this_python() -> bool:
     ask = "import pip, sys; print(sys.version)"
     try:
         answer = subprocess.run([PYTHON, "-c", ask], stdout=subprocess.PIPE, text=True)
@@ -39,7 +39,7 @@ def is_of_this_python():
     return answer.stdout.strip() == sys.version.strip()
 
 
-def make():
+def make() -> None:
     if importlib.util.find_spec("ensurepip") is None:
         sys.exit(
             "This Python has no ensurepip, which virtual environments need: install it (on Debian"

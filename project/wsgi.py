@@ -1,4 +1,4 @@
-"""The site for a WSGI server, ``gunicorn project.wsgi``: in production unless DEBUG=1 is said."""
+"""The site for a WSGI server: ``gunicorn project.wsgi``. DEBUG is off unless set."""
 
 import os
 import sys
@@ -14,4 +14,4 @@ try:
     application = get_wsgi_application()
 except CannotStart as error:
     print(error, file=sys.stderr)
-    sys.exit(3)  # to gunicorn, that starting another worker will not help
+    sys.exit(3)  # tells gunicorn that starting another worker will not help

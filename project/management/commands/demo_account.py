@@ -1,4 +1,4 @@
-"""``manage.py demo_account``: somebody to log in as, while developing."""
+"""``manage.py demo_account``: create an account to log in with during development."""
 
 from typing import Any
 
@@ -10,13 +10,15 @@ NAME = PASSWORD = "admin"
 
 
 class Command(BaseCommand):
+    """Create the demo account."""
+
     help = (
-        f"Make the account {NAME} with the password {PASSWORD}, which may do everything in the"
-        " admin, unless it exists: an account that was changed stays as it is. Refused, with exit"
-        " code 1, when DEBUG is off."
+        f"Create the superuser {NAME} with the password {PASSWORD}. An account that exists is not"
+        " changed. Exit codes: 0 if the account exists afterwards, 1 if DEBUG is off."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Create the account unless it exists. Raise CommandError if DEBUG is off."""
         if not settings.DEBUG:
             raise CommandError(
                 "DEBUG is off, and an account with a known password is for development only: run"
@@ -27,4 +29,4 @@ class Command(BaseCommand):
             self.stdout.write(f"The account {NAME} exists.")
         else:
             accounts.create_superuser(NAME, "admin@example.com", PASSWORD)
-            self.stdout.write(f"The account {NAME} with the password {PASSWORD} is made.")
+            self.stdout.write(f"The account {NAME} with the password {PASSWORD} is created.")

@@ -1,4 +1,4 @@
-"""``manage.py stop_database``: end the embedded PostgreSQL, which outlives what started it."""
+"""``manage.py stop_database``: stop the embedded PostgreSQL, which runs until then."""
 
 from typing import Any
 
@@ -9,13 +9,18 @@ from project.database.embedded import Server
 
 
 class Command(BaseCommand):
+    """Stop the embedded server."""
+
     help = (
-        "Stop the PostgreSQL server embedded in this folder, disconnecting whoever uses it; its"
-        " data stays, and the next command that needs it starts it. Exit code 0 also where none"
-        " was running. A server that DATABASE_URL names is left alone."
+        "Stop the embedded PostgreSQL server of this folder and disconnect its clients. The data"
+        " stays, and the next command that needs the server starts it. A server that DATABASE_URL"
+        " names is not stopped. Exit code: 0, also if no server was running."
     )
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Stop the server and print a line."""
         stopped = Server(settings.EMBEDDED_FOLDER).stop()
-        self.stdout.write("The embedded PostgreSQL " + ("has ended." if stopped else "was not up."))
+        self.stdout.write(
+            "The embedded PostgreSQL " + ("has stopped." if stopped else "was not running.")
+        )

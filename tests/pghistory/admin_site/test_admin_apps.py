@@ -11,6 +11,7 @@ import sys
 from tests import settings
 settings.INSTALLED_APPS, settings.PGHISTORY_ADMIN_CLASS = sys.argv[1].split(), sys.argv[2]
 settings.ROOT_URLCONF = "tests.pghistory.urls"
+settings.AUTH_USER_MODEL = "auth.User"
 import django
 django.setup()
 from types import SimpleNamespace

@@ -1,7 +1,7 @@
 """What the settings and the arguments of ``track()`` decide, and what they refuse."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, models
@@ -78,11 +78,11 @@ class TestNames:
         """The tracked model may be another package's, which has no room for migrations."""
         with isolate_apps("tests.pghistory", "django.contrib.auth", "django.contrib.contenttypes"):
             here = {"__module__": __name__}
-            declared = type("UserEvent", (pghistory.create_event_model(User),), dict(here))
-            base = pghistory.create_event_model(User, app_label="auth", model_name="AuthUserEvent")
-            placed = type("AuthUserEvent", (base,), dict(here))
-        assert declared._meta.label == "pghistory_tests.UserEvent"
-        assert placed._meta.label == "auth.AuthUserEvent"
+            declared = type("GroupEvent", (pghistory.create_event_model(Group),), dict(here))
+            base = pghistory.create_event_model(Group, app_label="auth", model_name="AuthEvent")
+            placed = type("AuthEvent", (base,), dict(here))
+        assert declared._meta.label == "pghistory_tests.GroupEvent"
+        assert placed._meta.label == "auth.AuthEvent"
 
     def test_a_label_may_be_anything(self):
         with isolate_apps("tests.pghistory"):
@@ -230,10 +230,10 @@ class TestInstalledPackages:
 
     @pytest.fixture
     def employee(self):
-        """A model that inherits ``auth.User``, whose table so has a trigger of its events."""
+        """A model that inherits ``auth.Group``, whose table so has a trigger of its events."""
         with isolate_apps("tests.pghistory", "django.contrib.auth", "django.contrib.contenttypes"):
 
-            class Employee(User):
+            class Employee(Group):
                 number = models.IntegerField()
 
                 class Meta:
@@ -259,7 +259,7 @@ class TestInstalledPackages:
         track()
         (warning,) = checks.check_installed()
         assert warning.id == "pghistory.W002"
-        assert "pghistory_tests.EmployeeEvent has triggers on auth.User" in warning.msg
+        assert "pghistory_tests.EmployeeEvent has triggers on auth.Group" in warning.msg
 
     def test_they_go_into_the_project_where_a_setting_says_so(self, track, settings):
         track()

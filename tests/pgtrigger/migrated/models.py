@@ -1,8 +1,7 @@
 """Models with migrations: proxies of another app's models can be had in no other way."""
 
-from django.contrib.auth.models import User
-
 import pgtrigger
+from project.models import User
 
 
 class UserProxy(User):

@@ -160,9 +160,9 @@ class TestProxies:
         assert shape(app.makemigrations()) == ["CreateModel person", "AddTrigger person:kept"]
         app.migrate()
         assert app.states() == {"Person:kept": "INSTALLED ENABLED"}
-        assert app.triggers("auth_user").count("kept") == 1
+        assert app.triggers("project_user").count("kept") == 1
         app.migrate("zero")
-        assert app.triggers("auth_user").count("kept") == 0
+        assert app.triggers("project_user").count("kept") == 0
 
     def test_of_an_automatic_many_to_many_table(self, app):
         app.declare(
@@ -233,7 +233,7 @@ class TestSwappedModels:
     """
 
     def test_a_swapped_model_has_no_triggers(self, app, settings):
-        settings.THROWAWAY_ACCOUNT_MODEL = "auth.User"
+        settings.THROWAWAY_ACCOUNT_MODEL = "project.User"
         app.declare(self.MODEL)
         assert shape(app.makemigrations()) == ["CreateModel account"]
         app.migrate()
@@ -250,10 +250,10 @@ class TestSwappedModels:
         settings.THROWAWAY_ACCOUNT_MODEL = "throwaway.Account"
         app.declare(self.MODEL)
         app.makemigrations()
-        settings.THROWAWAY_ACCOUNT_MODEL = "auth.User"
+        settings.THROWAWAY_ACCOUNT_MODEL = "project.User"
         app.declare(self.MODEL)
         app.migrate()
-        assert "kept" not in app.triggers("auth_user")
+        assert "kept" not in app.triggers("project_user")
 
 
 class TestSettings:

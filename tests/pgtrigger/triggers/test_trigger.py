@@ -1,13 +1,13 @@
 """Declarations: names, what is refused where it is declared, and the verbs of one trigger."""
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db import models as fields
 
 import pgtrigger
 from pgtrigger import compiler
 from pgtrigger.triggers import registry
+from project.models import User
 from tests.pgtrigger import models
 
 HOSTILE = ['quo"te', "a'b", "dol$$lar", "$pgtrigger$", "per%cent", "br{a}ce", "back\\slash", "🦉"]

@@ -1,7 +1,6 @@
 """Conditions: the SQL they render to, and what is refused when a model is loaded."""
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connection
 from django.db import models as fields
@@ -11,6 +10,7 @@ from django.db.models.functions import Coalesce, Lower, Now
 import pgtrigger
 from pgtrigger.triggers import registry
 from pgtrigger.vocabulary.columns import TRANSITION_TABLES
+from project.models import User
 from tests.pgtrigger import models
 from tests.pgtrigger.models import Plain
 
