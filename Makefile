@@ -13,11 +13,14 @@ MANAGE := $(RUN) manage.py
 DEPLOYED := DEBUG=0 SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(50))") \
 	ALLOWED_HOSTS=example.org DATABASE_URL=postgres://localhost/unused
 
-.PHONY: help demo test walkthrough shell manage setup lint reset stop requirements bench screenshots
+.PHONY: help demo test full coverage audit walkthrough shell manage setup lint reset stop requirements bench screenshots
 
 help:
 	@echo 'make demo          the tutorial on http://127.0.0.1:$(PORT)/ (PORT=...)'
 	@echo 'make test          the tests, in parallel (ARGS="-k name")'
+	@echo 'make full          also the tests that create projects, clusters and containers'
+	@echo 'make coverage      the tests, and which lines they ran'
+	@echo 'make audit         known vulnerabilities in the pinned requirements'
 	@echo 'make walkthrough   every chapter, printed (ARGS="slug ...")'
 	@echo 'make shell         a Python shell with all models imported'
 	@echo 'make manage        a command of manage.py (ARGS="showmigrations")'
@@ -38,6 +41,15 @@ demo: setup
 
 test: setup
 	$(RUN) -m pytest -n auto $(ARGS)
+
+full: setup
+	$(RUN) -m pytest -n auto -m '' $(ARGS)
+
+coverage: setup
+	$(RUN) -m pytest -n auto --cov $(ARGS)
+
+audit: setup
+	.venv/bin/uv tool run pip-audit --require-hashes --disable-pip --requirement requirements.txt
 
 walkthrough: setup
 	@$(MANAGE) migrate --verbosity 0
