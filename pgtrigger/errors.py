@@ -26,7 +26,7 @@ class DeclarationError(ValueError):
 class TriggerError(IntegrityError, InternalError):
     """A rule refused a write.
 
-    Both an IntegrityError, which it is, and an InternalError, which the tutorial catches. The
+    Both an IntegrityError, which it is, and an InternalError, which documented code catches. The
     driver's error, with all that PostgreSQL said, is ``__cause__``.
     """
 

@@ -36,7 +36,6 @@ from pathlib import Path
 
 import django
 
-import pghistory
 from project import database, environment, logs, services
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -159,9 +158,6 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_CLIENT_IP_CALLABLE = "project.proxies.client_address"
 TRUSTED_PROXIES = environment.number("TRUSTED_PROXIES", default=0)
-
-# The tutorial's name for the events of a tracked model. The default is `events`.
-PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="event")
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

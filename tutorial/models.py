@@ -297,6 +297,7 @@ class Reading(models.Model):
     pghistory.AfterInsert("create"),
     # Create a "low_int" event on every update where int_field < 0
     pghistory.AfterUpdate("low_int", condition=pgtrigger.Q(new__int_field__lt=0)),
+    obj_field=pghistory.ObjForeignKey(related_name="event"),
 )
 class Tracked(models.Model):
     """
@@ -310,7 +311,12 @@ class Tracked(models.Model):
     char_field = models.CharField(max_length=64)
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    obj_field=pghistory.ObjForeignKey(related_name="event"),
+)
 class Page(models.Model):
     """Every insert, update and deletion becomes an event that holds the whole row."""
 

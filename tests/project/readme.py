@@ -18,7 +18,7 @@ ROOMS = {
     "tutorial/": "the demo site: models, scenarios, pages, admin, walkthrough",
     "project/": "settings, urls, wsgi, the embedded database",
     "tests/": "a folder per package above",
-    "docs/": "the pictures of this page",
+    "docs/": "documentation, and the pictures of this page",
     "bench/": "the benchmarks, and what they printed",
     "manage.py": "Django's commands",
     "Makefile": "the commands of this page",

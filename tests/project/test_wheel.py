@@ -51,7 +51,7 @@ order = Order.objects.create(number=1)
 try:
     order.delete()
 except pgtrigger.ProtectedError as error:
-    print(error)
+    print(str(error).splitlines()[0])
 try:
     with conversion.refine_integrity_error([(conversion.Unique(Order, ("number",)), Taken)]):
         Order.objects.create(number=1)

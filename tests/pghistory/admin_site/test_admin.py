@@ -240,7 +240,7 @@ class TestEvents:
         assert found.context_data["rows"] == []
 
     def test_an_events_own_page_is_its_objects(self, admin_client, book):
-        slug = f"pghistory_tests.BookEvent:{book.event.first().pk}"
+        slug = f"pghistory_tests.BookEvent:{book.events.first().pk}"
         found = admin_client.get(events_url("change", slug))
         assert found.url == timeline(book)
         found = admin_client.get(events_url("change", "nonsense"))
@@ -331,7 +331,7 @@ class TestEventModelAdmin:
 
     def test_the_key_of_the_object(self, book):
         own = EventModelAdmin(Book.pgh_event_model, admin.site)
-        assert own.pgh_obj_id(book.event.first()) == str(book.pk)
+        assert own.pgh_obj_id(book.events.first()) == str(book.pk)
         Seat.objects.create(row="A", number=1)
         assert own.pgh_obj_id(Seat.pgh_event_model.objects.get()) == '["A", 1]'
 
@@ -357,13 +357,13 @@ class TestEventModelAdmin:
 
 class TestRevert:
     def test_the_plan_is_shown_and_nothing_is_written(self, admin_client, book):
-        first = book.event.order_by("pgh_id").first()
+        first = book.events.order_by("pgh_id").first()
         shown = text(admin_client.get(revert(first)))
         assert "<ins>One</ins>" in shown
-        assert book.event.count() == 2
+        assert book.events.count() == 2
 
     def test_a_confirmed_revert(self, admin_client, book):
-        first = book.event.order_by("pgh_id").first()
+        first = book.events.order_by("pgh_id").first()
         assert admin_client.post(revert(first)).url == timeline(book)
         assert Book.objects.get().title == "One"
 
@@ -373,7 +373,7 @@ class TestRevert:
         assert Book.objects.count() == 1
 
     def test_what_stands_in_the_way_is_said(self, admin_client, book):
-        first = book.event.order_by("pgh_id").first()
+        first = book.events.order_by("pgh_id").first()
         Book.objects.update(author=None)
         Author.objects.all().delete()
         assert "author: there is no" in text(admin_client.get(revert(first)))
@@ -390,7 +390,7 @@ class TestRevert:
             Permission.objects.filter(codename__in=["view_events", "view_book"])
         )
         client.force_login(user)
-        first = book.event.order_by("pgh_id").first()
+        first = book.events.order_by("pgh_id").first()
         assert "Revert" not in text(client.get(timeline(book)))
         assert client.post(revert(first)).status_code == 403
         user.user_permissions.clear()
@@ -398,7 +398,7 @@ class TestRevert:
         assert client.get(events_url()).status_code == 403
 
     def test_the_models_own_admin_has_the_last_word(self, admin_client, book, monkeypatch):
-        first = book.event.order_by("pgh_id").first()
+        first = book.events.order_by("pgh_id").first()
         own = admin.site.get_model_admin(Book)
         asked = []
 

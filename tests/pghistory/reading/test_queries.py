@@ -44,26 +44,26 @@ class TestProxyField:
     def test_events_with_such_fields_are_written(self, account):
         made = [AccountEvent(pgh_obj=account, pgh_label="moved", id=account.id, balance=7)]
         AccountEvent.objects.bulk_create(made)
-        event = account.event.get(pgh_label="moved")
+        event = account.events.get(pgh_label="moved")
         event.note = "seen"
         event.save()
         event.refresh_from_db()
         assert (event.balance, event.note, event.amount) == (7, "seen", None)
 
     def test_an_event_is_read_again(self, account):
-        event = account.event.get()
+        event = account.events.get()
         event.amount = None
         event.refresh_from_db()
         assert event.amount == 5
-        assert account.event.defer("amount").get().amount == 5
+        assert account.events.defer("amount").get().amount == 5
 
     def test_an_event_is_reached_from_other_tables(self, account):
-        remark = Remark.objects.create(event=account.event.get())
+        remark = Remark.objects.create(event=account.events.get())
         assert Remark.objects.get().event.amount == 5
         assert Remark.objects.select_related("event").get().event.reason == "gift"
         assert Remark.objects.filter(event__amount=5).get() == remark
-        assert Account.objects.filter(event__amount=5).get() == account
-        assert not Account.objects.filter(event__amount=6).exists()
+        assert Account.objects.filter(events__amount=5).get() == account
+        assert not Account.objects.filter(events__amount=6).exists()
         assert list(Account.objects.values_list("event__reason", flat=True)) == ["gift"]
 
     def test_a_relation_is_joined(self):

@@ -30,7 +30,7 @@ def book():
 
 class TestRevert:
     def test_the_row_is_what_it_was_to_the_last_column(self, book):
-        before = book.event.get()
+        before = book.events.get()
         book.title, book.odd = "Two", 2
         book.save()
         restored = before.revert()
@@ -39,7 +39,7 @@ class TestRevert:
 
     def test_relations_and_json_are_restored(self, book):
         Book.objects.update(data={"a": None})
-        before = book.event.order_by("pgh_id").last()
+        before = book.events.order_by("pgh_id").last()
         author = book.author
         Book.objects.update(data={}, author=None, twin=book)
         restored = before.revert()
@@ -65,7 +65,7 @@ class TestRevert:
         assert (restored.pk, restored.title, restored.changed_at) == (key, "One", changed_at)
 
     def test_a_dry_run_shows_the_plan_and_writes_nothing(self, book):
-        event = book.event.get()
+        event = book.events.get()
         Book.objects.update(title="Two")
         plan = event.revert(dry_run=True)
         assert (plan.action, plan.is_possible) == ("update", True)
@@ -76,13 +76,13 @@ class TestRevert:
         assert Book.objects.get().title == "Two"
 
     def test_a_row_that_is_as_it_was_is_left_alone(self, book):
-        event = book.event.get()
+        event = book.events.get()
         assert event.revert(dry_run=True).action == "nothing"
         event.revert()
-        assert book.event.count() == 1
+        assert book.events.count() == 1
 
     def test_a_foreign_key_that_vanished_is_named(self, book):
-        event = book.event.get()
+        event = book.events.get()
         Book.objects.update(author=None)
         author, _ = book.author_id, Author.objects.all().delete()
         with pytest.raises(pghistory.CannotRevert, match=f"author: .*Author {author}") as caught:
@@ -90,14 +90,14 @@ class TestRevert:
         assert [problem.field for problem in caught.value.plan.problems] == ["author"]
 
     def test_a_unique_value_that_another_row_has_now_is_named(self, book):
-        event = book.event.get()
+        event = book.events.get()
         Book.objects.update(title="Two")
         Book.objects.create(title="One")
         with pytest.raises(pghistory.CannotRevert, match="title: "):
             event.revert()
 
     def test_values_that_only_together_are_another_rows_are_named(self):
-        event = Step.objects.create(plan="a", number=1).event.get()
+        event = Step.objects.create(plan="a", number=1).events.get()
         Step.objects.update(plan="b")
         assert event.revert(dry_run=True).is_possible
         Step.objects.create(plan="a", number=1)
@@ -105,14 +105,14 @@ class TestRevert:
             event.revert()
 
     def test_a_tracked_field_may_have_the_name_of_a_method(self):
-        event = Step.objects.create(plan="a", number=1).event.get()
+        event = Step.objects.create(plan="a", number=1).events.get()
         Step.objects.update(plan="b")
         assert [each.after for each in event.revert(dry_run=True).changes] == ["a"]
         assert event.revert().plan == "a"
 
     def test_a_row_that_points_to_itself_is_undeleted(self, book):
         Book.objects.update(twin=book)
-        event = book.event.get(pgh_label="update")
+        event = book.events.get(pgh_label="update")
         book.delete()
         restored = event.revert()
         assert restored.twin == restored
@@ -120,7 +120,7 @@ class TestRevert:
     def test_the_null_of_json_is_not_that_of_sql(self, book):
         null = Value(None, JSONField())
         Book.objects.update(data=null)
-        event = book.event.order_by("pgh_id").last()
+        event = book.events.order_by("pgh_id").last()
         assert event.revert(dry_run=True).action == "nothing"
         Book.objects.update(data={})
         assert event.revert().data is None
@@ -132,23 +132,23 @@ class TestRevert:
     def test_another_databases_rows_are_not_in_the_way(self, book):
         Step.objects.create(plan="a", number=1)
         there = Step.objects.using("other").create(pk=7, plan="a", number=1)
-        event = there.event.get()
+        event = there.events.get()
         Step.objects.using("other").update(number=2)
         assert event.revert(using="other").number == 1
         other = Book.objects.using("other").create(pk=7, title=book.title)
-        first = other.event.get()
+        first = other.events.get()
         Book.objects.using("other").update(title="Two")
         assert first.revert(using="other").title == book.title
 
     def test_fields_that_the_event_does_not_hold_are_named(self):
-        event = Partial.objects.create().kept_event.get()
+        event = Partial.objects.create().kept_events.get()
         assert not event.can_revert
         with pytest.raises(RuntimeError, match="other: "):
             event.revert()
 
     def test_parents_are_restored_too(self):
         dog = Dog.objects.create(name="Rex", tricks=1)
-        event = dog.event.get()
+        event = dog.events.get()
         dog.name, dog.tricks = "Max", 2
         dog.save()
         event.revert()
@@ -161,7 +161,7 @@ class TestRevert:
 
     def test_a_composite_key(self):
         seat = Seat.objects.create(row="A", number=1, guest="Ada")
-        event = seat.event.get()
+        event = seat.events.get()
         Seat.objects.update(guest="")
         event.revert()
         assert Seat.objects.get().guest == "Ada"
@@ -169,7 +169,7 @@ class TestRevert:
     def test_an_old_row(self):
         row = OldRows.objects.create(number=1)
         OldRows.objects.update(number=2)
-        row.event.get().revert()
+        row.events.get().revert()
         assert OldRows.objects.get().number == 1
 
 
@@ -266,11 +266,11 @@ class TestAsOf:
 class TestDiff:
     def test_two_events(self, book):
         Book.objects.update(title="Two")
-        first, last = book.event.order_by("pgh_id")
+        first, last = book.events.order_by("pgh_id")
         assert pghistory.diff(first, last) == {"title": ["One", "Two"]}
 
     def test_an_event_and_the_object_as_it_is(self, book):
-        event = book.event.get()
+        event = book.events.get()
         Book.objects.update(odd=7)
         assert pghistory.diff(event, Book.objects.get()) == {"odd": [1, 7]}
 

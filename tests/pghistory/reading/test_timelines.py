@@ -205,7 +205,7 @@ class TestDiffs:
         loops = [line for line in plan.splitlines() if "actual rows" in line and "loops=" in line]
         most = max(int(line.rsplit("loops=", 1)[1].rstrip(") ")) for line in loops)
         assert most <= 20, plan
-        assert row.event.count() == 2
+        assert row.events.count() == 2
 
 
 class TestContext:

@@ -21,7 +21,7 @@ def model(request):
 
 @pytest.fixture
 def event(model):
-    return model.objects.create(amount=1).event.get()
+    return model.objects.create(amount=1).events.get()
 
 
 def truncate(event):

@@ -50,8 +50,19 @@ class TestSession:
 
 
 class TestNames:
-    def test_the_tutorials_relation_is_a_setting(self):
-        assert Tracked._meta.get_field("event").related_model is Tracked.pgh_event_model
+    def test_the_relation_to_events_has_a_default_name(self):
+        assert Tracked._meta.get_field("events").related_model is Tracked.pgh_event_model
+
+    def test_the_relation_to_events_has_the_name_of_the_setting(self, settings):
+        settings.PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="event")
+        with isolate_apps("tests.pghistory"):
+
+            class Kept(models.Model):
+                class Meta:
+                    app_label = "pghistory_tests"
+
+            event_model = pghistory.create_event_model(Kept)
+        assert event_model._meta.get_field("pgh_obj").remote_field.related_name == "event"
 
     def test_event_models_by_label(self):
         assert set(Tracked.pgh_event_models) == {"snapshot", "create", "low_int"}

@@ -174,7 +174,7 @@ class TestNestedUpdates:
 
 
 class TestTrackers:
-    def test_the_tutorials_labels(self):
+    def test_the_labels_of_documented_trackers(self):
         tracked = Tracked.objects.create(int_field=1, char_field="a")
         Tracked.objects.filter(pk=tracked.pk).update(int_field=-1)
         tracked.refresh_from_db()
@@ -200,9 +200,9 @@ class TestTrackers:
         row.save()
         row.kept = 1
         row.save()
-        kept = Partial._meta.get_field("kept_event").related_model
+        kept = Partial._meta.get_field("kept_events").related_model
         assert kept._meta.object_name == "PartialKeptEvent"
-        assert list(row.kept_event.order_by("pgh_id").values_list("pgh_label", "kept")) == [
+        assert list(row.kept_events.order_by("pgh_id").values_list("pgh_label", "kept")) == [
             ("insert", 0),
             ("update", 1),
         ]
@@ -218,7 +218,7 @@ class TestFields:
     def test_an_event_copies_columns_whatever_they_are_called(self):
         author = Author.objects.create(name="Ada")
         book = Book.objects.create(title="One", author=author, data={"a": [1]}, odd=3)
-        event = book.event.get()
+        event = book.events.get()
         assert (event.title, event.author_id, event.data, event.odd) == (
             "One",
             author.id,
@@ -338,7 +338,7 @@ class TestCompositeKeys:
             ("update", "A", 2, "Ada"),
             ("delete", "A", 2, "Ada"),
         ]
-        assert seat.event.count() == 2
+        assert seat.events.count() == 2
 
 
 class TestPartitions:

@@ -1,0 +1,123 @@
+"""
+Turn this repository into the beginning of a project: without the tutorial, with one app.
+
+What the project keeps is listed here. Everything else is removed, so that a new file of the
+repository stays out until it is listed.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from project.skeleton import check_name, create_app, renamed
+
+HERE = Path(__file__).parent
+KEPT = [
+    *(".ci", ".dockerignore", ".editorconfig", ".gitignore", ".github", ".pre-commit-config.yaml"),
+    *("Dockerfile", "docker-compose.yml", "LICENSE", "Makefile", "manage.py", "pyproject.toml"),
+    *("requirements.in", "requirements-test.in", "requirements-dev.in"),
+    *("requirements.txt", "requirements-test.txt", "requirements-dev.txt"),
+    *("deploy", "docs", "integrity", "pghistory", "pgtrigger", "project", "tests"),
+]
+# Not part of the files, but of the folder that somebody works in.
+WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media"}
+REMOVED = [
+    "docs/screenshots",
+    "project/eject",
+    "tests/tutorial",
+    "tests/project/readme.py",
+    "tests/project/test_eject.py",
+    "tests/project/test_readme.py",
+    "tests/project/test_wheel.py",
+]
+# The parts of pyproject.toml that build the libraries.
+BUILD = re.compile(
+    r"\[(?:build-system|project|project\.[\w.-]+|tool\.setuptools[\w.]*)\]\n(?:(?!\n\[).)*\n\n?",
+    re.DOTALL,
+)
+
+INCLUDED = """
+# The targets of the tutorial, for as long as it is here.
+-include tutorial/targets.mk
+"""
+
+
+class CannotEject(Exception):
+    """The message says what was found and what to do."""
+
+
+def check(root: Path, app: str) -> None:
+    """Raise CannotEject if the name cannot be used, or work is not committed."""
+    if not (root / "tutorial").exists():
+        raise CannotEject("There is no tutorial here: this project is ejected already.")
+    try:
+        check_name(app, root)
+    except ValueError as error:
+        raise CannotEject(str(error)) from None
+    status = ["git", "status", "--porcelain"]
+    found = subprocess.run(status, cwd=root, capture_output=True, text=True).stdout
+    if (root / ".git").exists() and found:
+        raise CannotEject(
+            f"There are changes that are not committed:\n{found}Commit them first, so that git can"
+            " undo this."
+        )
+
+
+def eject(root: Path, app: str) -> None:
+    """Remove the tutorial from ``root``, create the app, and write its first migration."""
+    readme = renamed((HERE / "readme.md").read_text(), app)
+    workflow = (HERE / "ci.yml").read_text()
+    for path in root.iterdir():
+        if path.name not in {*KEPT, *WORKING}:
+            _remove(path)
+    for name in REMOVED:
+        _remove(root / name)
+    (root / "README.md").write_text(readme)
+    (root / ".github/workflows/ci.yml").write_text(workflow)
+    (root / "LICENSE").rename(root / "LICENSE-libraries")
+    pyproject = root / "pyproject.toml"
+    pyproject.write_text(BUILD.sub("", pyproject.read_text()))
+    for name in ("pyproject.toml", "project/settings.py", "project/urls.py"):
+        _edit(root / name, "tutorial", app)
+    _edit(root / "Makefile", INCLUDED, "")
+    create_app(app, root)
+    _format(root, app)
+    _make_migrations(root, app)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    if old not in text:
+        raise CannotEject(f"{path} does not mention {old!r}: it was changed, so edit it by hand.")
+    path.write_text(text.replace(old, new))
+
+
+def _format(root: Path, app: str) -> None:
+    """Sort imports and wrap lines as the app's name requires."""
+    folders = [app, f"tests/{app}", "project"]
+    for command in (["check", "--fix", "--quiet", "--select=I"], ["format", "--quiet"]):
+        subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", *folders], cwd=root, check=True
+        )
+
+
+def _make_migrations(root: Path, app: str) -> None:
+    """Write the first migration. Django compares it with no database, and warns of that."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nowhere", "DEBUG": "1"}
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "manage.py", "makemigrations", "--verbosity", "0", app],
+        cwd=root,
+        env=environment | nowhere,
+        check=True,
+    )

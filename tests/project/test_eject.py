@@ -1,0 +1,192 @@
+"""``make eject`` and ``make template``, from a copy of this repository to the first refusal."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from project.database.embedded import Server
+from project.eject import CannotEject, check, eject
+from project.eject.template import build, copy_repository
+from tests.project.conftest import READ, needs_the_wheel
+
+APP = "blog"  # sorted before every library, so that imports have to be sorted again
+
+
+@pytest.fixture(scope="module")
+def ejected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this repository after ``make eject APP=blog``."""
+    folder = tmp_path_factory.mktemp("eject") / "mysite"
+    copy_repository(settings.BASE_DIR, folder)
+    check(folder, APP)
+    eject(folder, APP)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that ``django-admin startproject`` creates from the template."""
+    folder = tmp_path_factory.mktemp("template")
+    build(folder / "template.zip", APP)
+    command = ["startproject", "--template", "template.zip", "--exclude", ".git", "mysite"]
+    subprocess.run([sys.executable, "-m", "django", *command], cwd=folder, check=True)
+    return folder / "mysite"
+
+
+@pytest.fixture(params=["ejected", "started"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """The folder of a project that began in one of the two ways."""
+    path: Path = request.getfixturevalue(request.param)
+    return path
+
+
+def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program in the project's folder, without the variables of this one."""
+    environment = {name: value for name, value in os.environ.items() if name not in READ}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the project's files, without what a command writes."""
+    written = {".venv", ".postgres", "__pycache__", ".ruff_cache", ".mypy_cache"}
+    return [
+        path for path in sorted(folder.rglob("*")) if path.is_file() and not written & {*path.parts}
+    ]
+
+
+def test_nothing_of_the_tutorial_remains(folder: Path) -> None:
+    found = [
+        str(path.relative_to(folder))
+        for path in files(folder)
+        if "docs" not in path.parts and "tutorial" in path.read_text().lower()
+    ]
+    assert found == []
+    assert not {"bench", "tutorial", "CHANGELOG.md"} & {path.name for path in folder.iterdir()}
+
+
+def test_both_ways_give_the_same_files(ejected: Path, started: Path) -> None:
+    contents = [
+        {str(path.relative_to(folder)): path.read_bytes() for path in files(folder)}
+        for folder in (ejected, started)
+    ]
+    # Only the time in the header of the first migration differs.
+    for content in contents:
+        name = f"{APP}/migrations/0001_initial.py"
+        content[name] = content[name].partition(b"\n")[2]
+    assert contents[0] == contents[1]
+
+
+def test_programs_can_be_run(folder: Path) -> None:
+    assert os.access(folder / "manage.py", os.X_OK)
+    assert os.access(folder / ".ci/run", os.X_OK)
+
+
+def test_ruff_finds_nothing(folder: Path) -> None:
+    for command in (["check"], ["format", "--check"]):
+        ended = run(folder, sys.executable, "-m", "ruff", *command, "--no-cache", ".")
+        assert ended.returncode == 0, ended.stdout
+
+
+def test_every_file_that_the_readme_links_to_is_there(folder: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", (folder / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_the_settings_have_no_finding_and_the_migrations_are_complete(folder: Path) -> None:
+    database = "postgres://nobody@127.0.0.1:1/nowhere"
+    for command in (["check"], ["makemigrations", "--check", "--dry-run"]):
+        ended = run(
+            folder,
+            *("env", f"DATABASE_URL={database}", sys.executable, "-W", "ignore", "manage.py"),
+            *command,
+        )
+        assert ended.returncode == 0, ended.stderr
+
+
+@needs_the_wheel
+def test_its_tests_pass_in_a_database_of_its_own(ejected: Path) -> None:
+    command = ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", f"tests/{APP}"]
+    try:
+        ended = run(ejected, sys.executable, *command)
+        assert ended.returncode == 0, ended.stdout
+        assert "6 passed" in ended.stdout
+    finally:
+        Server(ejected / ".postgres").stop()
+
+
+@needs_the_wheel
+def test_another_app_is_created_linted_and_layered(ejected: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mysite"
+    shutil.copytree(ejected, folder, ignore=shutil.ignore_patterns(".postgres"))
+    ended = run(folder, sys.executable, "manage.py", "startapp", "orders")
+    assert ended.returncode == 0, ended.stderr
+    assert 'Add "orders" to INSTALLED_APPS' in ended.stdout
+    wrong = folder / "pgtrigger/wrong.py"
+    wrong.write_text("import orders.models\n")
+    command = ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    try:
+        layers = run(folder, sys.executable, *command, "tests/project/test_layers.py")
+    finally:
+        Server(folder / ".postgres").stop()
+    assert "a_library_imports_neither_an_app_nor_the_project[orders-pgtrigger]" in layers.stdout
+    assert "1 failed" in layers.stdout
+
+
+@pytest.mark.long
+@needs_the_wheel
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_lint_test_and_demo_work_in_the_new_folder(folder: Path) -> None:
+    """In a virtual environment of its own, as somebody does who has just received the files."""
+    python = f"PYTHON={getattr(sys, '_base_executable', sys.executable)}"
+    try:
+        for target in (["lint"], ["test", f"ARGS=tests/{APP} tests/project"]):
+            ended = run(folder, "make", python, *target)
+            assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+        assert re.search(r"\d+ passed", ended.stdout)
+        assert first_refusal(folder) == "pgtrigger: Cannot delete rows from blog_item table"
+    finally:
+        run(folder, "make", "stop")
+
+
+def first_refusal(folder: Path) -> str:
+    """Delete a published item in the shell of the demo's database, and return the message."""
+    assert run(folder, sys.executable, "manage.py", "migrate").returncode == 0
+    code = "Item.objects.create(name='a', status='published').delete()"
+    ended = run(folder, "make", "--silent", "shell", f'ARGS=-v0 --quiet-load -c "{code}"')
+    found = re.search(r"pgtrigger: Cannot delete rows from \w+ table", ended.stderr)
+    assert found, ended.stderr
+    return found[0]
+
+
+class TestRefused:
+    @pytest.fixture
+    def copy(self, tmp_path: Path) -> Path:
+        (tmp_path / "tutorial").mkdir()
+        subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+        return tmp_path
+
+    def test_with_work_that_is_not_committed(self, copy: Path) -> None:
+        (copy / "new.py").touch()
+        with pytest.raises(CannotEject, match=r"not committed:\n\?\? new\.py"):
+            check(copy, APP)
+
+    @pytest.mark.parametrize("name", ["Shop", "my-shop", "1", "", "tutorial"])
+    def test_with_a_name_that_an_app_cannot_have(self, copy: Path, name: str) -> None:
+        with pytest.raises(CannotEject, match="use"):
+            check(copy, name)
+
+    def test_twice(self, ejected: Path) -> None:
+        with pytest.raises(CannotEject, match="ejected already"):
+            check(ejected, "another")
