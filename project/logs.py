@@ -57,3 +57,21 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         # Django's own handlers are replaced by the root's. Django would send errors by mail.
         "loggers": {"django": {"handlers": [], "level": level, "propagate": True}},
     }
+
+
+def gunicorn(form: str, level: str) -> dict[str, Any]:
+    """Return gunicorn's logging: the messages of its master process, without a line per request."""
+    shared = configuration(form, level)
+    handler = {
+        key: value for key, value in shared["handlers"]["stderr"].items() if key != "filters"
+    }
+    silent: dict[str, Any] = {"handlers": [], "propagate": False}
+    return {
+        **{key: shared[key] for key in ("version", "disable_existing_loggers", "formatters")},
+        "handlers": {"stderr": handler},
+        "root": shared["root"],
+        "loggers": {
+            "gunicorn.error": {"handlers": ["stderr"], "level": level, "propagate": False},
+            "gunicorn.access": silent,
+        },
+    }

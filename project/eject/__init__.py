@@ -57,13 +57,22 @@ def check(root: Path, app: str) -> None:
         check_name(app, root)
     except ValueError as error:
         raise CannotEject(str(error)) from None
-    status = ["git", "status", "--porcelain"]
-    found = subprocess.run(status, cwd=root, capture_output=True, text=True).stdout
+    found = git(root, "status", "--porcelain")
     if (root / ".git").exists() and found:
         raise CannotEject(
             f"There are changes that are not committed:\n{found}Commit them first, so that git can"
             " undo this."
         )
+
+
+def git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints, or None if git is not installed or does not know the folder."""
+    command = ["git", *arguments]
+    try:
+        ended = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return ended.stdout if ended.returncode == 0 else None
 
 
 def eject(root: Path, app: str) -> None:

@@ -7,13 +7,12 @@ https://docs.djangoproject.com/en/stable/ref/django-admin/#render-warning
 """
 
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
-from project.eject import KEPT, eject
+from project.eject import KEPT, eject, git
 
 ROOT = Path(__file__).resolve().parents[2]
 TAG = "verbatim the_source"
@@ -34,13 +33,8 @@ def build(target: Path, app: str) -> None:
 
 def copy_repository(source: Path, target: Path) -> None:
     """Copy the files that git knows, or, without git, those that a project keeps."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=source,
-        capture_output=True,
-        text=True,
-    )
-    names = listed.stdout.splitlines() if listed.returncode == 0 else _walked(source)
+    listed = git(source, "ls-files", "--cached", "--others", "--exclude-standard")
+    names = _walked(source) if listed is None else listed.splitlines()
     for name in names:
         if (source / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)

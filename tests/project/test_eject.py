@@ -15,6 +15,10 @@ from project.eject import CannotEject, check, eject
 from project.eject.template import build, copy_repository
 from tests.project.conftest import READ, needs_the_wheel
 
+pytestmark = pytest.mark.skipif(
+    not (settings.BASE_DIR / ".github").exists(),
+    reason="the image leaves out files",
+)
 APP = "blog"  # sorted before every library, so that imports have to be sorted again
 
 
@@ -170,6 +174,7 @@ def first_refusal(folder: Path) -> str:
     return found[0]
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 class TestRefused:
     @pytest.fixture
     def copy(self, tmp_path: Path) -> Path:

@@ -55,7 +55,8 @@ class TestConnections:
 
     def shown(self, manage: Run, name: str, **variables: str) -> str:
         code = self.SHOW + f"print(show({name!r}))"
-        ended = manage("shell", "-v0", "-c", code, **variables)
+        url = database_url("postgres")
+        ended = manage("shell", "-v0", "-c", code, DATABASE_URL=url, **variables)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.strip()
 
