@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,8 @@ __all__ = [
     "UpsertTriggerSql",
 ]
 
+_EXECUTE = re.compile(r"\s*EXECUTE\s+(FUNCTION|PROCEDURE)\s", re.IGNORECASE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class UpsertTriggerSql:
@@ -37,8 +40,9 @@ class UpsertTriggerSql:
 
     ``func`` is the statements between BEGIN and END; the other texts are clauses of
     CREATE TRIGGER and CREATE FUNCTION as they stand there, empty where there is none.
-    With ``execute`` the trigger calls the function named there: one that exists or, where there
-    is ``func`` too, its own, by the trigger's name.
+    ``execute`` is the call of a function, ``suppress_redundant_updates_trigger()``, or the whole
+    clause, ``EXECUTE FUNCTION suppress_redundant_updates_trigger()``. The function is made of
+    ``func`` if the call has the name ``pgid``; any other function must exist.
     """
 
     pgid: str
@@ -73,12 +77,21 @@ class UpsertTriggerSql:
     @property
     def makes_function(self) -> bool:
         """Whether its function is its own, and not one that is there."""
-        return bool(self.func) or not self.execute
+        return not self.execute or (bool(self.func) and calls(self.execute, self.pgid))
 
     @property
     def function_name(self) -> str:
         """The function's name, without its schema: the trigger's own where ``execute`` calls it."""
         return self.pgid if self.execute else naming.function_identifier(self.pgid, self.table)
+
+    @property
+    def execute_clause(self) -> str:
+        """``execute`` as a clause of CREATE TRIGGER, empty if there is none.
+
+        https://www.postgresql.org/docs/current/sql-createtrigger.html
+        """
+        is_call = self.execute and not _EXECUTE.match(self.execute)
+        return f"EXECUTE FUNCTION {self.execute}" if is_call else self.execute
 
     @property
     def definition_hash(self) -> str:
@@ -88,7 +101,7 @@ class UpsertTriggerSql:
                 (
                     *(self.pgid, self.operation, self.when, self.level, self.condition),
                     *(self.constraint, self.timing, self.referencing),
-                    self.execute or self.function_name,
+                    self.execute_clause or self.function_name,
                 )
             )
         )
@@ -149,7 +162,7 @@ class UpsertTriggerSql:
             self.referencing,
             f"FOR EACH {self.level}",
             self.condition,
-            self.execute
+            self.execute_clause
             or naming.as_text(
                 sql.SQL("EXECUTE FUNCTION {}()").format(target.function(self.function_name))
             ),
@@ -263,6 +276,11 @@ class Trigger:
     @property
     def disable_sql(self) -> str:
         return str(DisableTriggerSql(self.pgid, self.table))
+
+
+def calls(execute: str, function: str) -> bool:
+    """Whether ``execute``, a call or a whole clause, calls the function of this name."""
+    return bool(re.search(rf'(?<![\w$-]){re.escape(function)}"?\s*\(', execute))
 
 
 def alter_trigger(pgid: str, target: Target, action: str) -> str:

@@ -238,9 +238,13 @@ class Declaration:
             ) from error
 
     def render_execute(self, model: type[Model]) -> str:
-        """``EXECUTE FUNCTION …``, or nothing: it executes the function that is made of ``func``.
+        """Return the call of a function, such as ``suppress_redundant_updates_trigger()``.
 
-        One of the name that ``get_pgid()`` gives is made of ``func``, too; any other must be there.
+        Empty by default: the trigger calls the function that is made of ``func``. A function with
+        the name that ``get_pgid()`` returns is made of ``func`` too; any other must exist. The
+        whole clause, ``EXECUTE FUNCTION …``, may be returned as well.
+
+        https://www.postgresql.org/docs/current/sql-createtrigger.html
         """
         return ""
 
@@ -255,7 +259,7 @@ class Declaration:
             )
         assert self.operation is not None
         execute = self.render_execute(model)
-        makes_function = not execute or self.get_pgid(model) in execute
+        makes_function = not execute or compiler.calls(execute, self.get_pgid(model))
         timing = f"DEFERRABLE INITIALLY {self.timing}" if self.timing else ""
         try:
             return compiler.Trigger(

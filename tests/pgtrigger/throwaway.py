@@ -81,9 +81,6 @@ class ThrowawayApp:
         return loader.disk_migrations[self.label, name].operations
 
     def write_migration(self, name, operations, dependencies=()):
-        folder = self.folder / "migrations"
-        folder.mkdir(exist_ok=True)
-        (folder / "__init__.py").touch()
         source = [
             "import pgtrigger.compiler",
             "import pgtrigger.migrations",
@@ -94,7 +91,14 @@ class ThrowawayApp:
             textwrap.indent(textwrap.dedent(operations), "        "),
             "    ]",
         ]
-        (folder / f"{name}.py").write_text("\n".join(source))
+        self.add_migration(name, "\n".join(source))
+
+    def add_migration(self, name, source):
+        """A migration file whose whole text is given."""
+        folder = self.folder / "migrations"
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").touch()
+        (folder / f"{name}.py").write_text(source)
         importlib.invalidate_caches()
 
     def migrate(self, target=None, **options):

@@ -239,20 +239,30 @@ class TestDatabasesTakenOver:
         assert taken_over.leftovers() == []
 
 
-def test_a_function_that_the_migration_calls_by_the_triggers_name(app):
-    """As a ``render_execute`` of a project's own has it, such as one that gives arguments."""
+@pytest.mark.parametrize(
+    "execute_clause",
+    [
+        "EXECUTE PROCEDURE pgtrigger_called_1a2b3('7')",
+        "execute function pgtrigger_called_1a2b3('7')",
+        "pgtrigger_called_1a2b3('7')",
+        "public.pgtrigger_called_1a2b3('7')",
+        "\"pgtrigger_called_1a2b3\" ('7')",
+    ],
+)
+def test_a_function_that_the_migration_calls_by_the_triggers_name(app, execute_clause):
+    """As a ``render_execute`` of a project has it: a call, or the whole clause."""
     app.declare("class Entry(models.Model):\n    number = models.IntegerField(default=0)\n")
     app.makemigrations()
     app.write_migration(
         "0002_called",
-        """
+        f"""
 pgtrigger.migrations.AddTrigger(
     model_name='entry',
     trigger=pgtrigger.compiler.Trigger(
         name='called',
         sql=pgtrigger.compiler.UpsertTriggerSql(
             condition=None,
-            execute="EXECUTE PROCEDURE pgtrigger_called_1a2b3('7')",
+            execute={execute_clause!r},
             func="NEW.number := TG_ARGV[0]::integer; RETURN NEW;",
             operation='INSERT',
             pgid='pgtrigger_called_1a2b3',

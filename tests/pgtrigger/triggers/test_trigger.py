@@ -234,27 +234,29 @@ class TestAttributes:
             assert declared.compile(models.Plain).sql.search_path == ("public",)
             assert declared.compile(models.Plain).sql.declare == "DECLARE n integer;"
 
-    def test_its_function_can_be_executed_with_arguments(self, make_model):
+    @pytest.mark.parametrize("clause", ["", "EXECUTE FUNCTION ", "execute procedure "])
+    def test_its_function_can_be_executed_with_arguments(self, make_model, clause):
         class Stamp(pgtrigger.Trigger):
             when = pgtrigger.Before
             operation = pgtrigger.Insert
             func = "NEW.text = TG_ARGV[0]; RETURN NEW;"
 
             def render_execute(self, model):
-                return f"EXECUTE FUNCTION {self.get_pgid(model)}('stamped')"
+                return f"{clause}{self.get_pgid(model)}('stamped')"
 
         model = make_model(text=fields.TextField(), triggers=[Stamp(name="stamp")])
         row = model.objects.create(text="")
         row.refresh_from_db()
         assert row.text == "stamped"
 
-    def test_a_function_that_exists_can_be_executed(self, make_model):
+    @pytest.mark.parametrize("clause", ["", "EXECUTE FUNCTION ", "execute procedure "])
+    def test_a_function_that_exists_can_be_executed(self, make_model, clause):
         class Existing(pgtrigger.Trigger):
             when = pgtrigger.Before
             operation = pgtrigger.Update
 
             def render_execute(self, model):
-                return "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+                return f"{clause}suppress_redundant_updates_trigger()"
 
         model = make_model(text=fields.TextField(), triggers=[Existing(name="suppress")])
         model.objects.create(text="a")
