@@ -13,6 +13,7 @@ Always:
 
 Connections:
     DIRECT_DATABASE_URL              the server itself, if DATABASE_URL is a connection pooler
+    REPLICA_DATABASE_URL             a streaming replica to read from
     DATABASE_POOL_SIZE               connections that each process shares; 0: no pool
     DATABASE_APPLICATION_NAME        the name in pg_stat_activity
     DATABASE_STATEMENT_TIMEOUT       30s
@@ -59,6 +60,13 @@ if pool_size := environment.number("DATABASE_POOL_SIZE", default=0):
     database.use_pool(DATABASES["default"], pool_size)
 elif not DEBUG:  # A worker keeps its connection; runserver uses a new thread for each request.
     DATABASES["default"]["CONN_MAX_AGE"] = 60
+if replica_url := environment.text("REPLICA_DATABASE_URL"):
+    DATABASES["replica"] = DATABASES["default"] | database.from_url(
+        replica_url, "REPLICA_DATABASE_URL"
+    )
+    DATABASES["replica"]["OPTIONS"] = DATABASES["default"]["OPTIONS"]
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
+    DATABASE_ROUTERS = ["project.database.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECRET_KEY = environment.secret("SECRET_KEY", development="development" if DEBUG else None)
@@ -98,6 +106,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+if replica_url:
+    session = MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware")
+    MIDDLEWARE.insert(session, "project.database.replica.ReplicaMiddleware")
 
 ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"

@@ -51,7 +51,7 @@ def run(
     ``keep`` is an open file that the program, and what it starts, inherit. Raises OSError where
     the program cannot be run at all.
     """
-    command = [*_as_owner(owned), str(folder() / program), *arguments]
+    command = [*as_owner(owned), str(folder() / program), *arguments]
     return subprocess.run(
         command,
         cwd=owned,
@@ -71,7 +71,7 @@ def give_to_accepted_user(path: Path) -> None:
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
 
-def _as_owner(path: Path) -> list[str]:
+def as_owner(path: Path) -> list[str]:
     """What to put before a command for the folder's owner to run it. Note [Users]"""
     owner = path.stat()
     user = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
