@@ -61,6 +61,18 @@ reset: setup ## delete all data of the development database, and migrate it
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo_account
 
+.PHONY: backup
+backup: setup ## write the database to a file (ARGS="backups/name.dump")
+	@$(MANAGE) backup $(ARGS)
+
+.PHONY: restore
+restore: setup ## load a backup into an empty database (ARGS="backups/name.dump")
+	@$(MANAGE) restore $(ARGS)
+
+.PHONY: doctor
+doctor: setup ## what is configured, what is running, what is wrong and what to do
+	@$(MANAGE) doctor $(ARGS)
+
 .PHONY: stop
 stop: ## stop the embedded PostgreSQL
 	@test ! -x $(RUN) || $(MANAGE) stop_database

@@ -23,7 +23,7 @@ KEPT = [
     *("deploy", "docs", "integrity", "pghistory", "pgtrigger", "project", "tests"),
 ]
 # Not part of the files, but of the folder that somebody works in.
-WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media"}
+WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media", "backups"}
 REMOVED = [
     "docs/screenshots",
     "project/eject",
