@@ -132,10 +132,10 @@ class MigrationAutodetectorMixin:
         """Whether a column that a definition may name is renamed, removed, or of another type."""
         options = (model._meta.concrete_model or model)._meta
         return any(
-            operation.model_name_lower == options.model_name
-            for operation in self.generated_operations.get(options.app_label, [])
-            if isinstance(operation, RemoveField | RenameField)
+            isinstance(operation, RemoveField | RenameField)
             or (isinstance(operation, AlterField) and self._changes_type(options, operation))
+            for operation in self.generated_operations.get(options.app_label, [])
+            if getattr(operation, "model_name_lower", None) == options.model_name
         )
 
     def _changes_type(self, options: Any, operation: AlterField) -> bool:

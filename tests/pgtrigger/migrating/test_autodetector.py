@@ -131,6 +131,20 @@ class TestWhatIsWritten:
         app.declare(model.format(options="max_length=10, choices=[('y', 'Y')]", value="y"))
         assert shape(app.makemigrations()) == ["AlterField entry text", "AddTrigger entry:kept"]
 
+    def test_a_column_of_another_model_needs_no_removal(self, app):
+        models = """
+        class Entry(models.Model):
+            class Meta:
+                triggers = [pgtrigger.Protect(name="kept", operation=pgtrigger.{operation})]
+
+        class Other(models.Model):
+            note = models.{field}()
+        """
+        app.declare(models.format(operation="Delete", field="IntegerField"))
+        app.makemigrations()
+        app.declare(models.format(operation="Update", field="BigIntegerField"))
+        assert shape(app.makemigrations()) == ["AlterField other note", "AddTrigger entry:kept"]
+
 
 class TestRenamedModels:
     def test_the_trigger_is_replaced_once_the_model_has_its_new_name(self, app):
