@@ -41,12 +41,13 @@ EVENTS = "pghistory_events"
 class Capture:
     """The events of one label in one event table, of rows of ``table``.
 
-    ``table`` is the tracked model or, with multi-table inheritance, one of its parents; what its
+    ``table`` is ``tracked_model`` or, with multi-table inheritance, one of its parents; what its
     table does not have is read from the others. ``rows`` are what a condition calls the old row
     and the new one, ``side`` is which of them the event holds.
     """
 
     event_model: Any
+    tracked_model: type[Model]
     label: str
     table: type[Model]
     side: str
@@ -90,7 +91,7 @@ class Capture:
     def _insert(self, source: Sequence[Any], condition: Condition | None, context: str) -> Body:
         """``INSERT INTO … SELECT … FROM source WHERE condition``."""
         columns = self._columns(sql.SQL(context))
-        joined = inheritance.joins(self.event_model.pgh_tracked_model, self.table, self._alias)
+        joined = inheritance.joins(self.tracked_model, self.table, self._alias)
         sources: list[Any] = list(source)
         for join in joined:
             sources += [", "] if sources else []
@@ -112,14 +113,13 @@ class Capture:
 
     def _columns(self, context: sql.Composable) -> dict[str, sql.Composable]:
         """What each column of the event table gets."""
-        tracked_model = self.event_model.pgh_tracked_model
-        joined = inheritance.joins(tracked_model, self.table, self._alias)
+        joined = inheritance.joins(self.tracked_model, self.table, self._alias)
         aliases = {self.table: self._alias, **{join.model: join.alias for join in joined}}
         row = {
             field.name: sql.SQL("{}.{}").format(
                 sql.SQL(aliases[inheritance.owner(field)]), column_identifier(field)
             )
-            for field in inheritance.all_columns(tracked_model)
+            for field in inheritance.all_columns(self.tracked_model)
         }
         of_event = self._event_columns(row, context)
         values: dict[str, sql.Composable] = {}

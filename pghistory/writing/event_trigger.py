@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 class Event(pgtrigger.Trigger):
     """Writes events of ``label`` into the table of ``event_model``.
 
-    ``operation`` is one of Insert, Update, Delete and Truncate; ``row`` is ``pghistory.Old`` or
-    ``pghistory.New`` (earlier releases: ``snapshot="OLD"``), which of the rows the event holds.
+    ``operation`` is one of Insert, Update, Delete and Truncate, or at row level several of them;
+    ``row`` is ``pghistory.Old`` or ``pghistory.New`` (earlier releases: ``snapshot="OLD"``), which
+    of the rows the event holds.
     """
+
+    __module__ = "pghistory.trigger"  # migrations import it from there
 
     when = pgtrigger.After
     label: str = ""
@@ -52,8 +55,8 @@ class Event(pgtrigger.Trigger):
         super().__init__(**options)
         if self.event_model is None or not self.label:
             self._refuse('needs "label" and "event_model"')
-        if len(list(self.operation or ())) != 1:
-            self._refuse("takes one operation: declare a trigger for each")
+        if self.level == pgtrigger.Statement and len(list(self.operation or ())) != 1:
+            self._refuse("takes one operation at statement level: declare a trigger for each")
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         return [*super().get_declare(model), *capture.declarations()]
@@ -80,8 +83,23 @@ class Event(pgtrigger.Trigger):
             return super().get_func(model)
         table = inheritance.concrete(model)
         rows = TRANSITION_TABLES if self._reads_transition_tables else ROW_VARIABLES
-        written = capture.Capture(self.event_model, self.label, table, self.row, rows)
+        event_model, tracked_model = self._models_beside(model)
+        written = capture.Capture(event_model, tracked_model, self.label, table, self.row, rows)
         return Body(self._written(written, model), "\nRETURN NULL;")
+
+    def _models_beside(self, model: type[Model]) -> tuple[Any, type[Model]]:
+        """The event model and the tracked one, in the state of a migration if ``model`` is in one.
+
+        A state that does not have the event model had it under an earlier name.
+        """
+        tracked_model = self.event_model.pgh_tracked_model
+        historical = model._meta.apps
+        if historical is self.event_model._meta.apps:
+            return self.event_model, tracked_model
+        return (
+            _in_state(historical, self.event_model) or self.event_model,
+            _in_state(historical, tracked_model) or model,
+        )
 
     @property
     def _reads_transition_tables(self) -> bool:
@@ -100,6 +118,13 @@ class Event(pgtrigger.Trigger):
     def _sides_read(self, model: type[Model]) -> set[str]:
         condition = self.get_condition(model)
         return {self.row} | (condition.sides(model) if condition else set())
+
+
+def _in_state(historical: Any, model: type[Model]) -> type[Model] | None:
+    try:
+        return historical.get_model(model._meta.label)  # type: ignore[no-any-return]
+    except LookupError:
+        return None
 
 
 def of_tracker(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from django.db.migrations.autodetector import OperationDependency
     from django.db.migrations.state import ProjectState
 
+    from pgtrigger.triggers.declaration import Declaration
+
 # Migration files name the operations by the module they are documented in.
 DOCUMENTED_MODULE = "pgtrigger.migrations"
 
@@ -108,27 +110,47 @@ class AddTrigger(_TriggerOperation):
     """Installs a trigger, in the place of the model's trigger of the same name if it has one.
 
     ``replaces`` says that it has, for ``squashmigrations``.
+
+    ``trigger`` is a compiled trigger or, in migrations of django-pgtrigger 4.0 to 4.4, a
+    declaration. The state contains it compiled for the model as it is at this point, so that such
+    an operation may not change its place among those that change a model.
     """
 
     __module__ = DOCUMENTED_MODULE
 
-    def __init__(self, model_name: str, trigger: compiler.Trigger, replaces: bool = False):
+    def __init__(
+        self, model_name: str, trigger: compiler.Trigger | Declaration, replaces: bool = False
+    ):
         self.model_name = model_name
         self.trigger = trigger
         self.replaces = replaces
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return self.trigger.name
+        return str(self.trigger.name)
 
     @property
     def category(self) -> OperationCategory:  # type: ignore[override]
         return OperationCategory.ALTERATION if self.replaces else OperationCategory.ADDITION
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        self._replace(app_label, state, self.trigger)
+        self._replace(app_label, state, self._compiled(app_label, state))
+
+    def _compiled(self, app_label: str, state: ProjectState) -> compiler.Trigger:
+        if isinstance(self.trigger, compiler.Trigger):
+            return self.trigger
+        return self.trigger.compile(state.apps.get_model(app_label, self.model_name))
+
+    @property
+    def _is_compiled(self) -> bool:
+        return isinstance(self.trigger, compiler.Trigger)
+
+    def references_model(self, name: str, app_label: str) -> bool:
+        return not self._is_compiled or super().references_model(name, app_label)
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        if not self._is_compiled and not isinstance(operation, _TriggerOperation):
+            return Operation.reduce(self, operation, app_label)
         if isinstance(operation, RenameModel) and (
             operation.old_name_lower == self.model_name_lower
         ):

@@ -10,6 +10,7 @@ from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES
+from pgtrigger.vocabulary.deconstruction import Deconstructible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ class Options(TypedDict, total=False):
     search_path: Sequence[str] | None
 
 
-class Declaration:
+class Declaration(Deconstructible):
     """What a trigger is given, checked, and rendered for a model; see ``Trigger``."""
 
     name: str | None = None

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary.deconstruction import Deconstructible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Level:
+class Level(Deconstructible):
     """Whether a trigger fires once a row or once a statement."""
 
     name: str
@@ -30,7 +31,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class When:
+class When(Deconstructible):
     """Whether a trigger fires before the operation, after it, or in its place (views)."""
 
     name: str
@@ -40,7 +41,7 @@ class When:
 
 
 @dataclass(frozen=True)
-class Timing:
+class Timing(Deconstructible):
     """When a deferrable trigger fires unless ``SET CONSTRAINTS`` says otherwise."""
 
     name: str
@@ -49,7 +50,7 @@ class Timing:
         return self.name
 
 
-class Operations:
+class Operations(Deconstructible):
     """One or more of INSERT, UPDATE, DELETE and TRUNCATE, combined with ``|``."""
 
     def __init__(self, *operations: Operation):
@@ -161,7 +162,7 @@ class UpdateOf(Operation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Referencing:
+class Referencing(Deconstructible):
     """The names of the transition tables that a trigger's function reads."""
 
     old: str | None = None

@@ -24,6 +24,7 @@ from pgtrigger.vocabulary.columns import (
     has_equality,
     own_field,
 )
+from pgtrigger.vocabulary.deconstruction import documented_path
 from pgtrigger.vocabulary.row_query import RowQuery, split_side
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class Condition:
             raise DeclarationError("Condition needs the SQL of a condition: found none.")
 
     sql: str
+
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
+        return documented_path(type(self)), [], {"sql": self.sql}
 
     def resolve(self, model: type[Model]) -> str:
         """The condition as a row-level trigger has it."""
@@ -135,6 +139,9 @@ class F(models.F):
 
     name: str
 
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
+        return documented_path(type(self)), [self.name], {}
+
     @property
     def resolved_name(self) -> str:
         """The column as a row-level trigger has it, with the field's name for its column."""
@@ -164,6 +171,10 @@ class Q(models.Q, Condition):
 
     def __invert__(self) -> Q:
         return cast("Q", models.Q.__invert__(self))
+
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
+        _, args, kwargs = models.Q.deconstruct(self)
+        return documented_path(type(self)), args, kwargs
 
     __eq__ = models.Q.__eq__
     __hash__ = models.Q.__hash__

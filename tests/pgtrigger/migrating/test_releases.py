@@ -1,7 +1,7 @@
 """Migrations as the releases of django-pgtrigger on PyPI write them, in ``written/``.
 
 Each file is the output of ``makemigrations`` with that release for the models below, as far as the
-release has such triggers. Releases from 4.5 on write compiled triggers.
+release has such triggers. Releases from 4.5 on write compiled triggers, 4.0 to 4.4 declarations.
 """
 
 from pathlib import Path
@@ -11,12 +11,12 @@ from django.db import InternalError, connection, transaction
 from django.db.models import F
 
 import pgtrigger
-from tests.pgtrigger.throwaway import execute
+from tests.pgtrigger.throwaway import execute, shape
 
 pytestmark = pytest.mark.django_db
 
 WRITTEN = Path(__file__).parent / "written"
-COMPILED = ["4.5.3", "4.10.0", "4.13.3", "4.17.0"]
+RELEASES = ["4.4.0", "4.5.3", "4.10.0", "4.13.3", "4.17.0"]
 
 MODELS = """
 from django.contrib.postgres.search import SearchVectorField
@@ -169,14 +169,10 @@ class Entry(models.Model):
 """
 
 
-@pytest.fixture(params=COMPILED)
+@pytest.fixture(params=RELEASES)
 def old_app(app, request):
     """The app with the first migration of a release, and all triggers declared."""
-    return with_migration(app, request.param)
-
-
-def with_migration(app, release):
-    app.add_migration("0001_initial", (WRITTEN / f"pgtrigger_{release}.txt").read_text())
+    app.add_migration("0001_initial", (WRITTEN / f"pgtrigger_{request.param}.txt").read_text())
     app.declare(MODELS)
     return app
 
@@ -226,3 +222,184 @@ class TestReplay:
         assert old_app.leftovers() == []
         old_app.migrate("0001")
         assert set(old_app.triggers("throwaway_entry")) == written_names(old_app)
+
+
+DECLARED = """
+migrations.CreateModel(
+    name="Entry",
+    fields=[
+        ("id", models.BigAutoField(primary_key=True, serialize=False)),
+        ("number", models.IntegerField(default=0, db_column="n")),
+    ],
+),
+pgtrigger.migrations.AddTrigger(
+    model_name="entry",
+    trigger=pgtrigger.Protect(
+        name="keep",
+        operation=pgtrigger.Operations(
+            pgtrigger.Operation(name="DELETE"), pgtrigger.UpdateOf("number")
+        ),
+        condition=pgtrigger.Q(("old__number__gt", 3)),
+        level=pgtrigger.Level(name="ROW"),
+    ),
+),
+"""
+
+CHANGED = """
+pgtrigger.migrations.RemoveTrigger(model_name="entry", name="keep"),
+migrations.RenameField(model_name="entry", old_name="number", new_name="amount"),
+migrations.AlterField("entry", "amount", models.IntegerField(default=0)),
+pgtrigger.migrations.AddTrigger(
+    model_name="entry",
+    trigger=pgtrigger.Protect(
+        name="keep",
+        operation=pgtrigger.Operation(name="DELETE"),
+        condition=pgtrigger.Q(
+            pgtrigger.Q(("old__amount__gt", 3)),
+            pgtrigger.Q(("old__amount", pgtrigger.F("old__id"))),
+            _connector="OR",
+        ),
+    ),
+),
+pgtrigger.migrations.AddTrigger(
+    model_name="entry",
+    trigger=pgtrigger.Trigger(
+        name="rows",
+        level=pgtrigger.Level(name="STATEMENT"),
+        when=pgtrigger.When(name="AFTER"),
+        operation=pgtrigger.Operation(name="UPDATE"),
+        referencing=pgtrigger.Referencing(new="new_values", old="old_values"),
+        func="PERFORM 1 FROM old_values, new_values; RETURN NULL;",
+    ),
+),
+pgtrigger.migrations.AddTrigger(
+    model_name="entry",
+    trigger=pgtrigger.Trigger(
+        name="late",
+        when=pgtrigger.When(name="AFTER"),
+        operation=pgtrigger.Operation(name="UPDATE"),
+        timing=pgtrigger.Timing(name="DEFERRED"),
+        condition=pgtrigger.Condition(sql="OLD.amount > 0"),
+        func="RETURN NULL;",
+    ),
+),
+migrations.AddField("entry", "note", models.TextField(default="")),
+"""
+
+DECLARED_MODELS = """
+class Entry(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    amount = models.IntegerField(default=0)
+    note = models.TextField(default="")
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(
+                name="keep",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__amount__gt=3)
+                | pgtrigger.Q(old__amount=pgtrigger.F("old__id")),
+            ),
+            pgtrigger.Trigger(
+                name="rows",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                referencing=pgtrigger.Referencing(new="new_values", old="old_values"),
+                func="PERFORM 1 FROM old_values, new_values; RETURN NULL;",
+            ),
+            pgtrigger.Trigger(
+                name="late",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Condition("OLD.amount > 0"),
+                func="RETURN NULL;",
+            ),
+        ]
+"""
+
+
+class TestDeclarations:
+    """A migration may contain a declaration: it is compiled for the model of that time."""
+
+    @pytest.fixture
+    def declared_app(self, app):
+        app.write_migration("0001_initial", DECLARED)
+        app.write_migration("0002_changed", CHANGED, [("throwaway", "0001_initial")])
+        app.declare(DECLARED_MODELS)
+        return app
+
+    def test_it_has_the_columns_of_its_time(self, declared_app):
+        declared_app.migrate("0001")
+        [[definition]] = execute(
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
+            " WHERE tgrelid = 'throwaway_entry'::regclass AND tgname LIKE 'pgtrigger_keep%'"
+        )
+        assert "DELETE OR UPDATE OF n ON" in definition
+        assert "WHEN ((old.n > 3))" in definition
+        declared_app.migrate()
+        execute("INSERT INTO throwaway_entry (id, amount, note) VALUES (9, 4, ''), (2, 2, '')")
+        for entry in declared_app.model("Entry").objects.all():
+            with pytest.raises(InternalError, match="Cannot delete rows"), transaction.atomic():
+                entry.delete()
+        declared_app.migrate("zero")
+        assert declared_app.leftovers() == []
+
+    def test_what_is_declared_alike_needs_no_migration(self, declared_app):
+        assert not declared_app.has_changes()
+        declared_app.migrate()
+        assert set(declared_app.states().values()) == {"INSTALLED ENABLED"}
+
+    def test_what_is_declared_otherwise_is_replaced(self, declared_app):
+        declared_app.declare(DECLARED_MODELS.replace("amount__gt=3", "amount__gt=5"))
+        assert shape(declared_app.makemigrations()) == ["AddTrigger entry:keep"]
+        assert not declared_app.has_changes()
+
+    def test_squashed_it_stays_where_the_model_is_as_it_was(self, declared_app):
+        assert shape(declared_app.squash("0002")) == [
+            "CreateModel entry",
+            "AddTrigger entry:keep",
+            "AddTrigger entry:rows",
+            "AddTrigger entry:late",
+            "AddField entry note",
+        ]
+        assert not declared_app.has_changes()
+        declared_app.migrate()
+        assert set(declared_app.states().values()) == {"INSTALLED ENABLED"}
+
+    def test_squashed_it_is_written_by_its_documented_name(self, declared_app):
+        declared_app.squash("0002")
+        [name] = [name for name in declared_app.migration_names() if "squashed" in name]
+        source = (declared_app.folder / "migrations" / f"{name}.py").read_text()
+        assert "trigger=pgtrigger.Protect(" in source
+        assert "pgtrigger.triggers" not in source
+        assert "pgtrigger.vocabulary" not in source
+
+    def test_a_model_that_was_renamed_takes_it_along(self, app):
+        app.write_migration("0001_initial", DECLARED)
+        app.write_migration(
+            "0002_renamed",
+            'migrations.RenameModel("Entry", "Record"),',
+            [("throwaway", "0001_initial")],
+        )
+        app.declare(
+            DECLARED_MODELS.replace("Entry", "Record")
+            .replace("amount", "number")
+            .replace(
+                "number = models.IntegerField(default=0",
+                'number = models.IntegerField(default=0, db_column="n"',
+            )
+            .replace("OLD.number", "OLD.n")
+        )
+        app.makemigrations()
+        app.migrate()
+        assert not app.has_changes()
+        assert set(app.states().values()) == {"INSTALLED ENABLED"}
+        assert app.leftovers() == []
+
+    def test_one_that_does_not_fit_its_model_says_which(self, app):
+        app.write_migration("0001_initial", DECLARED.replace("old__number", "old__absent"))
+        app.declare(DECLARED_MODELS)
+        with pytest.raises(pgtrigger.DeclarationError, match="no field named 'absent'"):
+            app.migrate()
