@@ -15,7 +15,7 @@ COPY requirements-test.txt ./
 RUN REQUIREMENTS=requirements-test.txt deploy/install packages /opt/venv
 
 FROM ${PYTHON_IMAGE} AS base
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp DRAIN_FILE=/tmp/drain
 RUN useradd --uid 1000 --create-home app
 WORKDIR /app
 

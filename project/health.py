@@ -7,9 +7,11 @@ first one, and answers these two paths by itself.
 
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -63,6 +65,8 @@ class HealthMiddleware:
         return JsonResponse({"status": "live"})
 
     def _ready(self) -> JsonResponse:
+        if is_draining():
+            return JsonResponse({"status": "draining"}, status=503)
         problems = unreachable() or ([] if self.was_ready else not_installed())
         for problem in problems:
             logger.warning("Not ready: %s", problem)
@@ -70,6 +74,11 @@ class HealthMiddleware:
             return JsonResponse({"status": "not ready", "problems": problems}, status=503)
         self.was_ready = True
         return JsonResponse({"status": "ready"})
+
+
+def is_draining() -> bool:
+    """Return whether the file in DRAIN_FILE exists: this process will stop, but still serves."""
+    return bool(settings.DRAIN_FILE) and Path(settings.DRAIN_FILE).exists()
 
 
 def unreachable(database: str = DEFAULT_DB_ALIAS) -> list[str]:

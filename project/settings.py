@@ -28,6 +28,7 @@ Services:
     LOG_FORMAT            json or text; json if DEBUG is off
     LOG_LEVEL             INFO
     TRUSTED_PROXIES       number of proxies in front of the site that set X-Forwarded-For
+    DRAIN_FILE            if this file exists, /health/ready is 503; the process still serves
     HSTS_SECONDS          3600; a year (31536000) when HTTPS is known to work
 
 https://docs.djangoproject.com/en/stable/ref/settings/
@@ -195,6 +196,7 @@ vars().update(services.email(environment.text("EMAIL_URL")))
 services.report_errors(environment.text("SENTRY_DSN"))
 
 DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "EXPOSE_HEADER": False}
+DRAIN_FILE = environment.text("DRAIN_FILE")
 LOGGING = logs.configuration(
     environment.choice("LOG_FORMAT", ("json", "text"), default="text" if DEBUG else "json"),
     environment.text("LOG_LEVEL", "INFO"),

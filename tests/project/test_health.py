@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,16 @@ class TestReady:
     def test_is_ready_if_everything_is_installed(self, client: Client) -> None:
         answer = client.get("/health/ready")
         assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+    def test_is_not_ready_while_it_drains_but_serves(
+        self, client: Client, settings: Any, tmp_path: Path
+    ) -> None:
+        settings.DRAIN_FILE = str(tmp_path / "drain")
+        assert client.get("/health/ready").status_code == 200
+        (tmp_path / "drain").touch()
+        answer = client.get("/health/ready")
+        assert (answer.status_code, answer.json()) == (503, {"status": "draining"})
+        assert client.get("/health/live").status_code == 200
 
     def test_names_a_trigger_that_is_missing(self, client: Client) -> None:
         model, trigger = pgtrigger.registered()[0]
