@@ -20,6 +20,7 @@ ROOMS = {
     "tests/": "a folder per package above",
     "docs/": "documentation, and the pictures of this page",
     "bench/": "the benchmarks, and what they printed",
+    "life/": "other people's migrations, and a project that is taken over",
     "deploy/": "what the image and the compose file run",
     "manage.py": "Django's commands",
     "Makefile": "the commands of this page",

@@ -76,7 +76,8 @@ def test_nothing_of_the_tutorial_remains(folder: Path) -> None:
         if "docs" not in path.parts and "tutorial" in path.read_text().lower()
     ]
     assert found == []
-    assert not {"bench", "tutorial", "CHANGELOG.md"} & {path.name for path in folder.iterdir()}
+    removed = {"bench", "life", "tutorial", "CHANGELOG.md"}
+    assert not removed & {path.name for path in folder.iterdir()}
 
 
 def test_both_ways_give_the_same_files(ejected: Path, started: Path) -> None:

@@ -112,7 +112,9 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     """A copy of the project in a folder of its own, where no database is yet."""
     path = tmp_path / "a clone"
     shutil.copytree(
-        settings.BASE_DIR, path, ignore=shutil.ignore_patterns(".*", "tests", "bench", "docs")
+        settings.BASE_DIR,
+        path,
+        ignore=shutil.ignore_patterns(".*", "tests", "bench", "life", "docs"),
     )
     yield path
     Server(path / ".postgres").stop()

@@ -1,0 +1,86 @@
+"""``python -m life``: what a project lives through, with the engines and without."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from life import databases, third_party
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).with_name("results.md")
+
+DESCRIPTION = """\
+Installs large apps from PyPI in environments of their own and migrates each from an empty database,
+with pgtrigger, pghistory and integrity and without. The schemas, as pg_dump prints them, must be
+the same; rules must refuse, history must be written, and migrations must go back as far.
+"""
+
+EPILOG = """\
+  python -m life                   everything, about half an hour and 2 GB of downloads
+  python -m life wagtail oscar     these products
+  python -m life --list            their names
+  python -m life wiki --keep       leave the databases life_wiki_... for a look
+
+Exit code: 0 if nothing differs, 1 if something does, 2 for a wrong option.
+"""
+
+
+def main() -> int:
+    options = _options()
+    known = {product.name: product for product in third_party.PRODUCTS}
+    if options.list:
+        print("\n".join(f"{name:10} {known[name].requirements[0]}" for name in known))
+        return 0
+    unknown = sorted(set(options.names) - set(known))
+    if unknown:
+        print(f"There is no product {unknown[0]!r}. There are: {', '.join(known)}")
+        return 2
+    options.cache.mkdir(parents=True, exist_ok=True)
+    server = databases.Server(ROOT)
+    outcomes = []
+    for number, name in enumerate(options.names or known, 1):
+        total = len(options.names or known)
+
+        def say(text: str, place: str = f"[{number}/{total}] {name}") -> None:
+            print(f"{datetime.now(UTC):%H:%M:%S} {place}: {text}", flush=True)
+
+        outcome = third_party.check(known[name], options.cache, server, say, options.keep)
+        say(f"{len(outcome.differences)} differences, {outcome.seconds:.0f} s")
+        for difference in outcome.differences:
+            print(difference, flush=True)
+        outcomes.append(outcome)
+    table = _table([third_party.HEADINGS, *(outcome.row for outcome in outcomes)])
+    print(f"\nPostgreSQL {server.version()}\n\n{table}")
+    if not options.names:
+        RESULTS.write_text(
+            f"# Other people's migrations\n\nOn PostgreSQL {server.version()}.\n\n{table}\n"
+        )
+    return 1 if any(outcome.differences for outcome in outcomes) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m life",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="PRODUCT", help="products, all by default")
+    parser.add_argument("--list", action="store_true", help="list the products, and run nothing")
+    parser.add_argument("--keep", action="store_true", help="leave the databases")
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / ".life", metavar="FOLDER", help="default: .life"
+    )
+    return parser.parse_args()
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, f"|{'---|' * len(rows[0])}", *body])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Settings for a dozen smaller apps."""
+
+from common import *  # noqa: F403
+from common import DJANGO_APPS
+
+INSTALLED_APPS = [
+    *DJANGO_APPS,
+    "oauth2_provider",
+    "django_celery_beat",
+    "django_celery_results",
+    "social_django",
+    "axes",
+    "post_office",
+    "reversion",
+    "waffle",
+    "taggit",
+    "easy_thumbnails",
+]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
