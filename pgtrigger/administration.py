@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from pgtrigger import conf
 from pgtrigger.database import catalog, installation
-from pgtrigger.triggers import registry
+from pgtrigger.triggers import historical, registry
 from pgtrigger.triggers.trigger import Undo
 
 if TYPE_CHECKING:
@@ -48,11 +49,22 @@ def survey(*uris: str, database: str | None = None) -> tuple[list[Entry], list[I
     triggers, on tables in ``search_path``, that no model declares.
     """
     snapshot = _snapshot(database)
-    compared = [
-        _compare(model, trigger, snapshot, database)
-        for model, trigger in registry.registered(*uris)
-    ]
-    return compared, _undeclared(snapshot, database)
+    return list(_compared(uris, snapshot, database)), _undeclared(snapshot, database)
+
+
+def _compared(uris: tuple[str, ...], snapshot: Snapshot, database: str | None) -> Iterator[Entry]:
+    """In a migration, a URI is first one of its state, and an unknown one is left out."""
+    if not historical.is_running() or not uris:
+        for model, trigger in registry.registered(*uris):
+            yield _compare(model, trigger, snapshot, database)
+        return
+    for uri in uris:
+        of_migration = historical.find(uri)
+        if of_migration:
+            yield _compare_historical(of_migration[-1], snapshot, database)
+        else:
+            with contextlib.suppress(KeyError):
+                yield _compare(*registry.find(uri), snapshot, database)
 
 
 def _snapshot(database: str | None) -> Snapshot:
@@ -80,6 +92,19 @@ def _compare(
         installed = snapshot.find(compiled.table, compiled.pgid)
         status = catalog.status(compiled, installed)
     return Entry(trigger.get_uri(model), *status, compiled, installed)
+
+
+def _compare_historical(
+    trigger: historical.HistoricalTrigger, snapshot: Snapshot, database: str | None
+) -> Entry:
+    compiled = trigger.compiled
+    installed = None
+    status: tuple[str, bool | None] = (catalog.UNALLOWED, None)
+    is_postgres = _connection(database).vendor == "postgresql"
+    if is_postgres and trigger.allow_migrate(database or DEFAULT_DB_ALIAS):
+        installed = snapshot.find(compiled.table, compiled.pgid)
+        status = catalog.status(compiled, installed)
+    return Entry(trigger.uri, *status, compiled, installed)
 
 
 def entries(*uris: str, database: str | None = None) -> list[Entry]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
-from django.db.migrations import state
+from django.db.migrations import Migration, state
 from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import conf, errors
+from pgtrigger.migrating import running
 from pgtrigger.migrating.post_migrate import install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import scopes
@@ -43,6 +44,7 @@ def after_models_load() -> None:
         sender=apps.get_app_config("pgtrigger"),
         dispatch_uid="pgtrigger.unmigrated",
     )
+    _follow_migrations()
     if conf.schema_editor():
         _extend_schema_editors()
     for model, trigger in registry.registered():
@@ -183,6 +185,13 @@ class TriggerErrorWrapper(DatabaseErrorWrapper):
             if translated is not None:
                 raise translated.with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
+
+
+def _follow_migrations() -> None:
+    """Code in a migration names triggers of its time. Django sends no signal for one migration."""
+    if not hasattr(Migration.apply, "__wrapped__"):
+        Migration.apply = running.applying(Migration.apply)  # type: ignore[method-assign]
+        Migration.unapply = running.unapplying(Migration.unapply)  # type: ignore[method-assign]
 
 
 def _extend_schema_editors() -> None:

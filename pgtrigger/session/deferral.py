@@ -5,6 +5,8 @@ https://www.postgresql.org/docs/current/sql-set-constraints.html
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connections
@@ -13,11 +15,15 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.database import catalog
 from pgtrigger.session.databases import aliases
-from pgtrigger.triggers import registry
+from pgtrigger.triggers import historical, registry
 from pgtrigger.vocabulary import clauses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from django.db.models import Model
+
+    from pgtrigger.triggers.trigger import Trigger
 
 
 def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
@@ -25,7 +31,8 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
 
     Without URIs, all deferrable ones that are installed where ``search_path`` finds their tables;
     without databases, on those that are in a transaction.
-    ValueError for a trigger that is not deferrable, RuntimeError outside a transaction.
+    ValueError for a trigger that is not deferrable, RuntimeError outside a transaction, KeyError
+    for an unknown URI; in a migration, whose rules may be gone since, an unknown URI is left out.
 
     https://www.postgresql.org/docs/current/sql-set-constraints.html
     """
@@ -33,20 +40,21 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
         raise ValueError(
             f"Invalid timing {timing!r}: expected pgtrigger.Immediate or pgtrigger.Deferred."
         )
-    chosen = registry.registered(*uris)
-    for model, trigger in chosen if uris else ():
-        if not trigger.timing:
+    chosen = _chosen(uris)
+    for found in chosen if uris else ():
+        if not found.deferrable:
             raise ValueError(
-                f'Trigger "{trigger.get_uri(model)}" is not deferrable: '
+                f'Trigger "{found.uri}" is not deferrable: '
                 "declare it with timing=pgtrigger.Immediate or timing=pgtrigger.Deferred."
             )
     for alias in _in_transaction(aliases(databases)):
-        declared = [
-            (model._meta.db_table, trigger.get_pgid(model))
-            for model, trigger in chosen
-            if trigger.timing and trigger.allow_migrate(model, alias)
+        deferrable = [
+            (found.table, found.pgid)
+            for found in chosen
+            if found.deferrable and found.allow_migrate(alias)
         ]
-        names = _named(declared) if uris else _installed(declared, alias)
+        by_name = uris and not historical.is_running()
+        names = _named(deferrable) if by_name else _installed(deferrable, alias)
         if names:
             with connections[alias].cursor() as cursor:
                 cursor.execute(
@@ -54,6 +62,50 @@ def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | N
                         sql.SQL(", ").join(names), sql.SQL(str(timing))
                     )
                 )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A trigger whose timing is to be set."""
+
+    uri: str
+    table: str
+    pgid: str
+    deferrable: bool
+    allow_migrate: Callable[[str], bool]
+
+
+def _chosen(uris: tuple[str, ...]) -> list[_Chosen]:
+    """The triggers of the URIs, or all; in a migration those of its state before others."""
+    if not uris:
+        return [*map(_historical, historical.triggers()), *map(_declared, registry.registered())]
+    found = []
+    for uri in uris:
+        of_migration = [_historical(trigger) for trigger in historical.find(uri)]
+        try:
+            found += of_migration or [_declared(registry.find(uri))]
+        except KeyError:
+            if not historical.is_running():
+                raise
+    return found
+
+
+def _declared(registered: tuple[type[Model], Trigger]) -> _Chosen:
+    model, trigger = registered
+    return _Chosen(
+        trigger.get_uri(model),
+        model._meta.db_table,
+        trigger.get_pgid(model),
+        bool(trigger.timing),
+        functools.partial(trigger.allow_migrate, model),
+    )
+
+
+def _historical(trigger: historical.HistoricalTrigger) -> _Chosen:
+    compiled = trigger.compiled
+    return _Chosen(
+        trigger.uri, compiled.table, compiled.pgid, bool(compiled.sql.timing), trigger.allow_migrate
+    )
 
 
 def _in_transaction(databases: frozenset[str] | None) -> list[str]:
@@ -77,8 +129,16 @@ def _named(declared: Iterable[tuple[str, str]]) -> list[sql.Identifier]:
     return [naming.table_identifier(pgid, naming.split_table(table)[0]) for table, pgid in declared]
 
 
-def _installed(declared: Iterable[tuple[str, str]], alias: str) -> list[sql.Identifier]:
-    """The constraints that are there of these tables and triggers."""
+def _installed(wanted: Iterable[tuple[str, str]], alias: str) -> list[sql.Identifier]:
+    """The constraints that are there of these tables and triggers.
+
+    In a migration a table may have another name than when its trigger was compiled.
+    """
+    wanted = set(wanted)
     snapshot = catalog.read(connections[alias])
-    found = [snapshot.find(table, pgid) for table, pgid in declared]
-    return [sql.Identifier(t.schema, t.pgid) for t in found if t and t.is_constraint]
+    found = [snapshot.find(table, pgid) for table, pgid in wanted]
+    if historical.is_running():
+        names = {pgid for _, pgid in wanted}
+        found += [trigger for trigger in snapshot.visible() if trigger.pgid in names]
+    constraints = {(t.schema, t.pgid) for t in found if t and t.is_constraint}
+    return [sql.Identifier(*name) for name in sorted(constraints)]

@@ -17,7 +17,7 @@ from pgtrigger.session.databases import aliases
 from pgtrigger.session.scopes import Scope
 from pgtrigger.session.variables import Variable
 from pgtrigger.sql import ignore_check
-from pgtrigger.triggers import registry
+from pgtrigger.triggers import historical, registry
 from pgtrigger.triggers.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class ignore(Scope):
     """Ignores triggers: a context manager, and a decorator of functions, also of coroutines.
 
     Each trigger is a URI, a model (all triggers of its table, also those that its proxies
-    declare), or a ``Trigger``; none means every trigger. ``databases`` limits it to these. What is
+    declare), or a ``Trigger``; none means every trigger. In a migration, a URI or a model may be
+    one of that time, and an unknown one is not an error. ``databases`` limits it to these. What is
     ignored is so for this thread or asyncio task only, and for deferred triggers until COMMIT if
     the transaction ends inside.
 
@@ -112,10 +113,10 @@ class ignore(Scope):
         if not self.triggers:
             return _Ignored(all_but=True)
         for named in self.triggers:
-            for model, trigger in _declared(named):
-                if not trigger.ignorable and not isinstance(named, type):
+            for found in () if isinstance(named, type) else _found(named):
+                if not found.ignorable:
                     raise ValueError(
-                        f'Trigger "{trigger.get_uri(model)}" cannot be ignored: '
+                        f'Trigger "{found.uri}" cannot be ignored: '
                         "it is declared with ignorable=False."
                     )
         return _Ignored(_keys(self.triggers))
@@ -128,22 +129,55 @@ class _IgnoreOthers(ignore):
 
 def is_ignored(uri: str, database: str | None = None) -> bool:
     """Whether a trigger is ignored here and now (on any database, if none is named)."""
-    model, trigger = registry.find(uri)
     value: Mapping[str, _Ignored] = _ignored.get() or {}
-    key = registry.ignore_key(model, trigger)
-    return trigger.ignorable and any(
-        key in ignored for alias, ignored in value.items() if database in (None, alias)
+    return any(
+        found.ignorable and found.key in ignored
+        for found in _found(uri)
+        for alias, ignored in value.items()
+        if database in (None, alias)
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A trigger that a URI, a model or a trigger stands for."""
+
+    uri: str
+    key: str
+    ignorable: bool
+
+
+def _found(named: Named) -> list[_Found]:
+    """The triggers of the running migration's state, if any, or else the declared ones."""
+    return _historical(named) or _declared(named)
+
+
+def _historical(named: Named) -> list[_Found]:
+    if isinstance(named, Trigger):
+        return []
+    found = historical.find(named) if isinstance(named, str) else historical.of_model(named)
+    return [_Found(each.uri, each.ignore_key, each.compiled.sql.ignorable) for each in found]
 
 
 def _is_model(named: object) -> bool:
     return isinstance(named, type) and issubclass(named, Model)
 
 
-def _declared(named: Named) -> list[tuple[type[Model], Trigger]]:
-    """The declared triggers that a URI, a model or a trigger stands for."""
-    if isinstance(named, str):
-        return [registry.find(named)]
+def _declared(named: Named) -> list[_Found]:
+    """The declared triggers. KeyError if there are none, unless a migration is running."""
+    try:
+        found = [registry.find(named)] if isinstance(named, str) else _registered(named)
+    except KeyError:
+        if historical.is_running():
+            return []
+        raise
+    return [
+        _Found(trigger.get_uri(model), registry.ignore_key(model, trigger), trigger.ignorable)
+        for model, trigger in found
+    ]
+
+
+def _registered(named: type[Model] | Trigger) -> list[tuple[type[Model], Trigger]]:
     found = [
         (model, trigger)
         for model, trigger in registry.registered()
@@ -159,8 +193,7 @@ def _share_a_table(model: type[Model], other: Any) -> bool:
 
 
 def _keys(names: Iterable[Named]) -> frozenset[str]:
+    """The ignore keys, in a migration both those of its state and the declared ones."""
     return frozenset(
-        registry.ignore_key(model, trigger)
-        for named in names
-        for model, trigger in _declared(named)
+        found.key for named in names for found in [*_historical(named), *_declared(named)]
     )
