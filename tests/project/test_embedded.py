@@ -206,7 +206,7 @@ class TestRefusing:
     def test_a_folder_with_other_things_in_it(self, server: Server) -> None:
         server.folder.mkdir()
         (server.folder / "PG_VERSION").write_text("13\n")
-        assert "holds 'PG_VERSION'" in self.refusal(server)
+        assert "contains 'PG_VERSION'" in self.refusal(server)
 
     def test_data_of_another_version(self, server: Server) -> None:
         server.data.mkdir(parents=True)
