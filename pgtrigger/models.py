@@ -1,1 +1,74 @@
-"""No models. Django sends ``post_migrate`` to apps with a models module only."""
+"""The triggers that are in the database, as rows of PostgreSQL's catalog. Nothing is migrated.
+
+https://www.postgresql.org/docs/current/catalog-pg-trigger.html
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import connections, models
+from django.db.models import F, Func, Value
+
+
+class CatalogQuerySet(models.QuerySet[models.Model]):
+    """Rows of a catalog table with the columns ``table_oid`` and ``name``."""
+
+    def on(self, model: type[models.Model]) -> CatalogQuerySet:
+        """Return the rows of the model's table, in the order in which PostgreSQL fires triggers."""
+        name = connections[self.db].ops.quote_name(model._meta.db_table)
+        table = Func(Value(name), function="to_regclass")
+        rows: CatalogQuerySet = self.filter(table_oid=table).order_by("name")
+        return rows
+
+
+class PgTriggerManager(models.Manager["PgTrigger"]):
+    """Triggers with their table, definition and function, without those of constraints."""
+
+    def get_queryset(self) -> CatalogQuerySet:  # type: ignore[override]  # a queryset of any model
+        """Return all triggers but those that PostgreSQL creates for constraints and partitions."""
+        text = models.TextField()
+        annotations = {
+            "table": Func(
+                F("table_oid"), template="%(expressions)s::regclass::text", output_field=text
+            ),
+            "definition": Func(
+                F("oid"), Value(True), function="pg_get_triggerdef", output_field=text
+            ),
+            "function": Func(F("function_oid"), function="pg_get_functiondef", output_field=text),
+        }
+        rows = CatalogQuerySet(self.model, using=self._db)
+        found: CatalogQuerySet = rows.filter(is_internal=False, parent=0).annotate(**annotations)
+        return found
+
+    def on(self, model: type[models.Model]) -> CatalogQuerySet:
+        """Return the triggers on the model's table, in the order in which they fire."""
+        return self.get_queryset().on(model)
+
+
+class PgTrigger(models.Model):
+    """A row of ``pg_trigger``."""
+
+    oid = models.PositiveBigIntegerField(primary_key=True)
+    name = models.CharField(max_length=63, db_column="tgname")
+    table_oid = models.PositiveBigIntegerField(db_column="tgrelid")
+    function_oid = models.PositiveBigIntegerField(db_column="tgfoid")
+    enabled = models.CharField(
+        max_length=1,
+        db_column="tgenabled",
+        choices=[("O", "enabled"), ("D", "disabled"), ("R", "on replicas"), ("A", "always")],
+    )
+    is_internal = models.BooleanField(db_column="tgisinternal")
+    parent = models.PositiveBigIntegerField(db_column="tgparentid")
+
+    objects: ClassVar[PgTriggerManager] = PgTriggerManager()
+
+    class Meta:
+        managed = False
+        db_table = "pg_trigger"
+        ordering: ClassVar[list[str]] = ["name"]
+        verbose_name = "trigger"
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
+
+    def __str__(self) -> str:
+        return self.name

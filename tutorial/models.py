@@ -5,7 +5,7 @@ from django.db.models.functions import Lower
 
 import pghistory
 import pgtrigger
-from tutorial.catalog import InstalledConstraint, InstalledTrigger  # noqa: F401
+from tutorial.catalog import InstalledConstraint  # noqa: F401
 
 
 class CannotDelete(models.Model):

@@ -8,17 +8,18 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from pgtrigger.admin.firing import firing
+from pgtrigger.admin.trigger_map import trigger_map
+from pgtrigger.models import PgTrigger
 from tutorial import sandbox
-from tutorial.catalog import InstalledConstraint, InstalledTrigger
+from tutorial.catalog import InstalledConstraint
 from tutorial.chapters import Chapter, all_chapters, get_chapter
-from tutorial.firing import firing
 from tutorial.listing import listing
 from tutorial.playback import Play, play
 from tutorial.scenarios import PARTS
 from tutorial.source import model_source
 from tutorial.states import diagrams
 from tutorial.timeline import timeline
-from tutorial.trigger_map import trigger_map
 
 
 @require_GET
@@ -113,7 +114,7 @@ def _stage(chapter: Chapter, performance: Play | None = None) -> dict[str, Any]:
                 "name": model.__name__,
                 "source": model_source(model),
                 "firing": firing(model),
-                "triggers": InstalledTrigger.objects.on(model),
+                "triggers": PgTrigger.objects.on(model),
                 "constraints": InstalledConstraint.objects.on(model),
             }
             for model in chapter.models

@@ -9,6 +9,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
+from pgtrigger.admin.rules import next_states, read_only_fields
 from tutorial.models import (
     FSM,
     AppendOnly,
@@ -22,15 +23,10 @@ from tutorial.models import (
     SoftDelete,
     Versioned,
 )
-from tutorial.rules import next_states, read_only_fields
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [
-    model
-    for model in apps.get_app_config("tutorial").get_models()
-    if model._meta.managed or model.__name__ == "InstalledTrigger"
-]
+MODELS = [model for model in apps.get_app_config("tutorial").get_models() if model._meta.managed]
 EVERY_MODEL = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
 
@@ -158,36 +154,6 @@ class TestSoftDeletion:
         CannotDelete.objects.create()
         html = admin_client.get(url(CannotDelete, "changelist")).content.decode()
         assert "undelete" not in html.lower()
-
-
-class TestInstalledTriggers:
-    @pytest.fixture
-    def model(self) -> type[models.Model]:
-        return apps.get_model("tutorial.InstalledTrigger")
-
-    def test_they_are_listed_with_their_status(
-        self, admin_client: Client, model: type[models.Model]
-    ) -> None:
-        html = admin_client.get(url(model, "changelist") + "?q=cannotdelete").content.decode()
-        assert "pgtrigger_protect_deletes_" in html
-        assert "INSTALLED" in html
-        assert "pgtrigger_append_only_" not in html
-
-    def test_one_is_shown_with_its_definition_and_function(
-        self, admin_client: Client, model: type[models.Model]
-    ) -> None:
-        found = model.objects.get(name__startswith="pgtrigger_protect_deletes")
-        html = admin_client.get(url(model, "change", found.pk)).content.decode()
-        assert "CREATE TRIGGER pgtrigger_protect_deletes_" in html
-        assert "RETURNS trigger" in html
-
-    def test_nothing_can_be_added_changed_or_deleted(
-        self, admin_client: Client, model: type[models.Model]
-    ) -> None:
-        found = model.objects.first()
-        assert admin_client.get(url(model, "add")).status_code == 403
-        assert admin_client.post(url(model, "change", found.pk)).status_code == 403
-        assert admin_client.post(url(model, "delete", found.pk)).status_code == 403
 
 
 class TestHistory:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pgtrigger.admin.firing import firing
+from pgtrigger.admin.states import diagram
 from tutorial.chapters import get_chapter
-from tutorial.firing import firing
 from tutorial.models import FSM, CannotDelete, Reading, SoftDelete, Versioned
 from tutorial.playback import play
-from tutorial.states import diagram, diagrams
+from tutorial.states import diagrams
 from tutorial.timeline import Event, timeline
 
 

@@ -4,10 +4,11 @@ from django.contrib import admin
 from shop.models import Item
 
 from integrity.admin import RefusedWritesMixin
+from pgtrigger.admin import RuledAdmin
 
 
 @admin.register(Item)
-class ItemAdmin(RefusedWritesMixin, admin.ModelAdmin):
+class ItemAdmin(RefusedWritesMixin, RuledAdmin):
     """Items with their status, and a button that shows the events of each."""
 
     list_display = ["name", "status"]

@@ -1,15 +1,22 @@
-"""When a model's triggers fire: a drawing of their declarations.
+"""A drawing of when a model's triggers fire.
 
 https://www.postgresql.org/docs/current/trigger-definition.html
 """
 
+from __future__ import annotations
+
 import textwrap
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from django.db.models import Model
+from pgtrigger.triggers import registry
+from pgtrigger.vocabulary.clauses import Before, Deferred, Statement
 
-import pgtrigger
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from pgtrigger.triggers.trigger import Trigger
 
 WIDTH = 660
 LABEL_WIDTH = 196
@@ -31,7 +38,7 @@ STATIONS = (
 
 @dataclass(frozen=True)
 class Card:
-    """One trigger: where it stands, and its lines of text, each with its baseline."""
+    """One trigger, with its place and the lines of its condition with their baselines."""
 
     top: int
     height: int
@@ -41,23 +48,27 @@ class Card:
 
     @property
     def baseline(self) -> int:
+        """The baseline of the name."""
         return self.top + CARD_PADDING + 12
 
 
 @dataclass(frozen=True)
 class Station:
+    """A moment of a write, with the triggers that fire at it."""
+
     label: str
     y: int
     cards: tuple[Card, ...]
 
     @property
     def is_write(self) -> bool:
+        """Whether this is the write itself."""
         return self.label == THE_WRITE
 
 
 @dataclass(frozen=True)
 class Firing:
-    """The stations of a write, from the top down, each with the triggers that fire there."""
+    """The moments of a write, from first to last. Units are pixels."""
 
     name: str
     stations: tuple[Station, ...]
@@ -68,7 +79,7 @@ class Firing:
 
     @property
     def sentences(self) -> list[str]:
-        """What is drawn, in words."""
+        """The drawing in words, for its text alternative."""
         return [
             f"{card.name}: {station.label}, on {card.operations}"
             + (f", {' '.join(text for _, text in card.condition)}" if card.condition else "")
@@ -79,8 +90,8 @@ class Firing:
 
 @cache
 def firing(model: type[Model]) -> Firing:
-    """The drawing for one model, of every trigger declared on it."""
-    declared = [trigger for owner, trigger in pgtrigger.registered() if owner is model]
+    """Return the drawing of every trigger that is declared on the model."""
+    declared = [trigger for owner, trigger in registry.registered() if owner is model]
     y, stations = 24, []
     for label in STATIONS:
         cards, top = [], y - 16
@@ -93,16 +104,16 @@ def firing(model: type[Model]) -> Firing:
     return Firing(model.__name__, tuple(stations), height=y - 10)
 
 
-def station_of(trigger: pgtrigger.Trigger) -> str:
-    """Where in the life of a write the trigger fires."""
-    if trigger.timing == pgtrigger.Deferred:
+def station_of(trigger: Trigger) -> str:
+    """Return the moment at which the trigger fires, one of STATIONS."""
+    if trigger.timing == Deferred:
         return "at COMMIT"
-    when = "before" if trigger.when == pgtrigger.Before else "after"
-    level = "the statement" if trigger.level == pgtrigger.Statement else "each row"
+    when = "before" if trigger.when == Before else "after"
+    level = "the statement" if trigger.level == Statement else "each row"
     return f"{when} {level}"
 
 
-def _card(model: type[Model], trigger: pgtrigger.Trigger, top: int) -> Card:
+def _card(model: type[Model], trigger: Trigger, top: int) -> Card:
     condition = trigger.get_condition(model)
     text = f"when {condition.resolve(model)}" if condition else ""
     wrapped = textwrap.wrap(text, CHARACTERS)

@@ -1,22 +1,32 @@
-"""Every trigger in the database beside its declaration."""
+"""Every trigger of the engine in the database, beside its declaration."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
-import pgtrigger
 from pgtrigger import administration
-from pgtrigger.database.catalog import InstalledTrigger
-from tutorial.firing import station_of
+from pgtrigger.admin.firing import station_of
+from pgtrigger.triggers import registry
+
+if TYPE_CHECKING:
+    from pgtrigger.database.catalog import InstalledTrigger
+    from pgtrigger.triggers.trigger import Trigger
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the map. `status` is as `manage.py pgtrigger ls` has it; `drift` says what
-    differs from the declaration, if anything does.
+    """One line of the map.
+
+    ``status`` and ``state`` are those of ``manage.py pgtrigger ls``. ``drift`` says what differs
+    from the declaration, if anything does.
     """
 
     uri: str
+    pgid: str
+    label: str
     table: str
     fires: str
     operations: str
@@ -28,18 +38,19 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """How it looks: good, bad or off."""
+        """The class of its status: good, bad or off."""
         if self.status != "INSTALLED":
             return "bad"
         return "off" if self.state == "DISABLED" else "good"
 
 
-def trigger_map(search: str = "") -> list[Entry]:
-    """The entries that have `search` in their URI, table, moment, operations or status."""
-    declared = {trigger.get_uri(model): trigger for model, trigger in pgtrigger.registered()}
-    sizes = _sizes({_event_table(trigger) for trigger in declared.values()})
-    found = [_declared(entry, declared[entry.uri], sizes) for entry in administration.entries()]
-    found += [_undeclared(installed) for installed in administration.undeclared()]
+def trigger_map(search: str = "", database: str = DEFAULT_DB_ALIAS) -> list[Entry]:
+    """Return the entries in which each word of ``search`` occurs, in the order of their URIs."""
+    declared = {trigger.get_uri(model): trigger for model, trigger in registry.registered()}
+    sizes = _sizes({_event_table(trigger) for trigger in declared.values()}, database)
+    entries, undeclared = administration.survey(database=database)
+    found = [_declared(entry, declared[entry.uri], sizes) for entry in entries]
+    found += [_undeclared(installed) for installed in undeclared]
     words = search.lower().split()
     return [
         entry
@@ -48,12 +59,12 @@ def trigger_map(search: str = "") -> list[Entry]:
     ]
 
 
-def _declared(
-    entry: administration.Entry, trigger: pgtrigger.Trigger, sizes: dict[str, str]
-) -> Entry:
+def _declared(entry: administration.Entry, trigger: Trigger, sizes: dict[str, str]) -> Entry:
     event_table = _event_table(trigger)
     return Entry(
         uri=entry.uri,
+        pgid=entry.compiled.pgid if entry.installed else "",
+        label=entry.uri.partition(":")[0],
         table=entry.compiled.table,
         fires=station_of(trigger),
         operations=str(trigger.operation),
@@ -68,6 +79,8 @@ def _declared(
 def _undeclared(installed: InstalledTrigger) -> Entry:
     return Entry(
         uri=f"{installed.table}:{installed.pgid}",
+        pgid=installed.pgid,
+        label="",
         table=installed.table,
         fires="",
         operations="",
@@ -89,14 +102,15 @@ def _drift(entry: administration.Entry) -> str:
     return f"{' and '.join(differs)} differs from the declaration" if differs else ""
 
 
-def _event_table(trigger: pgtrigger.Trigger) -> str:
-    """Where the trigger writes events, if it does."""
+def _event_table(trigger: Trigger) -> str:
+    """Return the table into which the trigger writes events, if it does."""
     event_model = getattr(trigger, "event_model", None)
-    return event_model._meta.db_table if event_model else ""
+    return str(event_model._meta.db_table) if event_model else ""
 
 
-def _sizes(tables: set[str]) -> dict[str, str]:
-    """How much the tables take on disk, indexes and all, as one reads it."""
+def _sizes(tables: set[str], database: str) -> dict[str, str]:
+    """Return the size of each table with its indexes, such as ``48 kB``."""
+    connection = connections[database]
     names = [connection.ops.quote_name(table) for table in sorted(tables) if table]
     with connection.cursor() as cursor:
         cursor.execute(
