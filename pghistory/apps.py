@@ -3,7 +3,7 @@ from types import ModuleType
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
-from pghistory import checks, config, hooks, legacy
+from pghistory import checks, config, hooks, legacy, postponing
 
 
 class PGHistoryConfig(AppConfig):
@@ -17,6 +17,7 @@ class PGHistoryConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register()
+        postponing.register()
         post_migrate.connect(
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
         )

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models.signals import class_prepared
 from django.http import HttpRequest
 
+from pghistory.reading import absent_columns
 from pghistory.reading.history import History
 from pghistory.tracking import event_models
 from pghistory.writing import context
@@ -18,6 +19,7 @@ def before_models_load() -> None:
     """Prepare each event model as soon as its class exists, also those declared in models.py."""
     class_prepared.connect(event_models.prepare, dispatch_uid="pghistory.event_models")
     class_prepared.connect(_attach_history, dispatch_uid="pghistory.history")
+    absent_columns.watch_migrations()
 
 
 def watch_request_user() -> None:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal, overload
 
 from django.conf import settings
 from django.core import checks
-from django.db import models
+from django.db import connections, models
 
-from pghistory.reading import diffs, revert
+from pghistory.reading import absent_columns, diffs, revert
 from pghistory.reading.event_query import EventQuerySet
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.timelines import DerivedField, TimelineQuerySet
@@ -56,6 +56,19 @@ class Event(models.Model):
 
     class Meta:
         abstract = True
+
+    def _do_insert(
+        self, manager: Any, using: Any, fields: Any, returning_fields: Any, *args: Any
+    ) -> Any:
+        """Leave out columns that the database does not have yet."""
+        model = type(self)._meta.concrete_model
+        absent = absent_columns.find([model], connections[using]).get(model, ())
+        present = [each for each in returning_fields if each not in absent]
+        rows = super()._do_insert(  # type: ignore[misc]
+            manager, using, [each for each in fields if each not in absent], present, *args
+        )
+        values = [dict(zip(present, row, strict=True)) for row in rows or ()]
+        return [tuple(each.get(field) for field in returning_fields) for each in values]
 
     @property
     def can_revert(self) -> bool:

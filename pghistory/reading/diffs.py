@@ -11,10 +11,12 @@ https://www.postgresql.org/docs/current/functions-json.html
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from pghistory.reading import absent_columns
 from pghistory.vocabulary import inheritance
 from pgtrigger import naming
 from pgtrigger.vocabulary.columns import OLD, column_identifier
@@ -25,22 +27,35 @@ if TYPE_CHECKING:
     from django.db.models import Field
 
 
-def data(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+@dataclass(frozen=True)
+class EventTable:
+    """An event model, and its fields that are not in the database yet."""
+
+    event_model: Any
+    absent: tuple[Any, ...] = ()
+
+    @property
+    def source(self) -> sql.Composable:
+        """What stands for the table in FROM."""
+        return absent_columns.table(self.event_model, self.absent)
+
+
+def data(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
     """``pgh_data``: what the event holds."""
-    return _by_model(timeline, event_models, _data)
+    return _by_model(timeline, tables, _data)
 
 
-def diff(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+def diff(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
     """``pgh_diff`` of ``Events``: compared with the object's event before, of any label."""
-    return _by_model(timeline, event_models, _diff)
+    return _by_model(timeline, tables, _diff)
 
 
-def label_diff(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+def label_diff(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
     """``pgh_diff`` of ``AggregateEvent``: compared with the object's event before, of its label."""
-    return _by_model(timeline, event_models, _label_diff)
+    return _by_model(timeline, tables, _label_diff)
 
 
-def context(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Composable:
+def context(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
     """``pgh_context`` of ``Events``: the metadata."""
     return sql.SQL(
         "COALESCE({timeline}.pgh_metadata, (SELECT c.metadata FROM pghistory_context AS c "
@@ -50,15 +65,15 @@ def context(timeline: sql.Composable, event_models: Iterable[Any]) -> sql.Compos
 
 def _by_model(
     timeline: sql.Composable,
-    event_models: Iterable[Any],
-    value: Callable[[Any], sql.Composable],
+    tables: Iterable[EventTable],
+    value: Callable[[EventTable], sql.Composable],
 ) -> sql.Composable:
     """The value for the row's own event model; in it ``e`` is the event."""
     whens = [
         sql.SQL("WHEN {} THEN (SELECT {} FROM {} AS e WHERE e.pgh_id = {}.pgh_id)").format(
-            sql.Literal(event_model._meta.label), value(event_model), _table(event_model), timeline
+            sql.Literal(table.event_model._meta.label), value(table), table.source, timeline
         )
-        for event_model in event_models
+        for table in tables
     ]
     if not whens:
         return sql.SQL("NULL::jsonb")
@@ -80,7 +95,8 @@ def obj_columns(event_model: Any) -> list[str]:
 
 
 @functools.cache
-def _data(event_model: Any) -> sql.Composable:
+def _data(table: EventTable) -> sql.Composable:
+    event_model = table.event_model
     others = {field.column for field in event_model._meta.local_concrete_fields} - {
         field.column for field in tracked_columns(event_model)
     }
@@ -88,13 +104,13 @@ def _data(event_model: Any) -> sql.Composable:
 
 
 @functools.cache
-def _diff(event_model: Any) -> sql.Composable:
-    return _rendered(_compared(event_model, per_label=False))
+def _diff(table: EventTable) -> sql.Composable:
+    return _rendered(_compared(table, per_label=False))
 
 
 @functools.cache
-def _label_diff(event_model: Any) -> sql.Composable:
-    return _rendered(_compared(event_model, per_label=True))
+def _label_diff(table: EventTable) -> sql.Composable:
+    return _rendered(_compared(table, per_label=True))
 
 
 def _rendered(composed: sql.Composable) -> sql.Composable:
@@ -102,12 +118,13 @@ def _rendered(composed: sql.Composable) -> sql.Composable:
     return sql.SQL(naming.as_text(composed))
 
 
-def _compared(event_model: Any, *, per_label: bool) -> sql.Composable:
+def _compared(table: EventTable, *, per_label: bool) -> sql.Composable:
+    event_model = table.event_model
     of_old = labels_of_old_rows(event_model)
-    backward = _changes(event_model, _previous(event_model, per_label, of_old), "other", "e")
+    backward = _changes(event_model, _previous(table, per_label, of_old), "other", "e")
     if not of_old:
         return backward
-    forward = _changes(event_model, _next(event_model), "e", "other")
+    forward = _changes(event_model, _next(table), "e", "other")
     return sql.SQL("CASE WHEN e.pgh_label = ANY ({}) THEN {} ELSE {} END").format(
         sql.Literal(of_old), forward, backward
     )
@@ -135,7 +152,7 @@ def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -
     ).format(other, sql.SQL(", ").join(values))
 
 
-def _previous(event_model: Any, per_label: bool, of_old: list[str]) -> sql.Composable:
+def _previous(table: EventTable, per_label: bool, of_old: list[str]) -> sql.Composable:
     """The object's event before ``e``."""
     condition: sql.Composable = sql.SQL("")
     if per_label:
@@ -144,18 +161,19 @@ def _previous(event_model: Any, per_label: bool, of_old: list[str]) -> sql.Compo
         condition = sql.SQL(" AND o.pgh_label <> ALL ({})").format(sql.Literal(of_old))
     return sql.SQL(
         "SELECT o.* FROM {} AS o WHERE {} AND o.pgh_id < e.pgh_id{} ORDER BY o.pgh_id DESC LIMIT 1"
-    ).format(_table(event_model), _same_object(event_model), condition)
+    ).format(table.source, _same_object(table.event_model), condition)
 
 
-def _next(event_model: Any) -> sql.Composable:
+def _next(table: EventTable) -> sql.Composable:
     """The state after the update before which ``e`` was: its label's next event, or the row."""
+    event_model = table.event_model
     columns = [column_identifier(field) for field in tracked_columns(event_model)]
     following = sql.SQL(
         "(SELECT 1 AS place, {} FROM {} AS o WHERE {} AND o.pgh_id > e.pgh_id "
         "AND o.pgh_label = ANY ({}) ORDER BY o.pgh_id LIMIT 1)"
     ).format(
         sql.SQL(", ").join(sql.SQL("o.{}").format(column) for column in columns),
-        _table(event_model),
+        table.source,
         _same_object(event_model),
         sql.SQL("ARRAY[e.pgh_label] || {}").format(sql.Literal(labels_of_deletions(event_model))),
     )
@@ -228,7 +246,3 @@ def _labels(event_model: Any, operation: str) -> list[str]:
 
 def _names(event_model: Any) -> set[str]:
     return {field.name for field in event_model._meta.local_fields}
-
-
-def _table(event_model: Any) -> sql.Composable:
-    return naming.table_identifier(event_model._meta.db_table)

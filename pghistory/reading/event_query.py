@@ -18,6 +18,8 @@ from django.db.models.functions import Cast
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
 
+from pghistory.reading import absent_columns
+from pgtrigger import naming
 from pgtrigger.vocabulary.columns import postgres_connection
 
 
@@ -50,14 +52,25 @@ class EventQuery(Query):
 
     def table_sql(self, connection: Any) -> tuple[str, Any]:
         """The SQL of the subquery, nothing for the table itself, and its parameters."""
-        proxies = {} if self.is_inner else getattr(self.model, "pgh_proxies", {})
-        if not proxies:
+        if self.is_inner:
+            return self.plain_table_sql(connection)
+        proxies = getattr(self.model, "pgh_proxies", {})
+        event_model = self.model._meta.concrete_model
+        absent = absent_columns.find([event_model], connection) if self.has_own_table else {}
+        if not proxies and not absent:
             return self.plain_table_sql(connection)
         inner = self.inside()
         table = inner.get_initial_alias()
         compiler = inner.get_compiler(connection=connection)
         quote = functools.partial(quoted, compiler)
-        selected, params = [f"{quote(table)}.*"], []
+        # By name: the table of a project that used the PyPI package has a column of a proxy's name.
+        fields = absent.get(event_model, ())
+        columns = [f"{quote(table)}.*"]
+        if self.has_own_table:
+            own = [each for each in event_model._meta.local_concrete_fields if each not in fields]
+            columns = [f"{quote(table)}.{quote(each.column)}" for each in own]
+        selected = [*columns, *(naming.as_text(absent_columns.null(each)) for each in fields)]
+        params: list[Any] = []
         for name, path in proxies.items():
             field = self.model._meta.get_field(name)
             value = _proxied(self.model, path, field).resolve_expression(inner)
@@ -66,6 +79,11 @@ class EventQuery(Query):
             params += value_params
         tables, table_params = compiler.get_from_clause()
         return f"SELECT {', '.join(selected)} FROM {' '.join(tables)}", [*params, *table_params]
+
+    @property
+    def has_own_table(self) -> bool:
+        """Whether the model is an event model, and not a list of several."""
+        return getattr(self.model, "pgh_tracked_model", None) is not None
 
     def inside(self) -> EventQuery:
         """A query over the same table that has chosen nothing yet."""

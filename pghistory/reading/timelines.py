@@ -20,7 +20,7 @@ from django.db import models, router
 from django.db.models.expressions import Col
 from psycopg import sql
 
-from pghistory.reading import diffs
+from pghistory.reading import absent_columns, diffs
 from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet, quoted
 from pghistory.tracking import event_models
 from pghistory.utils import JSONField
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    Derive = Callable[[sql.Composable, list[Any]], sql.Composable]
+    Derive = Callable[[sql.Composable, list[diffs.EventTable]], sql.Composable]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,9 @@ class DerivedCol(Col):
             if isinstance(query, TimelineQuery)
             else event_models.all_event_models()
         )
-        derived = self.target.derive(alias, found)
+        absent = absent_columns.find(found, connection)
+        tables = [diffs.EventTable(model, absent.get(model, ())) for model in found]
+        derived = self.target.derive(alias, tables)
         return naming.as_text(derived).replace("%", "%%"), ()
 
 

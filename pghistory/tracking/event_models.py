@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pghistory.vocabulary.trackers import Tracker
 
 STRICT = "strict"
+
+# The beginnings of the names of the indexes that an event table is given.
+INDEXES = ("pgh_timeline", "pgh_created_at")
 CONTEXT_MODEL = "pghistory.Context"
 
 
@@ -140,7 +143,10 @@ def _context(
 ) -> dict[str, Any]:
     """``pgh_context`` and, unless that is a foreign key, ``pgh_context_id``."""
     declared = config.context_field() if given is DEFAULT else given
-    declared_id = config.context_id_field() if given_id is DEFAULT else given_id
+    if given_id is DEFAULT:
+        # Without a context an event has no id of one either, unless that is asked for.
+        given_id = config.context_id_field() if declared else None
+    declared_id = given_id
     if isinstance(declared, field_options.ContextForeignKey):
         options = declared.kwargs_over(config.foreign_key_field())
         return {"pgh_context": models.ForeignKey(CONTEXT_MODEL, **options)}
@@ -183,10 +189,17 @@ def _introduce(tracked: Any, event_model: Any, label: str) -> None:
 
 
 def _register(model: type[models.Model], declared: event_trigger.Event, event_model: Any) -> None:
-    """Two event models of one tracked model may have the same label."""
-    taken = {each.name for each in registry.of_model(model)}
-    if declared.name in taken:
-        declared.name = event_trigger.short_name(f"{declared.name}_{event_model._meta.model_name}")
+    """Two event models of one tracked model may have the same label.
+
+    Two labels may also differ only in characters that a trigger's name cannot have.
+    """
+    taken = {str(each.name).lower() for each in registry.of_model(model)}
+    name = str(declared.name)
+    if name.lower() in taken:
+        name = event_trigger.short_name(f"{name}_{event_model._meta.model_name}")
+    if name.lower() in taken:
+        name = event_trigger.with_digest(name, of=declared.label)
+    declared.name = name
     declared.register(model)
 
 

@@ -70,7 +70,10 @@ def tracked_fields(
 ) -> dict[str, models.Field[Any, Any]]:
     """A copy of each of these fields, for the event model."""
     every = {field.name: field for field in inheritance.all_columns(model)}
-    return {name: _copy(every[name]) for name in chosen}
+    own = inheritance.concrete(model)
+    return {
+        name: _copy(every[name], is_own=inheritance.owner(every[name]) is own) for name in chosen
+    }
 
 
 def model_name(model: type[models.Model], fields: Iterable[str] | None) -> str:
@@ -84,13 +87,19 @@ def related_name(base: str, fields: Iterable[str] | None) -> str:
     return "_".join([*(fields or ()), base])
 
 
-def _copy(field: Any) -> models.Field[Any, Any]:
+def _copy(field: Any, *, is_own: bool) -> models.Field[Any, Any]:
+    """Return the copy of a field; one that a parent's table has can be NULL.
+
+    The PyPI package does not copy such fields, so that the column is added to tables with events.
+    """
     is_generated = isinstance(field, models.GeneratedField)
     field = field.output_field if is_generated else field
     is_key = isinstance(field, models.ForeignKey)
     args, declared = _declared(field)
     if is_generated:
         declared["null"] = True  # as Django makes the column, whatever its output_field says
+    if not is_own:
+        declared["null"] = True
     kwargs = {name: value for name, value in declared.items() if name not in _LEFT_OUT}
     for setting in _settings(field):
         kwargs = setting.over(kwargs, declared)

@@ -206,9 +206,15 @@ def _name(event: RowEvent, operation: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """The name with what a trigger's name may not have replaced, and cut to what it may have."""
-    allowed = re.sub(r"[^a-zA-Z0-9_-]", "_", name)
-    if allowed == name and len(name) <= naming.MAX_NAME_LENGTH:
-        return name
-    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:8]
-    return f"{allowed[: naming.MAX_NAME_LENGTH - 9]}_{digest}"
+    """Return a name that a trigger may have: other characters are ``_``, and it is cut if too long.
+
+    The same label gives the same name in the PyPI package, which ``ignore()`` and migrations use.
+    """
+    allowed = re.sub(r"[^a-zA-Z0-9_]", "_", name)
+    return allowed if len(allowed) <= naming.MAX_NAME_LENGTH else with_digest(allowed, of=name)
+
+
+def with_digest(name: str, *, of: str) -> str:
+    """Return the beginning of the name with a hash of the text ``of``."""
+    digest = hashlib.sha1(of.encode(), usedforsecurity=False).hexdigest()[:8]
+    return f"{name[: naming.MAX_NAME_LENGTH - 9]}_{digest}"

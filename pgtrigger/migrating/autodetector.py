@@ -24,6 +24,8 @@ from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.migrations.operations.base import Operation
     from django.db.migrations.state import ModelState, ProjectState
     from django.db.models import Model
@@ -37,6 +39,12 @@ _HARMLESS = {
     *Field.non_db_attrs,
     *("null", "default", "db_default", "db_index", "unique", "max_length", "db_comment"),
 } - {"db_column"}
+
+
+# Functions that are given both states before they are compared, and may change the second one.
+amendments: list[Callable[[ProjectState, ProjectState], None]] = []
+# Functions whose text ``makemigrations`` prints at its end.
+notices: list[Callable[[], str]] = []
 
 
 class MigrationAutodetectorMixin:
@@ -53,6 +61,11 @@ class MigrationAutodetectorMixin:
     renamed_models: dict[Key, str]
     renamed_fields: dict[tuple[str, str, str], str]
     generated_operations: dict[str, list[Operation]]
+
+    def _detect_changes(self, *args: Any, **kwargs: Any) -> Any:
+        for amend in amendments:
+            amend(self.from_state, self.to_state)
+        return super()._detect_changes(*args, **kwargs)  # type: ignore[misc]
 
     def _sort_migrations(self) -> None:
         """Django calls this when it has generated its operations, and orders them here."""

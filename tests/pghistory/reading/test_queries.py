@@ -64,7 +64,7 @@ class TestProxyField:
         assert Remark.objects.filter(event__amount=5).get() == remark
         assert Account.objects.filter(events__amount=5).get() == account
         assert not Account.objects.filter(events__amount=6).exists()
-        assert list(Account.objects.values_list("event__reason", flat=True)) == ["gift"]
+        assert list(Account.objects.values_list("events__reason", flat=True)) == ["gift"]
 
     def test_a_relation_is_joined(self):
         author = Author.objects.create(name="Ada")
