@@ -55,7 +55,10 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         # Django's own handlers are replaced by the root's. Django would send errors by mail.
-        "loggers": {"django": {"handlers": [], "level": level, "propagate": True}},
+        "loggers": {
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django_guid": {"level": "WARNING"},  # otherwise a line for each request
+        },
     }
 
 

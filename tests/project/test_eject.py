@@ -149,6 +149,42 @@ def test_another_app_is_created_linted_and_layered(ejected: Path, tmp_path: Path
     assert "1 failed" in layers.stdout
 
 
+def test_the_libraries_are_updated_from_a_wheel(ejected: Path, tmp_path: Path) -> None:
+    """As the documentation says: build the wheel of the newer release, and unpack it."""
+    newer, project = tmp_path / "newer", tmp_path / "mysite"
+    copy_repository(settings.BASE_DIR, newer)
+    module = newer / "pgtrigger/__init__.py"
+    module.write_text(re.sub(r'__version__ = ".*"', '__version__ = "99.0"', module.read_text()))
+    shutil.copytree(ejected, project, ignore=shutil.ignore_patterns(".postgres"))
+    build = [
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        "dist",
+        ".",
+    ]
+    assert run(newer, sys.executable, "-m", *build).returncode == 0
+    (wheel,) = (newer / "dist").glob("rules_in_the_database-*.whl")
+    shutil.unpack_archive(wheel, project, "zip")
+    version = run(project, sys.executable, "-c", "import pgtrigger; print(pgtrigger.__version__)")
+    assert version.stdout == "99.0\n"
+    nowhere = "DATABASE_URL=postgres://nobody@127.0.0.1:1/nowhere"
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "manage.py",
+        "makemigrations",
+        "--check",
+        "--dry-run",
+    ]
+    ended = run(project, "env", nowhere, *command)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 @pytest.mark.long
 @needs_the_wheel
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
