@@ -7,20 +7,25 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from life import databases, third_party
+from life import databases, taking_over, third_party
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_name("results.md")
+TRANSCRIPT = Path(__file__).with_name("takeover.txt")
 
 DESCRIPTION = """\
 Installs large apps from PyPI in environments of their own and migrates each from an empty database,
 with pgtrigger, pghistory and integrity and without. The schemas, as pg_dump prints them, must be
 the same; rules must refuse, history must be written, and migrations must go back as far.
+
+"takeover" is a project made with django-pgtrigger and django-pghistory from PyPI: these libraries
+take over its code and its database, and it goes back.
 """
 
 EPILOG = """\
   python -m life                   everything, about half an hour and 2 GB of downloads
   python -m life wagtail oscar     these products
+  python -m life takeover          the project that is taken over; writes life/takeover.txt
   python -m life --list            their names
   python -m life wiki --keep       leave the databases life_wiki_... for a look
 
@@ -30,35 +35,45 @@ Exit code: 0 if nothing differs, 1 if something does, 2 for a wrong option.
 
 def main() -> int:
     options = _options()
-    known = {product.name: product for product in third_party.PRODUCTS}
+    products = {product.name: product for product in third_party.PRODUCTS}
+    known = {"takeover": "a project made with the PyPI packages"} | {
+        name: product.requirements[0] for name, product in products.items()
+    }
     if options.list:
-        print("\n".join(f"{name:10} {known[name].requirements[0]}" for name in known))
+        print("\n".join(f"{name:10} {known[name]}" for name in known))
         return 0
     unknown = sorted(set(options.names) - set(known))
     if unknown:
-        print(f"There is no product {unknown[0]!r}. There are: {', '.join(known)}")
+        print(f"There is nothing called {unknown[0]!r}. There are: {', '.join(known)}")
         return 2
     options.cache.mkdir(parents=True, exist_ok=True)
     server = databases.Server(ROOT)
+    names = options.names or list(known)
     outcomes = []
-    for number, name in enumerate(options.names or known, 1):
-        total = len(options.names or known)
+    found: list[str] = []
+    for number, name in enumerate(names, 1):
 
-        def say(text: str, place: str = f"[{number}/{total}] {name}") -> None:
+        def say(text: str, place: str = f"[{number}/{len(names)}] {name}") -> None:
             print(f"{datetime.now(UTC):%H:%M:%S} {place}: {text}", flush=True)
 
-        outcome = third_party.check(known[name], options.cache, server, say, options.keep)
-        say(f"{len(outcome.differences)} differences, {outcome.seconds:.0f} s")
-        for difference in outcome.differences:
-            print(difference, flush=True)
-        outcomes.append(outcome)
-    table = _table([third_party.HEADINGS, *(outcome.row for outcome in outcomes)])
-    print(f"\nPostgreSQL {server.version()}\n\n{table}")
-    if not options.names:
-        RESULTS.write_text(
-            f"# Other people's migrations\n\nOn PostgreSQL {server.version()}.\n\n{table}\n"
-        )
-    return 1 if any(outcome.differences for outcome in outcomes) else 0
+        if name == "takeover":
+            differences, transcript = taking_over.check(options.cache, server, say, options.keep)
+            TRANSCRIPT.write_text(f"{transcript}\n")
+        else:
+            outcome = third_party.check(products[name], options.cache, server, say, options.keep)
+            outcomes.append(outcome)
+            differences = outcome.differences
+        say(f"{len(differences)} differences")
+        print("\n".join(differences), end="\n" if differences else "", flush=True)
+        found += differences
+    if outcomes:
+        table = _table([third_party.HEADINGS, *(outcome.row for outcome in outcomes)])
+        print(f"\nPostgreSQL {server.version()}\n\n{table}")
+        if not options.names:
+            RESULTS.write_text(
+                f"# Other people's migrations\n\nOn PostgreSQL {server.version()}.\n\n{table}\n"
+            )
+    return 1 if found else 0
 
 
 def _options() -> argparse.Namespace:
@@ -68,7 +83,7 @@ def _options() -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="PRODUCT", help="products, all by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all by default")
     parser.add_argument("--list", action="store_true", help="list the products, and run nothing")
     parser.add_argument("--keep", action="store_true", help="leave the databases")
     parser.add_argument(

@@ -164,7 +164,6 @@ def invoice():
         "by user": events.filter(user=user).count(),
         "reviewed": events.filter(reviewed=None).count(),
         "notes": list(one.note_events.values_list("note", flat=True)),
-        "append_only": refused(lambda: events.update(number=9)),
         "timeline": sorted(set(Events.objects.tracks(one).values_list("pgh_model", flat=True))),
     }
 
@@ -175,6 +174,7 @@ def counter():
     one.value = 1
     one.save()
     return {
+        "append_only": refused(lambda: one.events.update(value=9)),
         "events": list(one.events.order_by("pgh_id").values_list("value", flat=True)),
         "fields": sorted(field.column for field in shop.CounterEvent._meta.concrete_fields),
         "timeline": Events.objects.tracks(one).count(),

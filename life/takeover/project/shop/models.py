@@ -183,7 +183,6 @@ class InvoiceEvent(
         pghistory.InsertEvent(),
         pghistory.UpdateEvent("before", row=pghistory.Old),
         pghistory.UpdateEvent("after"),
-        append_only=True,
     )
 ):
     """With a proxy field, an own index, and a column that the project adds."""
@@ -212,7 +211,9 @@ class InvoiceNoteEvent(
     pass
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), context_field=None)
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), context_field=None, append_only=True
+)
 class Counter(models.Model):
     """History without context."""
 
