@@ -11,7 +11,7 @@ READY := .venv/ready-$(lastword $(VERSION))
 RUN := .venv/bin/python
 MANAGE := $(RUN) manage.py
 DEPLOYED := DEBUG=0 SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token_urlsafe(50))") \
-	ALLOWED_HOSTS=example.org DATABASE_URL=postgres://localhost/unused
+	ALLOWED_HOSTS=example.org DATABASE_URL=postgres://localhost/unused EMAIL_URL=smtp://localhost
 
 .PHONY: help
 help: ## this list

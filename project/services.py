@@ -11,9 +11,9 @@ _MAIL = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 _MAIL_EXPECTED = "smtp://, smtp+tls:// or smtp+ssl://, as in smtp+tls://user:password@host:587"
 
 
-def email(url: str) -> dict[str, Any]:
+def mailer(url: str) -> dict[str, Any]:
     """
-    Return Django's settings for outgoing mail.
+    Return an entry of Django's MAILERS.
 
     Args:
         url: ``smtp+tls://user:password@host:port``. ``smtp+tls`` uses STARTTLS, ``smtp+ssl`` uses
@@ -25,7 +25,7 @@ def email(url: str) -> dict[str, Any]:
     https://docs.djangoproject.com/en/stable/topics/email/
     """
     if not url:
-        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+        return {"BACKEND": "django.core.mail.backends.console.EmailBackend", "OPTIONS": {}}
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -33,16 +33,25 @@ def email(url: str) -> dict[str, Any]:
         raise WrongSetting(f"EMAIL_URL cannot be read: set it to {_MAIL_EXPECTED}.") from None
     if parts.scheme not in _MAIL or not parts.hostname:
         raise WrongSetting(f"EMAIL_URL begins with {parts.scheme!r}: set it to {_MAIL_EXPECTED}.")
-    return {
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "EMAIL_HOST": parts.hostname,
-        "EMAIL_PORT": port or _MAIL[parts.scheme],
-        "EMAIL_HOST_USER": unquote(parts.username or ""),
-        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
-        "EMAIL_USE_SSL": parts.scheme == "smtp+ssl",
-        "EMAIL_TIMEOUT": 10,
+    options = {
+        "host": parts.hostname,
+        "port": port or _MAIL[parts.scheme],
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "smtp+tls",
+        "use_ssl": parts.scheme == "smtp+ssl",
+        "timeout": 10,
     }
+    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+
+
+def email_settings(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of Django before 6.1 that are the same as an entry of MAILERS."""
+    names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
+    options = {
+        names.get(name, f"EMAIL_{name.upper()}"): value for name, value in entry["OPTIONS"].items()
+    }
+    return {"EMAIL_BACKEND": entry["BACKEND"], **options}
 
 
 def media_storage(place: str) -> dict[str, Any]:

@@ -192,7 +192,11 @@ STORAGES = {
 
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "webmaster@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-vars().update(services.email(environment.text("EMAIL_URL")))
+MAILER = services.mailer(environment.text("EMAIL_URL"))
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": MAILER}
+else:
+    vars().update(services.email_settings(MAILER))
 services.report_errors(environment.text("SENTRY_DSN"))
 
 DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "EXPOSE_HEADER": False}

@@ -38,7 +38,7 @@ def configured(database: str) -> dict[str, str]:
         "direct address": _address(entry | entry["DIRECT"]) if "DIRECT" in entry else "the same",
         "replica": _address(settings.DATABASES.get(replica.ALIAS)) or "none",
         "pool": str(entry["OPTIONS"].get("pool", {}).get("max_size", "none")),
-        "mail": getattr(settings, "EMAIL_HOST", "") if _sends_mail() else "printed, not sent",
+        "mail": settings.MAILER["OPTIONS"]["host"] if _sends_mail() else "printed, not sent",
         "error reports": "on" if os.environ.get("SENTRY_DSN") else "off",
         "uploaded files": _storage(settings.STORAGES["default"]),
         "hosts": ", ".join(settings.ALLOWED_HOSTS) or "none",
@@ -94,7 +94,7 @@ def _address(entry: dict[str, Any] | None) -> str:
 
 
 def _sends_mail() -> bool:
-    return bool(settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"))
+    return bool(settings.MAILER["BACKEND"].endswith("smtp.EmailBackend"))
 
 
 def _storage(entry: dict[str, Any]) -> str:
@@ -127,8 +127,9 @@ def _files() -> Iterator[Finding]:
 
 
 def _mail() -> Iterator[Finding]:
-    host, port = settings.EMAIL_HOST, settings.EMAIL_PORT
-    client = smtplib.SMTP_SSL if settings.EMAIL_USE_SSL else smtplib.SMTP
+    options = settings.MAILER["OPTIONS"]
+    host, port = options["host"], options["port"]
+    client = smtplib.SMTP_SSL if options["use_ssl"] else smtplib.SMTP
     try:
         client(host, port, timeout=5).close()
     except OSError as error:

@@ -27,6 +27,7 @@ DEPLOYED = {
     "SECRET_KEY": "pZ3~kd93jf.dk39fj_dkf93jf-sl2ks9f3jfk20fjslw02kfjW!x",
     "ALLOWED_HOSTS": "example.org, www.example.org",
     "CSRF_TRUSTED_ORIGINS": "https://example.org",
+    "EMAIL_URL": "smtp://127.0.0.1:1",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
 }
 needs_the_wheel = pytest.mark.skipif(

@@ -16,20 +16,22 @@ from tests.project.conftest import Run
 
 class TestEmail:
     def test_a_url_with_tls(self) -> None:
-        found = services.email("smtp+tls://us%40er:p%3Aw@mail.example.org")
+        entry = services.mailer("smtp+tls://us%40er:p%3Aw@mail.example.org")
+        assert entry["OPTIONS"]["host"] == "mail.example.org"
+        found = services.email_settings(entry)
         assert found["EMAIL_HOST"] == "mail.example.org"
         assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("us@er", "p:w")
         assert (found["EMAIL_PORT"], found["EMAIL_USE_TLS"]) == (587, True)
 
     def test_nothing_is_sent_without_one(self) -> None:
-        assert services.email("")["EMAIL_BACKEND"].endswith("console.EmailBackend")
+        assert services.mailer("")["BACKEND"].endswith("console.EmailBackend")
 
     @pytest.mark.parametrize(
         "url", ["mail.example.org", "http://u:hidden@host", "smtp://u:hidden@host:port"]
     )
     def test_another_url_is_refused(self, url: str) -> None:
         with pytest.raises(WrongSetting, match=r"EMAIL_URL .* set it to smtp://") as caught:
-            services.email(url)
+            services.mailer(url)
         assert "hidden" not in str(caught.value)
 
 
@@ -99,3 +101,10 @@ class TestClientAddress:
 
     def test_a_header_that_is_too_short_is_ignored(self) -> None:
         assert self.address("1.1.1.1", 2) == "127.0.0.1"
+
+
+@pytest.mark.django_db
+def test_the_configured_backend_is_the_one_of_the_url(manage: Run) -> None:
+    code = "from django.core.mail import get_connection as c; m = c(); print(m.host, m.use_tls)"
+    ended = manage("shell", "-v0", "-c", code, EMAIL_URL="smtp+tls://u:p@mail.example.org")
+    assert (ended.stdout, ended.returncode) == ("mail.example.org True\n", 0), ended.stderr
