@@ -5,7 +5,6 @@ from tutorial import views
 app_name = "tutorial"
 urlpatterns = [
     path("", views.index, name="index"),
-    path("health/", views.health, name="health"),
     path("triggers/", views.triggers, name="triggers"),
     path("<slug:slug>/", views.chapter, name="chapter"),
     path("<slug:slug>/run/", views.run, name="run"),

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.db import DatabaseError, connection
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -72,18 +71,6 @@ def triggers(request: HttpRequest) -> HttpResponse:
     template = "_map" if request.headers.get("HX-Request") else "triggers"
     context = {"entries": trigger_map(search), "search": search}
     return render(request, f"tutorial/{template}.html", context)
-
-
-@require_GET
-@never_cache
-def health(request: HttpRequest) -> JsonResponse:
-    """For machines: 200 while the database answers, 503 while it does not."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok"})
 
 
 def _chapter(slug: str) -> Chapter:

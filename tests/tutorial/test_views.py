@@ -170,22 +170,3 @@ class TestEveryPage:
         assert response.status_code == 404
         assert 'href="/"' in response.content.decode()
         assert client.post("/nowhere/run/").status_code == 404
-
-
-def test_health_answers_for_machines(client: Client) -> None:
-    response = client.get("/health/")
-    assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok"}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_health_is_unavailable_while_the_database_does_not_answer(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connection.close()
-    with monkeypatch.context() as patch:
-        patch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
-        patch.setitem(connection.settings_dict, "PORT", "1")
-        response = client.get("/health/")
-    assert response.status_code == 503
-    assert response.json()["status"] == "unavailable"
