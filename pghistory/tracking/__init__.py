@@ -1,1 +1,1 @@
-"""Event models: a table of events for each tracked model."""
+"""Event models: one table of events for each tracked model."""

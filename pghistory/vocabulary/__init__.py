@@ -1,1 +1,1 @@
-"""The words in which tracking is declared: trackers, field options, constants."""
+"""Trackers, field options and constants that tracking is declared with."""

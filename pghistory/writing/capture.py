@@ -7,7 +7,7 @@ transaction and context: the function compares what is wanted (``pghistory.conte
 the latter. A savepoint's rollback takes back variable and row together. The row comes after the
 events, so that a statement without events writes none.
 
-See also Note [Statement plans] of ``pgtrigger.pairing``.
+See also Note [Statement plans] of ``pgtrigger.triggers.pairing``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What code says while it runs: the context of its changes, and events made by hand.
 
-See Note [Transaction variables] of ``pgtrigger.variables``.
+See Note [Transaction variables] of ``pgtrigger.session.variables``.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What one connection has installed, and how to change it."""
+"""Installed triggers of one connection: read them, install, compare, drop."""

@@ -1,1 +1,1 @@
-"""SQL text: function bodies, comments, the ignore check. No Django models."""
+"""SQL text: function bodies, comments, the check for ignored triggers; no Django models."""

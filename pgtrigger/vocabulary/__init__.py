@@ -1,1 +1,1 @@
-"""The words in which a trigger is declared: clauses, conditions, columns, lookups. No database."""
+"""Clauses, conditions, columns and lookups that declarations are written in; no database."""

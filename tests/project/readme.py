@@ -1,5 +1,10 @@
-"""What the README shows of the project: ``python -m tests.project.readme`` writes it anew."""
+"""The generated blocks of the README: ``python -m tests.project.readme`` updates them.
 
+A block stands between ``<!-- generated: PART ARGUMENT -->`` and ``<!-- end -->``. Text outside the
+blocks is never touched.
+"""
+
+import ast
 import importlib
 import inspect
 import os
@@ -10,32 +15,48 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 
-# The tree, with what each room is for. A room that is not here, or no longer there, fails a test.
-ROOMS = {
-    "pgtrigger/": "the trigger engine: rules declared on models, compiled, migrated, inspected",
-    "pghistory/": "history on that engine: events, context, timelines, revert",
-    "integrity/": "deferred constraints, refined integrity errors, the admin's refusals",
+# The files and folders at the top, with their purpose. A test compares the names with git's.
+ENTRIES = {
+    "pgtrigger/": "the trigger engine: rules declared on models",
+    "pghistory/": "the history engine, built on pgtrigger: events, context, timelines, revert",
+    "integrity/": "deferred constraints and refined integrity errors",
     "tutorial/": "the demo site: models, scenarios, pages, admin, walkthrough",
-    "project/": "settings, urls, wsgi, the embedded database",
+    "project/": "the Django project: settings, URLs, user model, embedded database",
     "tests/": "a folder per package above",
     "docs/": "documentation, and the pictures of this page",
-    "bench/": "the benchmarks, and what they printed",
-    "life/": "other people's migrations, and a project that is taken over",
-    "deploy/": "what the image and the compose file run",
+    "bench/": "benchmarks and their results",
+    "life/": "long tests: migrations of other projects, and a take-over",
+    "deploy/": "scripts that the image and the compose file run",
     "manage.py": "Django's commands",
+    "ARCHITECTURE.md": "how a rule and a tracked write pass through the code",
     "Makefile": "the commands of this page",
     "Dockerfile": "the image, and its test stage",
     "docker-compose.yml": "the site with its database",
-    "requirements.txt": "what runs, pinned; what tests and checks is in the other two",
+    "requirements.txt": "the packages to run the site, pinned; two more files for tests and checks",
     "pyproject.toml": "the settings of pytest, ruff, mypy and import-linter",
 }
 
-_BLOCK = re.compile(r"(<!-- generated: (\w+) ?(.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_START = r"<!-- generated: (\w+)(?: ([^>\n]+?))? -->\n"
+_END = r"<!-- end -->"
+_BLOCK = re.compile(rf"({_START}).*?({_END})", re.DOTALL)
+_MARKER = re.compile(rf"{_START}|{_END}")
 
 
 def rendered(text: str) -> str:
-    """The README with what is generated in it as it has to be."""
-    return _BLOCK.sub(lambda m: f"{m[1]}{_PARTS[m[2]](m[3])}\n{m[4]}", text)
+    """Return the text with every generated block up to date.
+
+    Raises:
+        ValueError: If start and end markers do not alternate.
+    """
+    starts = [marker[1] is not None for marker in _MARKER.finditer(text)]
+    if starts != [True, False] * (len(starts) // 2):
+        raise ValueError("Each generated block needs one start and one end marker, in turn.")
+    return _BLOCK.sub(lambda m: f"{m[1]}{_PARTS[m[2]](m[3] or '')}\n{m[4]}", text)
+
+
+def outside(text: str) -> list[str]:
+    """Return the pieces of text outside the generated blocks."""
+    return _BLOCK.split(text)[:: _BLOCK.groups + 1]
 
 
 def _source(path: str) -> str:
@@ -52,9 +73,24 @@ def _scenario(name: str) -> str:
 
 
 def _tree(_: str) -> str:
-    width = max(map(len, ROOMS))
-    lines = [f"{name:<{width}}   {text}" for name, text in ROOMS.items()]
+    entries = []
+    for name, purpose in ENTRIES.items():
+        entries.append((name, purpose))
+        if name in ("pgtrigger/", "pghistory/"):
+            entries += [(f"  {child}/", text) for child, text in subpackages(name).items()]
+    width = max(len(name) for name, _ in entries)
+    lines = [f"{name:<{width}}   {text}" for name, text in entries]
     return "\n".join(["```text", *lines, "```"])
+
+
+def subpackages(package: str) -> dict[str, str]:
+    """Return the subpackages with the first sentence of their docstrings."""
+    purposes = {}
+    for path in sorted((ROOT / package).glob("*/__init__.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        if docstring:
+            purposes[path.parent.name] = docstring.partition("\n")[0].rstrip(".")
+    return purposes
 
 
 def _help(command: str) -> str:

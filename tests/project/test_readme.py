@@ -1,28 +1,66 @@
-"""The README tells the truth, as far as a test can tell."""
+"""The README is up to date with the code."""
 
+import argparse
 import re
 import shutil
 import subprocess
 
 import pytest
+from django.core.management import load_command_class
 
+import pgtrigger
 from tests.project import readme
 
 TEXT = readme.README.read_text()
 
 
-def test_what_it_shows_of_the_project_is_the_project():
+def test_generated_blocks_are_up_to_date():
     assert readme.rendered(TEXT) == TEXT, "Run: python -m tests.project.readme"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git, which lists the files, is not here")
-def test_every_room_is_in_its_tree_and_is_there():
-    assert [name for name in readme.ROOMS if not (readme.ROOT / name).exists()] == []
+def test_the_tree_lists_every_top_level_folder():
+    assert [name for name in readme.ENTRIES if not (readme.ROOT / name).exists()] == []
     listed = subprocess.run(
         ["git", "ls-files"], cwd=readme.ROOT, capture_output=True, text=True, check=True
     )
     folders = {f"{path.partition('/')[0]}/" for path in listed.stdout.split("\n") if "/" in path}
-    assert {name for name in folders if not name.startswith(".")} <= set(readme.ROOMS)
+    assert {name for name in folders if not name.startswith(".")} <= set(readme.ENTRIES)
+
+
+def test_generating_changes_nothing_outside_the_blocks():
+    spoiled = (
+        "a\n<!-- generated: tree -->\n<!-- end -->\nb\n"
+        "<!-- generated: help pgtrigger -->\noutdated text\n<!-- end -->\nc\n"
+    )
+    result = readme.rendered(spoiled)
+    assert readme.outside(result) == readme.outside(spoiled) == ["a\n", "\nb\n", "\nc\n"]
+    assert "outdated text" not in result
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- end -->",
+        "<!-- generated: tree -->\n",
+        "<!-- generated: tree -->\n<!-- end -->\n<!-- end -->",
+        "<!-- generated: tree -->\n<!-- generated: tree -->\n<!-- end -->\n<!-- end -->",
+    ],
+)
+def test_markers_that_do_not_alternate_are_an_error(text):
+    with pytest.raises(ValueError, match="in turn"):
+        readme.rendered(text)
+
+
+def test_every_public_name_of_the_engine_is_named():
+    documented = set(re.findall(r"\w+", TEXT))
+    assert sorted({*pgtrigger.__all__} - {"__version__"} - documented) == []
+
+
+def test_every_subcommand_is_named():
+    parser = load_command_class("pgtrigger", "pgtrigger").create_parser("manage.py", "pgtrigger")
+    (commands,) = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    assert [name for name in commands if f"pgtrigger {name}" not in TEXT] == []
 
 
 def test_the_make_targets_are_those_it_names():
