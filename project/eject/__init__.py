@@ -29,6 +29,7 @@ REMOVED = [
     "project/eject",
     "tests/tutorial",
     "tests/project/readme.py",
+    "tests/project/test_architecture.py",
     "tests/project/test_eject.py",
     "tests/project/test_readme.py",
     "tests/project/test_wheel.py",
