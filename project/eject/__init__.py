@@ -36,7 +36,7 @@ REMOVED = [
 ]
 # The parts of pyproject.toml that build the libraries.
 BUILD = re.compile(
-    r"\[(?:build-system|project|project\.[\w.-]+|tool\.setuptools[\w.]*)\]\n(?:(?!\n\[).)*\n\n?",
+    r"\[(?:build-system|project|project\.[\w.-]+|tool\.setuptools[\w.-]*)\]\n(?:(?!\n\[).)*\n\n?",
     re.DOTALL,
 )
 
@@ -89,7 +89,8 @@ def eject(root: Path, app: str) -> None:
     (root / ".github/workflows/ci.yml").write_text(workflow)
     (root / "LICENSE").rename(root / "LICENSE-libraries")
     pyproject = root / "pyproject.toml"
-    pyproject.write_text(BUILD.sub("", pyproject.read_text()))
+    # The app is checked by mypy, which leaves out the tutorial.
+    pyproject.write_text(BUILD.sub("", pyproject.read_text()).replace('"tutorial.*", ', ""))
     for name in ("pyproject.toml", "project/settings.py", "project/urls.py"):
         _edit(root / name, "tutorial", app)
     _edit(root / "Makefile", INCLUDED, "")

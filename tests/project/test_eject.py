@@ -3,9 +3,13 @@
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
@@ -103,6 +107,18 @@ def test_ruff_finds_nothing(folder: Path) -> None:
         assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.long
+def test_mypy_checks_the_app_and_finds_nothing(ejected: Path) -> None:
+    ended = run(ejected, sys.executable, "-m", "mypy", "--cache-dir", os.devnull)
+    assert ended.returncode == 0, ended.stdout
+    views = ejected / APP / "views.py"
+    source = views.read_text()
+    views.write_text(source + "\n\ndef wrong() -> int:\n    return ''\n")
+    ended = run(ejected, sys.executable, "-m", "mypy", "--cache-dir", os.devnull)
+    views.write_text(source)
+    assert f"{APP}/views.py" in ended.stdout
+
+
 def test_every_file_that_the_readme_links_to_is_there(folder: Path) -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", (folder / "README.md").read_text())
     assert links
@@ -196,14 +212,42 @@ def test_make_lint_test_and_demo_work_in_the_new_folder(folder: Path) -> None:
             ended = run(folder, "make", python, *target)
             assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
         assert re.search(r"\d+ passed", ended.stdout)
+        assert "Nothing is published yet." in page_of_the_demo(folder)
         assert first_refusal(folder) == "pgtrigger: Cannot delete rows from blog_item table"
     finally:
         run(folder, "make", "stop")
 
 
+def page_of_the_demo(folder: Path) -> str:
+    """Run ``make demo`` until its page is there, and return the page."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name not in READ}
+    demo = subprocess.Popen(
+        ["make", "demo", f"PORT={port}"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(300):
+            time.sleep(0.2)
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/") as answer:
+                    return str(answer.read().decode())
+            except OSError:
+                continue
+        raise AssertionError("make demo did not serve")
+    finally:
+        os.killpg(demo.pid, signal.SIGINT)
+        demo.communicate()
+
+
 def first_refusal(folder: Path) -> str:
     """Delete a published item in the shell of the demo's database, and return the message."""
-    assert run(folder, sys.executable, "manage.py", "migrate").returncode == 0
     code = "Item.objects.create(name='a', status='published').delete()"
     ended = run(folder, "make", "--silent", "shell", f'ARGS=-v0 --quiet-load -c "{code}"')
     found = re.search(r"pgtrigger: Cannot delete rows from \w+ table", ended.stderr)
