@@ -20,3 +20,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+# Django resolves a foreign key to a swappable model through its setting, which must exist.
+WAFFLE_SWITCH_MODEL = "waffle.Switch"
+WAFFLE_FLAG_MODEL = "waffle.Flag"
+WAFFLE_SAMPLE_MODEL = "waffle.Sample"

@@ -81,8 +81,10 @@ class CannotRevert(RuntimeError):
 def plan(event: Any, *, using: str | None = None) -> Plan:
     """What it takes to bring the row back to what the event holds."""
     missing = missing_fields(type(event))
+    reason = f"{type(event)._meta.label} does not hold it"
+    if not missing:
+        missing, reason = _unknown(event), "the event is older than its column"
     if missing:
-        reason = f"{type(event)._meta.label} does not hold it"
         return Plan(event, NOTHING, problems=[Problem(name, reason) for name in missing])
     alias = using or router.db_for_write(event.pgh_tracked_model, instance=event)
     live = _live(event, alias).first()
@@ -133,6 +135,13 @@ def missing_fields(event_model: Any) -> list[str]:
     held = set(event_model.pgh_tracked_fields())
     every = inheritance.all_columns(event_model.pgh_tracked_model)
     return [each.name for each in every if each.name not in held]
+
+
+def _unknown(event: Any) -> list[str]:
+    """The keys of parents that the event does not know: its table had no columns for them."""
+    model = event.pgh_tracked_model
+    keys = [parent._meta.pk for parent in inheritance.tables(model)[1:]]
+    return [key.name for key in keys if getattr(event, key.attname, 0) is None]
 
 
 def _problems(event: Any, changes: list[Change], alias: str) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from django.db import connection
 import pghistory
 from pghistory import postponing
 from pghistory.models import Events
+from pghistory.reading.revert import CannotRevert
 from tests.pgtrigger.throwaway import execute, shape
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,23 @@ class TestBeforeAnyMigration:
             list(restaurant.restaurant_events.all())
 
 
+class TestOldEvents:
+    def test_an_event_without_its_parents_columns_is_not_reverted_to(self, taken_over):
+        restaurant = taken_over.model("Restaurant").objects.create(address="A", seats=4)
+        taken_over.makemigrations()
+        taken_over.migrate()
+        event = restaurant.restaurant_events.get()
+        with pytest.raises(CannotRevert, match="older than its column"):
+            event.revert()
+
+    def test_a_newer_one_is(self, taken_over):
+        taken_over.makemigrations()
+        taken_over.migrate()
+        restaurant = taken_over.model("Restaurant").objects.create(address="A", seats=4)
+        taken_over.model("Place").objects.update(address="B")
+        assert restaurant.restaurant_events.first().revert().address == "A"
+
+
 class TestMigrations:
     def test_one_brings_everything_up_to_date(self, taken_over):
         operations = shape(taken_over.makemigrations("--noinput"))
@@ -142,6 +160,22 @@ class TestMigrations:
     def test_labels_that_are_not_identifiers_keep_their_triggers(self, taken_over):
         names = {name for name in taken_over.states() if name.startswith("Order:")}
         assert names == {"Order:order_created_insert", "Order:order_changed_update"}
+
+    def test_labels_that_give_the_same_name(self, app):
+        app.declare(
+            """
+            import pghistory
+
+            @pghistory.track(pghistory.InsertEvent("a.b"), pghistory.InsertEvent("a-b"))
+            class Entry(models.Model):
+                pass
+            """
+        )
+        app.makemigrations()
+        app.migrate()
+        assert len(app.states()) == 2
+        entry = app.model("Entry").objects.create()
+        assert {each.pgh_label for each in entry.events.all()} == {"a.b", "a-b"}
 
     def test_no_table_is_rewritten(self, taken_over):
         before = _files(taken_over)
