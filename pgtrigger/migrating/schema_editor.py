@@ -79,15 +79,20 @@ class DatabaseSchemaEditorMixin:
 
     @contextlib.contextmanager
     def _setting_aside(self) -> Iterator[None]:
-        """In one transaction, for what is set aside must not stay so where altering fails."""
-        self._set_aside = []
+        """Put back what was set aside, in one transaction with the change, in case that fails.
+
+        Django alters the columns of an automatic many-to-many table while it alters the field, so
+        that this is called within itself. Each call puts back its own triggers: the columns that
+        their definitions name have their types by then.
+        """
+        outer, self._set_aside = self._set_aside, []
         try:
             with transaction.atomic(self.connection.alias, savepoint=False):
                 yield
                 for trigger in self._set_aside:
                     installation.put_back(trigger, self.connection)
         finally:
-            self._set_aside = None
+            self._set_aside = outer
 
     @contextlib.contextmanager
     def _remarked(self, old_table: str, new_table: str) -> Iterator[None]:

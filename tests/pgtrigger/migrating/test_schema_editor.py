@@ -224,6 +224,42 @@ pgtrigger.register(
         assert app.states() == {"Record_tags:kept": "INSTALLED ENABLED"}
         assert app.leftovers() == []
 
+    CHANGES = {
+        "the field is renamed": [("tags", "labels")],
+        "the target is renamed": [("Tag)", "Label)"), ("Tag(", "Label(")],
+        "the model is renamed": [("Entry", "Record")],
+        "both models are renamed": [("Tag)", "Label)"), ("Tag(", "Label("), ("Entry", "Record")],
+        "the target is another model": [("ManyToManyField(Tag)", "ManyToManyField(Group)")],
+        "the table is renamed": [("Field(Tag)", "Field(Tag, db_table='tagged')")],
+        "the target's key has another type": [
+            ("    pass", "    id = models.IntegerField(primary_key=True)")
+        ],
+        "the target's key is renamed": [
+            ("    pass", "    key = models.BigAutoField(primary_key=True)")
+        ],
+        "it points to itself": [("Field(Tag)", "Field('self')")],
+    }
+
+    @pytest.mark.parametrize("rule", ["Protect(name='kept', operation=pgtrigger.Delete)", ""])
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_every_change_of_the_field_is_migrated_and_undone(self, app, change, rule):
+        plain, _, register = self.MODELS.format(name="Entry").partition("pgtrigger.register(")
+        ruled = f"{plain}pgtrigger.register({register}" if rule else plain
+        app.declare(ruled)
+        app.makemigrations()
+        app.migrate()
+        for old, new in self.CHANGES[change]:
+            ruled = ruled.replace(old, new)
+        app.declare(ruled)
+        app.makemigrations()
+        app.migrate()
+        assert not app.has_changes()
+        assert set(app.states().values()) <= {"INSTALLED ENABLED"}
+        assert app.leftovers() == []
+        app.migrate("0001")
+        app.migrate()
+        assert app.leftovers() == []
+
     @pytest.mark.parametrize("gone", ["field", "model"])
     def test_nothing_is_left_of_a_table_that_goes(self, app, gone):
         app.declare(self.MODELS.format(name="Entry"))
