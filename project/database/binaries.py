@@ -78,7 +78,7 @@ def run(
 
 def give_to_accepted_user(path: Path) -> None:
     """Give root's folder to ``nobody`` if there are no user namespaces. See Note [Users]."""
-    if os.geteuid() == 0 == path.stat().st_uid and not _namespaces_work():
+    if os.geteuid() == 0 == path.stat().st_uid and not namespaces_work():
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
 
@@ -98,7 +98,8 @@ def _is_accepted(user: int) -> bool:
 
 
 @functools.cache
-def _namespaces_work() -> bool:
+def namespaces_work() -> bool:
+    """Return whether this machine allows user namespaces."""
     try:
         return subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0
     except FileNotFoundError:

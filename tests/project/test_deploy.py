@@ -18,7 +18,7 @@ from tests.project.conftest import DEPLOYED, READ, database_url
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
-DATABASE = "served_by_a_test"
+DATABASE = f"served_by_{os.getpid()}"  # of this test process, because others run beside it
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,9 @@ except DatabaseUnavailable as error:
 """
 
 pytestmark = needs_the_wheel
+in_a_namespace = pytest.mark.skipif(
+    not binaries.namespaces_work(), reason="this machine does not allow user namespaces"
+)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for other users")
 
 
@@ -253,6 +256,7 @@ def public_folder() -> Iterator[Path]:
 
 @as_root
 class TestUsers:
+    @in_a_namespace
     def test_root_s_files_stay_root_s(self, server: Server) -> None:
         server.start()
         assert server.data.stat().st_uid == 0
@@ -267,6 +271,7 @@ class TestUsers:
         finally:
             server.stop()
 
+    @in_a_namespace
     def test_a_user_whom_the_machine_does_not_know_is_served(self, public_folder: Path) -> None:
         programs = binaries.folder().resolve()
         if not all(path.stat().st_mode & 0o001 for path in (programs, *programs.parents)):
