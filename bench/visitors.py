@@ -144,7 +144,7 @@ def _left() -> dict[str, int]:
     from django.db import connection
 
     from tutorial.chapters import all_chapters
-    from tutorial.stages import SCHEMA_PREFIX
+    from tutorial.private_tables import SCHEMA_PREFIX
 
     models = {model for chapter in all_chapters() for model in chapter.models}
     with connection.cursor() as cursor:

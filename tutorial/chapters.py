@@ -70,11 +70,6 @@ class Chapter:
         return [model.__name__ for model in self.models]
 
     @property
-    def own_schema(self) -> bool:
-        """Whether the scenario commits, or replaces what other visitors use."""
-        return getattr(self.module, "OWN_SCHEMA", False)
-
-    @property
     def expected_output(self) -> Path:
         return Path(inspect.getfile(self.module)).with_suffix(".out")
 

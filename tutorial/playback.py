@@ -13,8 +13,8 @@ from types import CodeType
 from typing import Any
 
 from tutorial.chapters import Chapter
+from tutorial.private_tables import private_tables
 from tutorial.recording import Recorder, Statement, diagnostics, line_within
-from tutorial.stages import own_schema, rehearsal
 from tutorial.tables import Frame, compare, only_changes, read_table
 from tutorial.timeline import Event, event_models, read_history
 
@@ -84,9 +84,8 @@ def play(chapter: Chapter) -> Play:
 
 def _perform(chapter: Chapter) -> Play:
     performance = Play(chapter)
-    stage = own_schema(chapter.models) if chapter.own_schema else rehearsal()
     code = chapter.run.__code__
-    with stage as connection:
+    with private_tables(chapter.models) as connection:
         camera = _Camera(chapter)
         recorder = Recorder(connection, code, after_write=camera.look)
         with recorder.recording(), _printing_to(performance.printed, code):

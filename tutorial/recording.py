@@ -9,13 +9,9 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, Error
 
-# The savepoints of a rehearsal. See Note [Rehearsal] in stages.py.
-TRANSACTION_SAVEPOINT = "rehearsed_transaction"
-STATEMENT_SAVEPOINT = "rehearsed_statement"
-STAGE_SAVEPOINTS = (f" {TRANSACTION_SAVEPOINT}", f" {STATEMENT_SAVEPOINT}")
+from tutorial.private_tables import PrivateConnection
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
@@ -90,7 +86,7 @@ class Recorder:
 
     def __init__(
         self,
-        connection: BaseDatabaseWrapper,
+        connection: PrivateConnection,
         code: CodeType,
         after_write: Callable[[int | None], None] = lambda line: None,
     ):
@@ -105,25 +101,14 @@ class Recorder:
         """Every statement inside the block, and where Django begins and ends transactions."""
         driver = self.connection.connection
         cursor_factory, driver.cursor_factory = driver.cursor_factory, self._cursor_class(driver)
-        commands = {
-            "_set_autocommit": lambda autocommit: "" if autocommit else "BEGIN",
-            "_commit": lambda: "COMMIT",
-            "_rollback": lambda: "ROLLBACK",
-        }
-        own = {name: vars(self.connection).get(name) for name in commands}
-        for name, command in commands.items():
-            setattr(self.connection, name, self._noted(getattr(self.connection, name), command))
+        self.connection.announce = self._note
         self.is_listening = True
         try:
             yield
         finally:
             self.is_listening = False
             driver.cursor_factory = cursor_factory
-            for name, method in own.items():
-                if method is None:
-                    delattr(self.connection, name)
-                else:
-                    setattr(self.connection, name, method)
+            del self.connection.announce
 
     def _cursor_class(self, driver: Connection[Any]) -> Any:
         recorder = self
@@ -141,21 +126,8 @@ class Recorder:
 
         return RecordingCursor
 
-    def _noted(self, method: Callable[..., None], command: Callable[..., str]) -> Any:
-        def noted(*args: Any) -> None:
-            text = command(*args)
-            if not text:
-                return method(*args)
-            with self._note(text):
-                return method(*args)
-
-        return noted
-
     @contextmanager
     def _note(self, text: str, cursor: Any = None) -> Iterator[None]:
-        if text.endswith(STAGE_SAVEPOINTS):
-            yield
-            return
         line, began, refusal, tag = line_within(self.code), time.perf_counter(), {}, ""
         try:
             yield

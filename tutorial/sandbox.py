@@ -1,11 +1,11 @@
 """A place to try the rules: rows that exist only while a page is made.
 
 Note [Journal]
-A visitor's sandbox is not kept in the database. It is the journal of the steps that went well,
-which the page carries in a signed field. Each request plays the journal again in a transaction,
-then the new step, reads the rows, and rolls everything back. So any number of visitors can try at
-once, nobody sees another's rows, and none is left behind. Ids differ each time, so a row is known
-by its place: the first, the second one added.
+A visitor's sandbox is not kept in the database. It is the journal of the steps that succeeded,
+which the page carries in a signed field. Each request repeats the journal on private tables, then
+the new step, reads the rows, and rolls everything back. So any number of visitors can try at once,
+nobody sees another visitor's rows, and none is left behind. A row is known by its place: the first,
+the second one added. The journal has at most MAX_STEPS steps and MAX_BYTES bytes of values.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
 from django.forms import Form
 
+from tutorial.private_tables import private_tables
 from tutorial.recording import diagnostics
 from tutorial.sandbox_forms import NOWHERE, form_for
 
 MAX_STEPS = 40
+MAX_BYTES = 32_768
+MAX_PLACE_DIGITS = 4
 
 
 class Step(TypedDict):
@@ -87,6 +90,13 @@ def read_journal(token: str, shown: Sequence[type[models.Model]]) -> list[Step]:
         return []
 
 
+def _size(journal: Sequence[Step]) -> int:
+    return len(_Serializer().dumps(journal))
+
+
+_TOO_LARGE = {"message": f"The sandbox holds {MAX_BYTES} bytes. Start again with shorter values."}
+
+
 def _salt(shown: Sequence[type[models.Model]]) -> str:
     return " ".join(["tutorial.sandbox", *(model.__name__ for model in shown)])
 
@@ -106,10 +116,8 @@ def visit(
     if not journal and not action:
         nothing = _World(shown, using).keys
         return Sandbox([Section(model, [], form_for(model, nothing)) for model in shown], [])
-    with transaction.atomic(using):
+    with private_tables(shown, using):
         world = _World(shown, using)
-        with connections[using].cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = '5s'")
         for step in journal:
             world.apply(step)
         kind, name, place = world.read_action(action)
@@ -117,11 +125,10 @@ def visit(
         refusal: dict[str, str] = {}
         if form is not None and (kind == "delete" or form.is_valid()):
             step = Step(model=name, action=kind, row=place, values=_values(kind, form))
-            refusal = world.attempt(step)
+            refusal = world.attempt(step) if _size([*journal, step]) <= MAX_BYTES else _TOO_LARGE
             if not refusal:
                 journal, form = [*journal, step], None
         sections = [world.section(model) for model in shown]
-        transaction.set_rollback(True, using)
     if form is not None:
         section = next(section for section in sections if section.name == name)
         _show_refusal(section, kind, place, form, refusal)
@@ -140,7 +147,8 @@ class _World:
         kind, name, place = (*action.split(":"), "", "")[:3]
         if kind not in ("add", "save", "delete") or name not in self.models:
             return "", "", 0
-        return kind, name, int(place) if place.isdecimal() else 0
+        is_number = place.isascii() and place.isdigit() and len(place) <= MAX_PLACE_DIGITS
+        return kind, name, int(place) if is_number else 0
 
     def form(self, kind: str, name: str, place: int, data: Any) -> Form | None:
         """The form that was sent, or None where there is no such row any more."""

@@ -13,6 +13,7 @@ from tutorial.models import (
     Book,
     Member,
     OfficialInterface,
+    Page,
     ReadOnlyField,
     SoftDelete,
     Team,
@@ -166,3 +167,30 @@ def test_a_sandbox_is_full_at_some_point() -> None:
 
     assert visitor.sandbox.is_full
     assert len(visitor.sandbox.journal) == sandbox.MAX_STEPS
+
+
+@pytest.mark.parametrize("place", ["9" * 5000, "٣", "-1", "1e3", ""])
+def test_a_place_that_is_not_a_number_is_the_first_row(place: str) -> None:
+    visitor = Visitor(Versioned)
+    visitor.press("add:Versioned", version=0, char_field="one")
+
+    journal = sandbox.read_journal(visitor.sandbox.token, visitor.shown)
+    again = sandbox.visit(visitor.shown, journal, f"delete:Versioned:{place}")
+
+    assert len(again.sections[0].rows) == 1
+
+
+def test_the_journal_has_a_limit_of_bytes() -> None:
+    visitor = Visitor(Page)
+    section = visitor.press("add:Page", title="long", text="x" * sandbox.MAX_BYTES)
+
+    assert visitor.sandbox.journal == []
+    assert "bytes" in section.refusal["message"]
+
+
+def test_a_unique_value_of_a_real_row_does_not_matter() -> None:
+    User.objects.create(email="ada@example.org")
+    visitor = Visitor(User)
+    section = visitor.press("add:User", email="ada@example.org")
+
+    assert len(section.rows) == 1

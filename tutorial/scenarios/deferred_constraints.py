@@ -18,9 +18,6 @@ there, it raises `NotInTransaction`.
 
 from tutorial.models import Author, Book
 
-# What happens at COMMIT needs a COMMIT.
-OWN_SCHEMA = True
-
 
 def run():
     from django.db import IntegrityError, transaction

@@ -15,9 +15,6 @@ touches nothing else.
 
 from tutorial.models import CannotDelete
 
-# A function that is replaced is replaced for everybody.
-OWN_SCHEMA = True
-
 
 def run():
     import pgtrigger

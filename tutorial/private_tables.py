@@ -1,0 +1,212 @@
+"""Empty tables for one run of code, in a transaction that is rolled back.
+
+Note [Private tables]
+A scenario is written for autocommit: each statement is a transaction, and one that is refused does
+not affect the next. It must also leave nothing behind, neither rows nor settings, and must not
+depend on rows that somebody left in the real tables. So a run has a connection whose whole life is
+one transaction: it creates a schema with empty copies of the tables and their triggers, puts that
+schema first in the search_path with SET LOCAL, and is rolled back at the end. On this connection a
+transaction of Django is a savepoint. Before a savepoint is released, deferred constraints and
+triggers are checked, as COMMIT would check them, and transaction-local settings are reset.
+
+Nothing is set for the session, so this also works through a connection pooler. No other client
+sees the tables, so no visitor waits for another one's rows.
+"""
+
+import functools
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.backends.postgresql.base import DatabaseWrapper
+from psycopg import Cursor, sql
+
+import pgtrigger
+from pghistory.models import Context
+from pgtrigger.database import installation
+from pgtrigger.session.synchronizer import Synchronizer
+from tutorial.timeline import event_models
+
+SCHEMA_PREFIX = "play_"
+TRANSACTION = sql.Identifier("private_transaction")
+STATEMENT = sql.Identifier("private_statement")
+STATEMENT_TIMEOUT = "5s"
+LOCK_TIMEOUT = "2s"
+
+# Settings that Python or a trigger sets for a transaction.
+_TRANSACTION_SETTINGS = (
+    "pgtrigger.ignore",
+    "pgtrigger.ignore_all_but",
+    "pghistory.context_id",
+    "pghistory.context_metadata",
+    "pghistory.context_written",
+    "integrity.constraints",
+)
+_RESET = sql.SQL("SELECT {}").format(
+    sql.SQL(", ").join(
+        sql.SQL("pg_catalog.set_config({}, '', true)").format(sql.Literal(name))
+        for name in _TRANSACTION_SETTINGS
+    )
+)
+_INITIALLY_DEFERRED = """
+    SELECT conname FROM pg_catalog.pg_constraint
+    WHERE condeferred AND connamespace = %s::pg_catalog.regnamespace
+"""
+
+
+class PrivateConnection(DatabaseWrapper):
+    """A connection that is one transaction. See Note [Private tables].
+
+    ``announce(command)`` is a context manager that is entered when Django begins or ends a
+    transaction.
+    """
+
+    announce: Callable[[str], AbstractContextManager[None]] = staticmethod(nullcontext)
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str):
+        options = {
+            name: value for name, value in settings_dict["OPTIONS"].items() if name != "pool"
+        }
+        super().__init__(settings_dict | {"OPTIONS": options, "CONN_MAX_AGE": 0}, alias)
+        self.schema = f"{SCHEMA_PREFIX}{uuid.uuid4().hex[:12]}"
+        self.execute_wrappers.append(self._in_its_own_savepoint)
+
+    def send(self, *statements: sql.Composable | str) -> None:
+        """Execute statements that are not the scenario's."""
+        cursor = Cursor(self.connection)
+        for statement in statements:
+            cursor.execute(statement)  # type: ignore[arg-type]
+
+    def open_schema(self) -> None:
+        """Create the schema and use it until the rollback."""
+        self.ensure_connection()
+        self.send(
+            sql.SQL("SET LOCAL statement_timeout TO {}").format(STATEMENT_TIMEOUT),
+            sql.SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT),
+            sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)),
+            sql.SQL("SET LOCAL search_path TO {}, public").format(sql.Identifier(self.schema)),
+        )
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if not autocommit:
+            with self.announce("BEGIN"):
+                self.send(sql.SQL("SAVEPOINT {}").format(TRANSACTION))
+
+    def _commit(self) -> None:
+        with self.announce("COMMIT"), self.wrap_database_errors:
+            self._end(TRANSACTION)
+
+    def _rollback(self) -> None:
+        if self.connection.closed:
+            return
+        with self.announce("ROLLBACK"):
+            self._take_back(TRANSACTION)
+
+    def _end(self, savepoint: sql.Identifier) -> None:
+        """Do what COMMIT does, and release the savepoint."""
+        cursor = Cursor(self.connection)
+        deferred = [
+            sql.Identifier(self.schema, name)
+            for (name,) in cursor.execute(_INITIALLY_DEFERRED, [self.schema]).fetchall()
+        ]
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        if deferred:
+            names = sql.SQL(", ").join(deferred)
+            cursor.execute(sql.SQL("SET CONSTRAINTS {} DEFERRED").format(names))
+        cursor.execute(_RESET)
+        cursor.execute(sql.SQL("RELEASE SAVEPOINT {}").format(savepoint))
+
+    def _take_back(self, savepoint: sql.Identifier) -> None:
+        self.send(
+            sql.SQL("ROLLBACK TO SAVEPOINT {}").format(savepoint),
+            sql.SQL("RELEASE SAVEPOINT {}").format(savepoint),
+        )
+
+    def _in_its_own_savepoint(
+        self,
+        execute: Callable[..., Any],
+        query: Any,
+        params: Any,
+        many: bool,
+        context: dict[str, Any],
+    ) -> Any:
+        """Execute a statement outside Django's transactions as a transaction of its own."""
+        if self.in_atomic_block or not self.autocommit:
+            return execute(query, params, many, context)
+        self.send(sql.SQL("SAVEPOINT {}").format(STATEMENT))
+        try:
+            result = execute(query, params, many, context)
+            with self.wrap_database_errors:
+                self._end(STATEMENT)
+            synchronizer = Synchronizer.of(self)
+            if synchronizer is not None:
+                synchronizer.forget()
+        except BaseException:
+            if not self.connection.closed:
+                self._take_back(STATEMENT)
+            raise
+        return result
+
+
+@contextmanager
+def private_tables(
+    shown: Iterable[type[models.Model]], using: str = DEFAULT_DB_ALIAS
+) -> Iterator[PrivateConnection]:
+    """Give ``using`` empty tables of these models, and of what they refer to, in the block.
+
+    Args:
+        shown: Models, whose event models and related models are added.
+        using: The alias of the database.
+    """
+    shared = connections[using]
+    connection = connections[using] = _private_class(type(shared))(shared.settings_dict, using)
+    try:
+        connection.open_schema()
+        created = with_related(shown)
+        with connection.schema_editor(atomic=False) as editor:
+            for model in created:
+                editor.create_model(model)
+        for model, trigger in pgtrigger.registered():
+            if model in created:
+                installation.put(trigger.compile(model), connection)
+        yield connection
+    finally:
+        if connection.connection is not None and not connection.connection.closed:
+            connection.connection.rollback()
+        connection.close()
+        connections[using] = shared
+
+
+@functools.cache
+def _private_class(backend: type[DatabaseWrapper]) -> type[PrivateConnection]:
+    """Return PrivateConnection on top of the project's own backend."""
+    return type("PrivateConnection", (PrivateConnection, backend), {})
+
+
+@functools.cache
+def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Model], ...]:
+    needed: list[type[models.Model]] = []
+
+    def add(model: type[models.Model]) -> None:
+        if model in needed or model._meta.proxy or not model._meta.managed:
+            return
+        needed.append(model)
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+            if field.related_model is not None:
+                add(field.related_model)
+
+    for model in shown:
+        add(model)
+        for event_model in event_models(model):
+            add(event_model)
+            add(Context)
+            add(get_user_model())
+    return tuple(needed)
+
+
+def with_related(shown: Iterable[type[models.Model]]) -> tuple[type[models.Model], ...]:
+    """Return the models, their event models, and all models that these refer to."""
+    return _with_related(tuple(shown))
