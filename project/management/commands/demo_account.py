@@ -15,6 +15,7 @@ class Command(BaseCommand):
     help = (
         f"Create the superuser {NAME} with the password {PASSWORD}. An account that exists is not"
         " changed. Exit codes: 0 if the account exists afterwards, 1 if DEBUG is off."
+        " Example: manage.py demo_account"
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

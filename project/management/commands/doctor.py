@@ -24,7 +24,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add --database and --format."""
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to examine.")
-        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument(
+            "--format", choices=["text", "json"], default="text", help="text by default."
+        )
 
     def handle(self, *args: Any, database: str, **options: Any) -> None:
         """Print the diagnosis, and exit with 1 if something is wrong."""

@@ -15,6 +15,7 @@ class Command(BaseCommand):
         "Stop the embedded PostgreSQL server of this folder and disconnect its clients. The data"
         " stays, and the next command that needs the server starts it. A server that DATABASE_URL"
         " names is not stopped. Exit code: 0, also if no server was running."
+        " Example: manage.py stop_database"
     )
     requires_system_checks = []
 
