@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from life import databases, taking_over, third_party
 
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).with_name("results.md")
+RESULTS = Path(__file__).with_name("results.json")
 TRANSCRIPT = Path(__file__).with_name("takeover.txt")
 
 DESCRIPTION = """\
@@ -62,18 +63,26 @@ def main() -> int:
         else:
             outcome = third_party.check(products[name], options.cache, server, say, options.keep)
             outcomes.append(outcome)
+            _keep(outcome, server)
             differences = outcome.differences
         say(f"{len(differences)} differences")
         print("\n".join(differences), end="\n" if differences else "", flush=True)
         found += differences
     if outcomes:
-        table = _table([third_party.HEADINGS, *(outcome.row for outcome in outcomes)])
-        print(f"\nPostgreSQL {server.version()}\n\n{table}")
-        if not options.names:
-            RESULTS.write_text(
-                f"# Other people's migrations\n\nOn PostgreSQL {server.version()}.\n\n{table}\n"
-            )
+        print(f"\n{_table([third_party.HEADINGS, *(outcome.row for outcome in outcomes)])}")
     return 1 if found else 0
+
+
+def _keep(outcome: third_party.Outcome, server: databases.Server) -> None:
+    """Write the product's row; those of other products stay."""
+    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found = [*outcome.row, server.version(), datetime.now(UTC).strftime("%Y-%m-%d")]
+    rows[outcome.product.name] = found
+    names = [product.name for product in third_party.PRODUCTS if product.name in rows]
+    RESULTS.write_text(json.dumps({name: rows[name] for name in names}, indent=1) + "\n")
+    headings = [*third_party.HEADINGS, "PostgreSQL", "run"]
+    table = _table([headings, *(rows[name] for name in names)])
+    RESULTS.with_suffix(".md").write_text(f"# Other people's migrations\n\n{table}\n")
 
 
 def _options() -> argparse.Namespace:

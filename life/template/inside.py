@@ -37,11 +37,17 @@ def copy():
     folder.mkdir()
     (folder / "__init__.py").touch()
     for config in apps.get_app_configs():
-        source = Path(config.path) / "migrations"
-        if config.label not in OWN and (source / "__init__.py").exists():
-            shutil.copytree(
-                source, folder / config.label, ignore=shutil.ignore_patterns("__pycache__")
-            )
+        source = Path(config.path)
+        # Dependencies among Django's own apps would put the migrations into another order.
+        if config.label in OWN or config.name.startswith("django.contrib."):
+            continue
+        if (source / "migrations" / "__init__.py").exists():
+            (folder / config.label).mkdir()
+            (folder / config.label / "__init__.py").touch()
+            # Some migrations load fixtures by their path.
+            for name in ("migrations", "fixtures"):
+                if (source / name).exists():
+                    shutil.copytree(source / name, folder / config.label / name)
     return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 

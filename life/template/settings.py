@@ -23,7 +23,7 @@ if os.environ.get("LIFE_RULES"):
     # The project has the migrations of the apps that get rules, as pghistory.W002 advises.
     INSTALLED_APPS = [*INSTALLED_APPS, "rules"]
     MIGRATION_MODULES = {
-        folder.name: f"third_party.{folder.name}"
+        folder.name: f"third_party.{folder.name}.migrations"
         for folder in (FOLDER / "third_party").iterdir()
-        if folder.is_dir()
+        if (folder / "migrations").is_dir()
     }
