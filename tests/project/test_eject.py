@@ -148,6 +148,28 @@ def test_its_tests_pass_in_a_database_of_its_own(ejected: Path) -> None:
 
 
 @needs_the_wheel
+def test_every_test_that_it_keeps_can_be_collected(ejected: Path) -> None:
+    """A test that needs a file of this repository has to be in the list of what is removed."""
+    command = [
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "",
+    ]
+    try:
+        ended = run(ejected, sys.executable, *command)
+    finally:
+        Server(ejected / ".postgres").stop()
+    assert ended.returncode == 0, ended.stdout[-3000:]
+
+
+@needs_the_wheel
 def test_another_app_is_created_linted_and_layered(ejected: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mysite"
     shutil.copytree(ejected, folder, ignore=shutil.ignore_patterns(".postgres"))
