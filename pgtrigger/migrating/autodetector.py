@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db.migrations.autodetector import OperationDependency
-from django.db.migrations.operations import AlterField, RemoveField, RenameField
-from django.db.models import Field
+from django.db.migrations.operations import AlterField, CreateModel, RemoveField, RenameField
+from django.db.models import Field, Model
 
 from pgtrigger import conf
 from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.db.migrations.operations.base import Operation
     from django.db.migrations.state import ModelState, ProjectState
-    from django.db.models import Model
 
     from pgtrigger.compiler import Trigger as CompiledTrigger
 
@@ -69,6 +68,10 @@ class MigrationAutodetectorMixin:
 
     def _sort_migrations(self) -> None:
         """Django calls this when it has generated its operations, and orders them here."""
+        for operations in self.generated_operations.values():
+            for operation in operations:
+                if isinstance(operation, CreateModel) and operation.options.get("proxy"):
+                    vars(operation)["_auto_deps"].extend(_through_fields(operation))
         super()._sort_migrations()  # type: ignore[misc]
         if conf.migrations():
             self._generate_triggers()
@@ -193,6 +196,27 @@ class MigrationAutodetectorMixin:
             for other in needed
         )
         self._additions.setdefault(model._meta.app_label, []).append((position, operation))
+
+
+def _through_fields(proxy: CreateModel) -> Iterator[OperationDependency]:
+    """Yield the many-to-many fields whose automatic table the proxy stands for.
+
+    Django does not create such a table by an operation of its own, so it does not see that the
+    proxy depends on one.
+    """
+    for base in proxy.bases or ():
+        model = apps.get_model(base) if isinstance(base, str) else base
+        options = getattr(model, "_meta", None)
+        owner = options.auto_created if options else None
+        if isinstance(owner, type) and issubclass(owner, Model):
+            for field in owner._meta.local_many_to_many:
+                if field.remote_field.through is model:
+                    yield OperationDependency(
+                        owner._meta.app_label,
+                        str(owner._meta.model_name),
+                        field.name,
+                        OperationDependency.Type.CREATE,
+                    )
 
 
 def _last_positions(operations: list[Operation]) -> dict[str, float]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import DataError, InternalError, connection, models, transaction
 
@@ -222,6 +223,33 @@ pgtrigger.register(
         app.migrate()
         assert app.triggers("throwaway_record_tags") == ["kept"]
         assert app.states() == {"Record_tags:kept": "INSTALLED ENABLED"}
+        assert app.leftovers() == []
+
+    PROXY = """
+class Item(models.Model):
+    tags = models.ManyToManyField(Group)
+
+class ATag(Item.tags.through):
+    class Meta:
+        proxy = True
+        triggers = [pgtrigger.Protect(name="kept", operation=pgtrigger.Delete)]
+"""
+
+    @pytest.mark.parametrize("is_new", [True, False], ids=["with its model", "later"])
+    def test_a_proxy_of_an_automatic_table_comes_after_its_field(self, app, is_new):
+        if not is_new:
+            app.declare("class Item(models.Model):\n    pass")
+            app.makemigrations()
+        app.declare(self.PROXY)
+        app.makemigrations()
+        app.migrate()
+        assert not app.has_changes()
+        item = app.model("Item").objects.create()
+        item.tags.add(Group.objects.create(name="one"))
+        with pytest.raises(pgtrigger.ProtectedError), transaction.atomic():
+            item.tags.clear()
+        execute("SET CONSTRAINTS ALL IMMEDIATE")
+        app.migrate("zero")
         assert app.leftovers() == []
 
     CHANGES = {
