@@ -11,7 +11,12 @@ def _models():
     for label in settings.MIGRATION_MODULES:
         for model in list(apps.all_models[label].values()):
             options = model._meta
-            if not (options.proxy or options.auto_created or options.swapped) and options.managed:
+            is_ours = options.managed and not (
+                options.proxy or options.auto_created or options.swapped
+            )
+            # A parent's table gets triggers too, in the migrations of its own app.
+            parents = {parent._meta.app_label for parent in options.get_parent_list()}
+            if is_ours and parents <= set(settings.MIGRATION_MODULES):
                 yield model
 
 
