@@ -81,7 +81,7 @@ stop: ## stop the embedded PostgreSQL
 requirements: setup ## pin the requirements again (ARGS="--upgrade")
 	@set -e; for name in requirements requirements-test requirements-dev; do \
 		.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-			--no-annotate --custom-compile-command 'make requirements' $(ARGS) \
+			--no-annotate --no-strip-extras --custom-compile-command 'make requirements' $(ARGS) \
 			$$name.in --output-file $$name.txt; \
 	done
 
