@@ -83,7 +83,8 @@ def immediate(names: Collection[str], *, using: str = DEFAULT_DB_ALIAS) -> Itera
     """Check these constraints at once, within the block; then put each back to what it was.
 
     A violation that is pending already is raised on entry, as the IntegrityError that it is, behind
-    a savepoint: the transaction can still be used.
+    a savepoint: the transaction can still be used. The block is a savepoint, too: an exception that
+    leaves it takes back what the block wrote, and the transaction can still be used.
 
     Raises:
         NotInTransaction: outside a transaction, also if ``names`` is empty.
@@ -97,7 +98,8 @@ def immediate(names: Collection[str], *, using: str = DEFAULT_DB_ALIAS) -> Itera
         _rehearse(_identifiers(constraints), using)
         _set(constraints, IMMEDIATE, using)
     try:
-        yield
+        with transaction.atomic(using=using):
+            yield
     finally:
         # A transaction that has failed takes no statement, and what rolls it back puts this back.
         if is_usable(connections[using]):

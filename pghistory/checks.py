@@ -7,6 +7,9 @@ pghistory.E001
 pghistory.E002
     An event model has a key that is no integer, and events are ordered by it (``Event.check()``).
 
+pghistory.E003
+    ``pgtrigger`` is missing in INSTALLED_APPS, so no event would be written.
+
 pghistory.W001
     The Events button is a template of Django's admin, which finds its own first.
 
@@ -44,6 +47,20 @@ def register() -> None:
     checks.register(check_partitioned, checks.Tags.database)
     checks.register(check_admin, checks.Tags.admin)
     checks.register(check_installed, checks.Tags.models)
+    checks.register(check_engine, checks.Tags.models)
+
+
+def check_engine(**kwargs: Any) -> list[checks.CheckMessage]:
+    """Return an error if the trigger engine is not installed."""
+    if apps.is_installed("pgtrigger"):
+        return []
+    return [
+        checks.Error(
+            "History is written by triggers, and their app is not installed.",
+            hint='Add "pgtrigger" to INSTALLED_APPS.',
+            id="pghistory.E003",
+        )
+    ]
 
 
 def check_admin(**kwargs: Any) -> list[checks.CheckMessage]:

@@ -3,7 +3,9 @@
 pgtrigger.W001
     Declared triggers are not in the database as declared (``manage.py check --database ALIAS``).
 pgtrigger.W002
-    The database has triggers of the engine's that no model declares.
+    The database has triggers of the engine that no model declares.
+pgtrigger.W003
+    Declared triggers are installed, but do not fire: somebody disabled them.
 """
 
 from __future__ import annotations
@@ -63,6 +65,14 @@ def _messages(alias: str) -> Iterator[checks.CheckMessage]:
                 "shows the difference, manage.py pgtrigger install mends it.",
                 id="pgtrigger.W001",
             )
+    disabled = [entry.uri for entry in entries if entry.state in ("DISABLED", "REPLICA")]
+    if disabled:
+        yield checks.Warning(
+            f'On database "{alias}" {len(disabled)} declared triggers do not fire: '
+            f"{', '.join(disabled)}.",
+            hint=f"Run manage.py pgtrigger enable --database {alias} {' '.join(disabled)}",
+            id="pgtrigger.W003",
+        )
     if undeclared:
         names = ", ".join(f"{trigger.table}:{trigger.pgid}" for trigger in undeclared)
         yield checks.Warning(

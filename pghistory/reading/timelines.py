@@ -26,6 +26,7 @@ from pghistory.tracking import event_models
 from pghistory.utils import JSONField
 from pghistory.vocabulary import inheritance
 from pgtrigger import naming
+from pgtrigger.vocabulary.columns import postgres_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -262,14 +263,19 @@ def _refers_to(event_model: Any, objs: Iterable[Model]) -> sql.Composable | None
 
 
 def _matches(field: Any, objs: list[Model]) -> sql.Composable | None:
-    """That a relation points to one of the objects."""
+    """The condition that a relation points to one of the objects, None without objects."""
     if not objs:
         return None
+    connection = postgres_connection()
     columns = [
         sql.SQL("e.{}").format(sql.Identifier(near.column)) for near, _ in field.related_fields
     ]
     keys = [
-        [sql.Literal(getattr(obj, far.attname)) for _, far in field.related_fields] for obj in objs
+        [
+            sql.Literal(far.get_db_prep_value(getattr(obj, far.attname), connection))
+            for _, far in field.related_fields
+        ]
+        for obj in objs
     ]
     if len(columns) > 1:
         rows: list[sql.Composable] = [

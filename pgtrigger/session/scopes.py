@@ -29,9 +29,10 @@ _outer: ContextVar[tuple[Values, ...]] = ContextVar("outer", default=())
 
 
 class Scope:
-    """A context manager and decorator, also of coroutine functions, that sets variables.
+    """A context manager (also ``async with``) and decorator (also of coroutine functions).
 
-    It holds no state: one object may be entered again, and by several threads at once.
+    It sets variables. It holds no state: one object may be entered again, and by several threads
+    at once.
     """
 
     def values(self) -> Values:
@@ -54,6 +55,12 @@ class Scope:
         # The error that is on its way out is the one to see.
         with contextlib.suppress(*([DatabaseError] if exc_type else [])):
             flush()
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        self.__exit__(exc_type, *exc_info)
 
     def __call__(self, func: F) -> F:
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):

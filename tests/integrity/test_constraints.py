@@ -103,6 +103,21 @@ class TestImmediate:
         Prompt.objects.all().delete()
         assert not is_checked_at_once(PLACE)
 
+    def test_after_a_caught_error_the_transaction_goes_on(self) -> None:
+        Prompt.objects.create(rank=1, place=1)
+        with pytest.raises(IntegrityError), immediate([PLACE]):
+            Prompt.objects.create(rank=2, place=1)
+        assert Prompt.objects.count() == 1
+
+    def test_an_exception_takes_back_what_the_block_wrote(self) -> None:
+        def write_and_fail() -> None:
+            Prompt.objects.create(rank=1, place=1)
+            raise KeyError
+
+        with pytest.raises(KeyError), immediate([PLACE]):
+            write_and_fail()
+        assert Prompt.objects.count() == 0
+
     def test_it_is_put_back_after_an_exception(self) -> None:
         with pytest.raises(KeyError), immediate([PLACE]):
             raise KeyError

@@ -203,3 +203,24 @@ class TrackedAuthor(Author):
 
     class Meta:
         proxy = True
+
+
+class PrefixedKey(models.CharField):
+    """A key that is ``ticket_1`` in Python and ``1`` in the database."""
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else f"ticket_{value}"
+
+    def get_prep_value(self, value):
+        return None if value is None else str(value).removeprefix("ticket_")
+
+
+@pghistory.track()
+class Ticket(models.Model):
+    key = PrefixedKey(primary_key=True, max_length=16)
+    title = models.CharField(max_length=32)
+
+
+@pghistory.track()
+class TicketLine(models.Model):
+    ticket = models.ForeignKey(Ticket, models.CASCADE)

@@ -381,6 +381,12 @@ class TestSystemChecks:
         pgtrigger.uninstall(URI)
         assert self.ids() == ["pgtrigger.W001"]
 
+    def test_it_warns_of_a_disabled_rule(self):
+        pgtrigger.disable(URI)
+        assert self.ids() == ["pgtrigger.W003"]
+        pgtrigger.enable(URI)
+        assert self.ids() == []
+
     def test_it_warns_of_what_no_model_declares(self):
         pgtrigger.Protect(name="gone", operation=pgtrigger.Delete).install(models.Plain)
         assert self.ids() == ["pgtrigger.W002"]

@@ -19,6 +19,8 @@ from tests.pghistory.models import (
     RowLevel,
     Seat,
     StatementLevel,
+    Ticket,
+    TicketLine,
     Tracked,
 )
 
@@ -38,6 +40,13 @@ class TestChoosing:
         assert event.pgh_data == {"id": one.pk, "number": 1, "text": None}
         assert Events.objects.tracks(one, other).count() == 2
         assert Events.objects.tracks(RowLevel.objects.all()).count() == 2
+
+    def test_a_key_is_looked_up_by_its_value_in_the_database(self):
+        ticket = Ticket.objects.create(key="ticket_1", title="one")
+        TicketLine.objects.create(ticket=ticket)
+        assert Events.objects.tracks(ticket).count() == ticket.events.count() == 1
+        assert AggregateEvent.objects.target(ticket).count() == 2
+        assert Events.objects.references(ticket).count() == 2
 
     def test_tracks_of_nothing_is_empty(self):
         RowLevel.objects.create(number=1)

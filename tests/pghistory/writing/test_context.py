@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, connections, models, transaction
 
 import pghistory
+import pgtrigger
 from pghistory.models import Context
 from pghistory.writing import context
 from tests.pghistory.models import Account, RowLevel, StatementLevel
@@ -216,6 +217,17 @@ class TestOthers:
             return await asyncio.gather(task(1), task(2))
 
         assert asyncio.run(both()) == [{"number": 1, "more": 1}, {"number": 2, "more": 2}]
+
+    def test_async_with_opens_and_closes_it(self):
+        async def work():
+            async with pghistory.context(job="async") as opened:
+                await asyncio.sleep(0)
+                assert context.current() is opened
+                async with pgtrigger.ignore():
+                    await asyncio.sleep(0)
+            return context.current()
+
+        assert asyncio.run(work()) is None
 
     def test_a_coroutine_function_is_decorated(self):
         @pghistory.context(job="async")
