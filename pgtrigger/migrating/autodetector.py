@@ -20,6 +20,7 @@ from django.db.migrations.operations import AlterField, CreateModel, RemoveField
 from django.db.models import Field, Model
 
 from pgtrigger import conf
+from pgtrigger.migrating.folding import folded
 from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
 from pgtrigger.triggers import registry
 
@@ -60,6 +61,7 @@ class MigrationAutodetectorMixin:
     renamed_models: dict[Key, str]
     renamed_fields: dict[tuple[str, str, str], str]
     generated_operations: dict[str, list[Operation]]
+    migrations: dict[str, list[Any]]
 
     def _detect_changes(self, *args: Any, **kwargs: Any) -> Any:
         for amend in amendments:
@@ -75,6 +77,12 @@ class MigrationAutodetectorMixin:
         super()._sort_migrations()  # type: ignore[misc]
         if conf.migrations():
             self._generate_triggers()
+
+    def _optimize_migrations(self) -> None:
+        for app_label, migrations in self.migrations.items():
+            for migration in migrations:
+                migration.operations = folded(migration.operations, app_label)
+        super()._optimize_migrations()  # type: ignore[misc]
 
     def _generate_triggers(self) -> None:
         """See Note [Where triggers go]."""
