@@ -17,8 +17,8 @@ examples:
   manage.py walkthrough append-only --sql         with each statement and Postgres' answer
   manage.py walkthrough --check                   is every output still the expected one?
 
-Every scenario runs against the database of the settings, and leaves nothing in it: it plays in a
-transaction that is rolled back or, where it must commit, in a schema of its own that is dropped.
+Every scenario runs in the database of the settings and leaves nothing there: it has empty tables in
+a schema of its own, in one transaction that is rolled back.
 
 exit codes: 0 all went as expected; 1 an output differs (--check), or there is no such chapter.
 """
