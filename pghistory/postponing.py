@@ -65,7 +65,7 @@ def asked(labels: Iterable[str]) -> Iterator[None]:
 
 
 def postponed() -> list[Postponed]:
-    """What the last ``makemigrations`` of this process left alone."""
+    """Return the changes that the last ``makemigrations`` of this process postponed."""
     return list(_postponed)
 
 
@@ -87,7 +87,7 @@ def amend(from_state: ProjectState, to_state: ProjectState) -> None:
 
 
 def notice() -> str:
-    """What ``makemigrations`` says at its end, empty if nothing waits."""
+    """Return the notice that ``makemigrations`` ends with, empty if nothing is postponed."""
     if not _postponed:
         return ""
     lines = "\n".join(f"  {each}" for each in _postponed)

@@ -279,7 +279,7 @@ class Trigger:
 
 
 def calls(execute: str, function: str) -> bool:
-    """Whether ``execute``, a call or a whole clause, calls the function of this name."""
+    """Return whether ``execute`` (a call or a whole clause) calls the function of this name."""
     return bool(re.search(rf'(?<![\w$-]){re.escape(function)}"?\s*\(', execute))
 
 

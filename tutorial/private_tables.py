@@ -25,9 +25,12 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg import Cursor, sql
 
 import pgtrigger
+from integrity import constraints
 from pghistory.models import Context
+from pghistory.vocabulary import constants
 from pgtrigger.database import installation
 from pgtrigger.session.synchronizer import Synchronizer
+from pgtrigger.sql import ignore_check
 from tutorial.timeline import event_models
 
 SCHEMA_PREFIX = "play_"
@@ -38,12 +41,12 @@ LOCK_TIMEOUT = "2s"
 
 # Settings that Python or a trigger sets for a transaction.
 _TRANSACTION_SETTINGS = (
-    "pgtrigger.ignore",
-    "pgtrigger.ignore_all_but",
-    "pghistory.context_id",
-    "pghistory.context_metadata",
-    "pghistory.context_written",
-    "integrity.constraints",
+    ignore_check.IGNORE_SETTING,
+    ignore_check.IGNORE_ALL_BUT_SETTING,
+    constants.CONTEXT_ID,
+    constants.CONTEXT_METADATA,
+    constants.CONTEXT_WRITTEN,
+    constraints.VARIABLE,
 )
 _RESET = sql.SQL("SELECT {}").format(
     sql.SQL(", ").join(

@@ -1,4 +1,4 @@
-"""What Django's own apps need, for the settings of each product."""
+"""Settings for Django's own apps, shared by all products."""
 
 DJANGO_APPS = [
     "django.contrib.admin",

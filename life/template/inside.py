@@ -1,4 +1,4 @@
-"""What runs in the environment of a product: ``python inside.py COMMAND``, and prints JSON.
+"""Run a command in a product's environment and print JSON: ``python inside.py COMMAND``.
 
 copy       give the project the migrations of its third-party apps
 midway     migrate to the middle, put rules on every table, and migrate the rest

@@ -36,7 +36,7 @@ class EventTable:
 
     @property
     def source(self) -> sql.Composable:
-        """What stands for the table in FROM."""
+        """Return the SQL in the place of the table in FROM."""
         return absent_columns.table(self.event_model, self.absent)
 
 

@@ -82,7 +82,7 @@ class EventQuery(Query):
 
     @property
     def has_own_table(self) -> bool:
-        """Whether the model is an event model, and not a list of several."""
+        """Return whether the model is one event model, not a list of several."""
         return getattr(self.model, "pgh_tracked_model", None) is not None
 
     def inside(self) -> EventQuery:

@@ -62,7 +62,7 @@ class Station:
 
     @property
     def is_write(self) -> bool:
-        """Whether this is the write itself."""
+        """Return whether this step is the write itself."""
         return self.label == THE_WRITE
 
 

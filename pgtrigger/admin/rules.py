@@ -1,4 +1,4 @@
-"""What the rules of a model allow its fields, for forms that respect them."""
+"""The read-only fields and next states of a model with rules, for its forms."""
 
 from __future__ import annotations
 

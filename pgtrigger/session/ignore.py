@@ -128,7 +128,7 @@ class _IgnoreOthers(ignore):
 
 
 def is_ignored(uri: str, database: str | None = None) -> bool:
-    """Whether a trigger is ignored here and now (on any database, if none is named)."""
+    """Return whether a trigger is ignored now, on ``database`` or, without it, on any database."""
     value: Mapping[str, _Ignored] = _ignored.get() or {}
     return any(
         found.ignorable and found.key in ignored

@@ -40,12 +40,12 @@ class HistoricalTrigger:
         return naming.ignore_key(self.compiled.table, self.compiled.pgid)
 
     def is_of(self, model: type[Model]) -> bool:
-        """Whether it is a trigger of the model or of its table."""
+        """Return whether it is a trigger of the model or of its table."""
         label = self.uri.partition(":")[0]
         return label == model._meta.label or self.compiled.table == model._meta.db_table
 
     def allow_migrate(self, database: str) -> bool:
-        """Whether the routers put its model on that database."""
+        """Return whether the routers allow its model on that database."""
         app_label, model_name = self.uri.partition(":")[0].split(".")
         return bool(router.allow_migrate(database, app_label, model_name=model_name.lower()))
 
@@ -66,7 +66,7 @@ def running(triggers: Callable[[], list[HistoricalTrigger]]) -> Iterator[None]:
 
 
 def is_running() -> bool:
-    """Whether a migration is running in this thread or task."""
+    """Return whether a migration is running in this thread or task."""
     return _triggers.get() is not None
 
 

@@ -1,4 +1,4 @@
-"""What is declared: every trigger of every model, by URI."""
+"""The declared triggers of all models, by URI."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def items() -> Iterator[tuple[str, str]]:
 
 
 def _redeclared(model: type[Model], uri: str) -> bool:
-    """Whether the model's module was loaded again, and its class made anew."""
+    """Return whether the model's class was replaced because its module was loaded again."""
     declared_on, _ = _by_uri[uri]
     return declared_on is not model and declared_on._meta.apps is not model._meta.apps
 

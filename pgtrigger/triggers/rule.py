@@ -34,7 +34,7 @@ class Rule(Composer):
         super().__init__(**options)
 
     def refusal(self, model: type[Model]) -> Refusal:
-        """What is raised."""
+        """Return the error to raise."""
         raise NotImplementedError
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:

@@ -1,1 +1,1 @@
-"""What an operator asks and does: diagnosis, backup and restore."""
+"""Commands for operators: diagnosis, backup and restore."""

@@ -1,4 +1,4 @@
-"""What the tests of history share with those of triggers."""
+"""Fixtures that the tests of history share with those of triggers."""
 
 from tests.pgtrigger.conftest import app
 

@@ -99,6 +99,11 @@ def url() -> Iterator[str]:
         server.execute("DROP DATABASE installed_wheel WITH (FORCE)")
 
 
+def test_a_type_checker_sees_the_annotations_of_each_library(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"{library}/py.typed" for library in LIBRARIES} <= names
+
+
 def test_another_project_uses_them(wheel: Path, url: str, tmp_path: Path) -> None:
     site = tmp_path / "site"
     install = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel]
