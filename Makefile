@@ -34,6 +34,10 @@ test: setup ## the tests, in parallel (ARGS="-k name")
 full: setup ## also the tests that create projects, clusters and containers
 	$(RUN) -m pytest -n auto -m '' $(ARGS)
 
+.PHONY: matrix
+matrix: setup ## the tests on each Django, Python and PostgreSQL (ARGS="--list")
+	.venv/bin/nox $(ARGS)
+
 .PHONY: coverage
 coverage: setup ## the tests, and which lines they did not run
 	$(RUN) -m pytest -n auto --cov $(ARGS)

@@ -5,6 +5,7 @@ Each variable can also be given as a file: SECRET_KEY_FILE=/run/secrets/key.
 
 Always:
     DATABASE_URL          postgres://user:password@host:port/name; unset: an embedded server
+    POSTGRES_PROGRAMS     the folder of the embedded server's programs; unset: a wheel's
     SECRET_KEY            50 random characters or more; required if DEBUG is off
     DEBUG                 1 (development) unless set to 0; 0 under wsgi.py and asgi.py
     ALLOWED_HOSTS         host names that the site answers to, separated by commas

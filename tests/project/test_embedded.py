@@ -213,9 +213,17 @@ class TestRefusing:
 
     def test_data_of_another_version(self, server: Server) -> None:
         server.data.mkdir(parents=True)
-        (server.data / "PG_VERSION").write_text("17\n")
-        assert "is PostgreSQL 18" in (sentence := self.refusal(server))
-        assert "contains PostgreSQL 17" in sentence
+        (server.data / "PG_VERSION").write_text("9\n")
+        programs = f"is PostgreSQL {binaries.major_version()}"
+        assert programs in (sentence := self.refusal(server))
+        assert "contains PostgreSQL 9" in sentence
+
+    def test_programs_that_are_not_there(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("POSTGRES_PROGRAMS", "/usr/games")
+        with pytest.raises(DatabaseUnavailable, match="'/usr/games', which does not contain"):
+            server.start()
 
     def test_data_that_no_server_made(self, server: Server) -> None:
         server.data.mkdir(parents=True)
