@@ -12,10 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import Model
 from django.forms import BaseForm, BaseFormSet
-from django.forms.formsets import DELETION_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from .forms import add_to
+from .forms import add_to, form_of_refused_row
 from .refusals import Refused, refusable
 
 if TYPE_CHECKING:
@@ -147,15 +146,14 @@ class _RefusedForm(BaseForm):
 
 
 class _RefusedFormSet(FormSet):
-    """The refusal is about the row that was changed; which of several rows it is not known."""
+    """A formset whose refused row, or as a whole if that is not known, is not valid."""
 
     def clean(self) -> None:
         super().clean()
         refused = cast("Refused", _refused.get())
-        changed = [form for form in self.forms if form.has_changed()]
-        # A form that is to be deleted is not asked for its errors.
-        if len(changed) == 1 and not changed[0].cleaned_data.get(DELETION_FIELD_NAME):
-            add_to(changed[0], refused)
+        form = form_of_refused_row(self, refused)
+        if form is not None:
+            add_to(form, refused)
         else:
             raise ValidationError(str(refused), code=refused.code)
 

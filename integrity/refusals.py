@@ -3,9 +3,9 @@
 The one place that maps an error to a message: forms, the admin and serializers show what this says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol, cast
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
@@ -29,7 +29,10 @@ class Refused(Exception):
         code: as of a ValidationError: 'unique', 'unique_together', 'null', 'missing' for what a
             foreign key refers to, the constraint's violation_error_code, else the SQLSTATE.
         model: the model whose table it is about, if PostgreSQL names a table of a model.
-        field: the name of the field of that model, if it is about one only.
+        field: the name of the field of that model, if it is about one only, or the first of them if
+            a rule names several.
+        fields: the names of all fields that it is about.
+        key: the primary key of the refused row by attname, if a rule reports it.
         detail: PostgreSQL's DETAIL, unread.
         hint: PostgreSQL's HINT, unread.
 
@@ -43,6 +46,8 @@ class Refused(Exception):
         code: str,
         model: type[Model] | None = None,
         field: str | None = None,
+        fields: Sequence[str] = (),
+        key: dict[str, Any] | None = None,
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
@@ -51,6 +56,8 @@ class Refused(Exception):
         self.code = code
         self.model = model
         self.field = field
+        self.fields = list(fields) or ([field] if field else [])
+        self.key = key
         self.detail = detail
         self.hint = hint
 
@@ -59,9 +66,10 @@ class Refused(Exception):
         return self.model is not None and issubclass(model, self.model)
 
     def __str__(self) -> str:
-        if self.model is None or self.field is None:
+        if self.model is None or not self.fields:
             return self.message
-        return f"{_label(self.model._meta.get_field(self.field))}: {self.message}"
+        labels = [_label(self.model._meta.get_field(name)) for name in self.fields]
+        return f"{get_text_list(labels, _('and'))}: {self.message}"
 
 
 @contextmanager
@@ -96,15 +104,45 @@ def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | Non
     model = model_at(*table) if table else None
     fields, declared = _subject(report, model, using)
     message, code = _explanation(report, model, fields, declared)
+    field = fields[0].name if len(fields) == 1 else None
+    rule = ruled(error)
+    known = {field.name for field in model._meta.local_concrete_fields} if model else set()
     return Refused(
-        message,
-        code=code,
+        (rule and rule.message) or message,
+        code=(rule and rule.code) or code,
         model=model,
-        field=fields[0].name if len(fields) == 1 else None,
+        field=field,
+        fields=[name for name in rule.fields if name in known] if rule else (),
+        key=rule.key if rule else None,
         detail=report.diag.message_detail,
         hint=report.diag.message_hint,
     )
 
+
+class Ruled(Protocol):
+    """What an error of a trigger engine says of its rule: of pgtrigger, or of one like it."""
+
+    message: str | None
+    code: str
+    fields: list[str]
+    key: dict[str, Any] | None
+
+
+def ruled(error: BaseException) -> Ruled | None:
+    """Return the error of a rule that ``error`` is, or was raised from.
+
+    It is known by its attributes: a DatabaseError with ``uri``, ``message``, ``code``, ``fields``
+    and ``key``.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DatabaseError) and all(hasattr(cause, name) for name in _OF_A_RULE):
+            return cast("Ruled", cause)
+        cause = cause.__cause__
+    return None
+
+
+_OF_A_RULE = ("uri", "message", "code", "fields", "key")
 
 Fields = list["Field[Any, Any]"]
 

@@ -50,7 +50,11 @@ def _errors(
     serializer: BaseSerializer, refused: Refused, model: type[Model] | None
 ) -> dict[str, list[str]]:
     if model is None or refused.is_about(model):
-        for name, field in getattr(serializer, "fields", {}).items():
-            if field.source == refused.field and not field.read_only:
-                return {name: [refused.message]}
+        shown = [
+            name
+            for name, field in getattr(serializer, "fields", {}).items()
+            if field.source in refused.fields and not field.read_only
+        ]
+        if shown:
+            return {name: [refused.message] for name in shown}
     return {api_settings.NON_FIELD_ERRORS_KEY: [str(refused)]}

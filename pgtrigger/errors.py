@@ -8,6 +8,8 @@ https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import psycopg
@@ -23,11 +25,23 @@ class DeclarationError(ValueError):
     """A trigger that cannot be: what was declared, why it is refused, and what to write instead."""
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What a rule says of its refusals; the message may be a lazy translation."""
+
+    message: Any = None
+    field: str = ""
+    code: str = ""
+
+
 class TriggerError(IntegrityError, InternalError):
     """A rule refused a write.
 
     Both an IntegrityError, which it is, and an InternalError, which documented code catches. The
     driver's error, with all that PostgreSQL said, is ``__cause__``.
+
+    ``message``, ``field`` and ``code`` are those of the declaration: the message in the language of
+    the reader, or None if the rule declares none.
     """
 
     rule: ClassVar[str] = ""
@@ -38,13 +52,40 @@ class TriggerError(IntegrityError, InternalError):
         if cls.rule:
             TriggerError._by_rule[cls.rule] = cls
 
-    def __init__(self, *args: object, table: str = "", detail: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        *args: object,
+        table: str = "",
+        detail: dict[str, Any] | None = None,
+        declared: Declared | None = None,
+    ):
         super().__init__(*args)
         self.table = table
         self.detail = detail or {}
+        self.declared = declared or Declared()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.table, self.detail)
+        return _restore, (type(self), self.args, self.table, self.detail, self.declared)
+
+    @property
+    def message(self) -> str | None:
+        """The message of the declaration, translated now; None if it declares none."""
+        return None if self.declared.message is None else str(self.declared.message)
+
+    @property
+    def field(self) -> str:
+        """The field that was refused, or empty if the refusal is not about one."""
+        return self.declared.field or str(self.detail.get("field", ""))
+
+    @property
+    def fields(self) -> list[str]:
+        """All fields that were refused."""
+        return [self.field] if self.field else list(self.detail.get("fields", []))
+
+    @property
+    def code(self) -> str:
+        """The code of the declaration, or the kind of the rule: ``protect``, ``read_only`` …"""
+        return self.declared.code or str(self.detail.get("rule", ""))
 
     @property
     def uri(self) -> str:
@@ -91,16 +132,16 @@ class ReadOnlyError(TriggerError):
         """The read-only fields that the write would have changed."""
         return list(self.detail.get("fields", []))
 
+    @property
+    def field(self) -> str:
+        """The declared field, or the first that the write would have changed."""
+        return super().field or next(iter(self.fields), "")
+
 
 class InvalidTransitionError(TriggerError):
     """``pgtrigger.FSM`` refused a transition."""
 
     rule = "transition"
-
-    @property
-    def field(self) -> str:
-        """The field whose states these are."""
-        return str(self.detail.get("field", ""))
 
     @property
     def old(self) -> Any:
@@ -120,8 +161,13 @@ class RaisedError(InternalError, ProgrammingError):
     """
 
 
-def translate(error: psycopg.Error) -> Exception | None:
-    """What Python code is to see instead of the driver's error, or None: as Django has it."""
+def translate(
+    error: psycopg.Error, declared: Callable[[str], Declared | None] = lambda uri: None
+) -> Exception | None:
+    """Return the exception for Python code instead of the driver's, or None to leave it to Django.
+
+    ``declared`` returns what the rule of a URI declares.
+    """
     if error.sqlstate == RAISED_SQLSTATE:
         return RaisedError(*error.args)
     if error.sqlstate != SQLSTATE:
@@ -130,7 +176,12 @@ def translate(error: psycopg.Error) -> Exception | None:
     if detail is None:
         return None
     error_class = TriggerError._by_rule.get(str(detail.get("rule")), TriggerError)
-    return error_class(*error.args, table=error.diag.table_name or "", detail=detail)
+    return error_class(
+        *error.args,
+        table=error.diag.table_name or "",
+        detail=detail,
+        declared=declared(str(detail["uri"])),
+    )
 
 
 def _read_detail(text: str | None) -> dict[str, Any] | None:
@@ -142,6 +193,10 @@ def _read_detail(text: str | None) -> dict[str, Any] | None:
 
 
 def _restore(
-    error_class: type[TriggerError], args: tuple[object, ...], table: str, detail: dict[str, Any]
+    error_class: type[TriggerError],
+    args: tuple[object, ...],
+    table: str,
+    detail: dict[str, Any],
+    declared: Declared,
 ) -> TriggerError:
-    return error_class(*args, table=table, detail=detail)
+    return error_class(*args, table=table, detail=detail, declared=declared)

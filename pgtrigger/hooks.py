@@ -19,7 +19,7 @@ from pgtrigger.migrating.post_migrate import install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import scopes
 from pgtrigger.session.synchronizer import Synchronizer
-from pgtrigger.triggers import registry
+from pgtrigger.triggers import registry, rule
 from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class TriggerErrorWrapper(DatabaseErrorWrapper):
         traceback: TracebackType | None,
     ) -> None:
         if exc_type is not None and issubclass(exc_type, self.wrapper.Database.Error):
-            translated = errors.translate(exc_value)  # type: ignore[arg-type]
+            translated = errors.translate(exc_value, rule.declared)  # type: ignore[arg-type]
             if translated is not None:
                 raise translated.with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)

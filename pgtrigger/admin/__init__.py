@@ -11,10 +11,10 @@ https://docs.djangoproject.com/en/stable/ref/contrib/admin/
 
 from django.contrib import admin
 
-from pgtrigger.admin.options import RuledAdmin, SoftDeletedAdmin
+from pgtrigger.admin.options import RuledAdmin, RuledInlineMixin, SoftDeletedAdmin
 from pgtrigger.admin.pages import TriggerAdmin
 from pgtrigger.models import PgTrigger
 
-__all__ = ["RuledAdmin", "SoftDeletedAdmin", "TriggerAdmin"]
+__all__ = ["RuledAdmin", "RuledInlineMixin", "SoftDeletedAdmin", "TriggerAdmin"]
 
 admin.site.register(PgTrigger, TriggerAdmin)

@@ -6,39 +6,71 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 
-from pgtrigger.admin.rules import next_states, read_only_fields, soft_deletion
+from pgtrigger.admin.rules import soft_deletion
+from pgtrigger.forms import RuledFormMixin, RuledFormSetMixin, forecast
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
 
+    from pgtrigger.triggers.forecast import Forecast
     from pgtrigger.triggers.soft_delete import SoftDelete
 
     ModelAdmin = admin.ModelAdmin[Model]
+    InlineModelAdmin = admin.options.InlineModelAdmin[Model, Model]
 else:
     ModelAdmin = admin.ModelAdmin
+    InlineModelAdmin = admin.options.InlineModelAdmin
 
 
 class RuledAdmin(ModelAdmin):
-    """A ModelAdmin that shows protected fields as read-only, and offers only reachable states."""
+    """A ModelAdmin whose pages do not offer what a rule of the model would refuse."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        """Return the fields of ``readonly_fields``, and of the rules if the object exists."""
+        """Return the fields of ``readonly_fields``, and those that a rule keeps as they are."""
         declared = list(super().get_readonly_fields(request, obj))
-        protected = read_only_fields(self.model) if obj is not None else []
-        return [*declared, *(name for name in protected if name not in declared)]
+        if obj is None:
+            return declared
+        kept = _forecast(request, self.model, obj).read_only
+        fields = [field.name for field in self.model._meta.concrete_fields if field.name in kept]
+        return [*declared, *(name for name in fields if name not in declared)]
 
     def get_form(
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         """Return the form, with only those choices of a state that may follow the object's."""
         form: Any = super().get_form(request, obj, change, **kwargs)
-        if obj is not None:
-            for name, field in form.base_fields.items():
-                allowed = next_states(self.model, name, getattr(obj, name, None))
-                if allowed is not None and hasattr(field, "choices"):
-                    field.choices = [choice for choice in field.choices if choice[0] in allowed]
-        return form
+        return type(form.__name__, (RuledFormMixin, form), {})
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the form of a row of the list, which respects that row's rules."""
+        form: Any = super().get_changelist_form(request, **kwargs)
+        return type(form.__name__, (RuledFormMixin, form), {})
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return False if a rule refuses the deletion, so that there is no Delete button."""
+        has_permission = super().has_delete_permission(request, obj)
+        return has_permission and _forecast(request, self.model, obj).is_deletable
+
+
+class RuledInlineMixin(InlineModelAdmin):
+    """An inline whose rows do not offer what a rule of the model would refuse."""
+
+    def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        """Return the formset, whose forms respect the rules of their rows."""
+        formset: Any = super().get_formset(request, obj, **kwargs)
+        form = type(formset.form.__name__, (RuledFormMixin, formset.form), {})
+        return type(formset.__name__, (RuledFormSetMixin, formset), {"form": form})
+
+
+def _forecast(request: HttpRequest, model: type[Model], row: Model | None) -> Forecast:
+    """Return the forecast, which Django's admin asks for several times in a request."""
+    known = request.__dict__.setdefault("_pgtrigger_forecasts", {})
+    key = (request.method, model, row and row.pk)
+    if key not in known:
+        known[key] = forecast(model, row)
+    found: Forecast = known[key]
+    return found
 
 
 class SoftDeletedAdmin(RuledAdmin):

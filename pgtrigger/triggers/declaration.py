@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
+from pgtrigger.triggers.forecast import NOTHING
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES
 from pgtrigger.vocabulary.deconstruction import Deconstructible
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
+    from pgtrigger.triggers.forecast import Forecast
     from pgtrigger.vocabulary.conditions import Condition
 
 
@@ -187,6 +189,13 @@ class Declaration(Deconstructible):
             "fields": SimpleNamespace(**fields),
             "columns": SimpleNamespace(**columns),
         }
+
+    def forecast(self, model: type[Model], row: Model | None) -> Forecast:
+        """Return what is known to be refused of the next write of this stored row.
+
+        Without a row: what is refused whatever the row is, and the states of a new one.
+        """
+        return NOTHING
 
     # Rendering
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
+from pgtrigger.triggers.forecast import NOTHING, Forecast, holds
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Field, Model
 
-    from pgtrigger.triggers.declaration import Options
+    from pgtrigger.triggers.rule import RuleOptions
 
 
 ANY_STATE = "*"
@@ -32,19 +33,17 @@ class FSM(Rule):
     """
 
     operation = clauses.Update
-    field: str | None = None
     transitions: Sequence[tuple[Any, Any]] | None = None
     separator: str | None = None
 
     def __init__(
         self,
         *,
-        field: str | None = None,
         transitions: Sequence[tuple[Any, Any]] | None = None,
         separator: str | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[RuleOptions],
     ):
-        self._set(field=field, transitions=transitions, separator=separator)
+        self._set(transitions=transitions, separator=separator)
         super().__init__(**options)
         if not self.field:
             self._refuse('has no "field"')
@@ -65,6 +64,20 @@ class FSM(Rule):
             refused = refused & NotTrue(listed)
         return refused & self.condition if self.condition is not None else refused
 
+    def forecast(self, model: type[Model], row: Model | None) -> Forecast:
+        field = self._state_field(model)
+        condition = [self.condition] if self.condition is not None else []
+        if row is None or row.pk is None or not holds(model, condition, row):
+            return NOTHING
+        # The stored state, which the instance may have changed already.
+        state = model._base_manager.using(row._state.db).values_list(field.attname, flat=True)
+        present = state.filter(pk=row.pk).first()
+        pairs = [(_state(field, old), _state(field, new)) for old, new in self.transitions or ()]
+        reached = [new for old, new in pairs if old in (present, ANY_STATE)]
+        if ANY_STATE in reached:
+            return NOTHING
+        return Forecast(states={field.name: [present, *reached]})
+
     def refusal(self, model: type[Model]) -> Refusal:
         field = self._state_field(model)
         table = model._meta.db_table
@@ -73,7 +86,7 @@ class FSM(Rule):
             rule="transition",
             uri=self.get_uri(model),
             name=str(self.name),
-            hint=f"Transitions allowed: {listed}.",
+            hint=f"Transitions allowed{self._if_condition(model)}: {listed}.",
             message=lambda rows: sql.SQL("pg_catalog.format({}, {}, {}, {}, {})").format(
                 sql.Literal(
                     'pgtrigger: Invalid transition of field %s from "%s" to "%s" on table %s'
@@ -88,7 +101,7 @@ class FSM(Rule):
                 ("old", rows.column(OLD, field)),
                 ("new", rows.column(NEW, field)),
             ],
-            column=field.column,
+            column=lambda rows: sql.Literal(field.column),
         )
 
     def _state_field(self, model: type[Model]) -> Field[Any, Any]:

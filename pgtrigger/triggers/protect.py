@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
+from pgtrigger.triggers.forecast import Forecast, holds, kept_fields
 from pgtrigger.triggers.raising import Refusal
+from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, Rows, columns_of
-from pgtrigger.vocabulary.conditions import AnyChange, Condition
+from pgtrigger.vocabulary.conditions import AnyChange, Condition, conjuncts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from django.db.models import Field, Model
 
-    from pgtrigger.triggers.declaration import Options
-
-from pgtrigger.triggers.rule import Rule
+    from pgtrigger.triggers.rule import RuleOptions
 
 
 class Protect(Rule):
@@ -40,6 +40,16 @@ class Protect(Rule):
             message=lambda rows: sql.Literal(self._refused_operation(model)),
         )
 
+    def forecast(self, model: type[Model], row: Model | None) -> Forecast:
+        operations = self.operation.names if self.operation else []
+        whole = not self.operation or not any(
+            isinstance(each, clauses.UpdateOf) for each in self.operation
+        )
+        kept = kept_fields(model, self.condition, row) if "UPDATE" in operations and whole else ()
+        parts = conjuncts(self.condition) if self.condition is not None else []
+        is_refused = "DELETE" in operations and holds(model, parts, row)
+        return Forecast(frozenset(kept), is_deletable=not is_refused)
+
 
 class ReadOnly(Rule):
     """Refuses an update that changes one of ``fields``, or any but those of ``exclude``."""
@@ -53,7 +63,7 @@ class ReadOnly(Rule):
         *,
         fields: Sequence[str] | None = None,
         exclude: Sequence[str] | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[RuleOptions],
     ):
         self._set(fields=fields, exclude=exclude)
         super().__init__(**options)
@@ -64,33 +74,54 @@ class ReadOnly(Rule):
         changed: Condition = self._change()
         return changed & self.condition if self.condition is not None else changed
 
+    def forecast(self, model: type[Model], row: Model | None) -> Forecast:
+        return Forecast(frozenset(kept_fields(model, self.get_condition(model), row)))
+
     def refusal(self, model: type[Model]) -> Refusal:
         read_only = self._change().compared_fields(model) or columns_of(model)
         names = ", ".join(field.name for field in read_only)
+        hint = "These fields keep the value they were created with"
+        if self.condition is not None:
+            hint = f"These fields cannot be changed{self._if_condition(model)}"
         return Refusal(
             rule="read_only",
             uri=self.get_uri(model),
             name=str(self.name),
-            hint=f"These fields keep the value they were created with: {names}.",
+            hint=f"{hint}: {names}.",
             message=lambda rows: sql.Literal(self._refused_operation(model)),
-            detail=lambda rows: [("fields", _changed_names(read_only, rows))],
-            column=read_only[0].column if len(read_only) == 1 else None,
+            detail=lambda rows: [("fields", changed_fields(read_only, rows))],
+            column=lambda rows: first_changed_column(read_only, rows),
         )
 
     def _change(self) -> AnyChange:
         return AnyChange(*(self.fields or ()), exclude=self.exclude)
 
 
-def _changed_names(fields: Iterable[Field[Any, Any]], rows: Rows) -> sql.Composable:
+def changed_fields(fields: Sequence[Field[Any, Any]], rows: Rows) -> sql.Composable:
     """The names of the fields that change, as an array."""
-    names = [
+    return _of_changed(fields, [field.name for field in fields], rows)
+
+
+def first_changed_column(fields: Sequence[Field[Any, Any]], rows: Rows) -> sql.Composable:
+    """The column of the first of the fields that changes."""
+    if len(fields) == 1:
+        return sql.Literal(fields[0].column)
+    columns = [str(field.column) for field in fields]
+    return sql.SQL("COALESCE(({})[1], '')").format(_of_changed(fields, columns, rows))
+
+
+def _of_changed(
+    fields: Sequence[Field[Any, Any]], names: Sequence[str], rows: Rows
+) -> sql.Composable:
+    """An array of the names whose fields change."""
+    changed = [
         sql.SQL("CASE WHEN {} IS DISTINCT FROM {} THEN {} END").format(
             rows.comparable(OLD, field),
             rows.comparable(NEW, field),
-            sql.Literal(field.name),
+            sql.Literal(name),
         )
-        for field in fields
+        for field, name in zip(fields, names, strict=True)
     ]
-    return sql.SQL("pg_catalog.array_remove(ARRAY[{}]::text[], NULL)").format(
-        sql.SQL(", ").join(names)
+    return sql.SQL("pg_catalog.array_remove(ARRAY[{}]::pg_catalog.text[], NULL)").format(
+        sql.SQL(", ").join(changed)
     )

@@ -31,7 +31,7 @@ REFUSAL = "pgtrigger_refusal"
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """What a rule raises. ``message`` and ``detail`` are SQL over the rows they are given."""
+    """What a rule raises. Callables return SQL over the rows they are given."""
 
     rule: str
     uri: str
@@ -39,7 +39,7 @@ class Refusal:
     hint: str
     message: Callable[[Rows], sql.Composable]
     detail: Callable[[Rows], list[tuple[str, sql.Composable]]] = lambda rows: []
-    column: str | None = None
+    column: Callable[[Rows], sql.Composable] | None = None
 
 
 def raise_for_row(
@@ -50,7 +50,8 @@ def raise_for_row(
     if clauses.Insert not in operations:
         sides = sides[:1]
     detail = _detail(refusal, model, ROW_VARIABLES, sides, sql.SQL("TG_OP"))
-    return _raise(refusal, model, refusal.message(ROW_VARIABLES), detail)
+    column = refusal.column(ROW_VARIABLES) if refusal.column else None
+    return _raise(refusal, model, refusal.message(ROW_VARIABLES), detail, column)
 
 
 def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
@@ -60,6 +61,7 @@ def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
         model,
         refusal.message(ROW_VARIABLES),
         _detail(refusal, model, None, [], sql.SQL("TG_OP")),
+        None,
     )
 
 
@@ -76,6 +78,8 @@ def raise_for_transition_rows(
     selected = sql.SQL("{} AS message, {} AS detail").format(
         refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
     )
+    if refusal.column:
+        selected += sql.SQL(", {} AS column_name").format(refusal.column(rows))
     where = sql.SQL(condition.render(model, rows)) if condition else sql.SQL("true")
     found = sql.SQL("SELECT {} FROM {} WHERE {} LIMIT 1")
     if len(sides) == 1:
@@ -93,10 +97,11 @@ def raise_for_transition_rows(
         )
     message = sql.SQL(f"{REFUSAL}.message")
     detail = sql.SQL(f"{REFUSAL}.detail")
+    column = sql.SQL(f"{REFUSAL}.column_name") if refusal.column else None
     return Body(
         search,
         f"\nIF {REFUSAL}.detail IS NOT NULL THEN\n",
-        _raise(refusal, model, message, detail),
+        _raise(refusal, model, message, detail, column),
         "\nEND IF;\nRETURN NULL;",
     )
 
@@ -164,7 +169,11 @@ def _coalesce(values: list[sql.Composable]) -> sql.Composable:
 
 
 def _raise(
-    refusal: Refusal, model: type[Model], message: sql.Composable, detail: sql.Composable
+    refusal: Refusal,
+    model: type[Model],
+    message: sql.Composable,
+    detail: sql.Composable,
+    column: sql.Composable | None,
 ) -> sql.Composable:
     options = {
         "ERRCODE": sql.Literal(SQLSTATE),
@@ -175,8 +184,8 @@ def _raise(
         "TABLE": sql.Literal(model._meta.db_table),
         "CONSTRAINT": sql.Literal(refusal.name),
     }
-    if refusal.column:
-        options["COLUMN"] = sql.Literal(refusal.column)
+    if column:
+        options["COLUMN"] = column
     rendered = [
         sql.SQL("        {} = {}").format(sql.SQL(name), value) for name, value in options.items()
     ]

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from django.utils import translation
+from django.utils.functional import Promise
+from psycopg import sql
+
 from pgtrigger import naming
-from pgtrigger.triggers import pairing, raising
+from pgtrigger.errors import Declared
+from pgtrigger.triggers import pairing, raising, registry
 from pgtrigger.triggers.composer import Composer
 from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import own_field
+from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.db.models import Model
+    from django.utils.functional import _StrOrPromise
 
     from pgtrigger.triggers.declaration import Options
     from pgtrigger.triggers.raising import Refusal
+
+    class RuleOptions(Options, total=False):
+        """Every trigger's options, and those of a rule; see ``Rule``."""
+
+        message: _StrOrPromise | None
+        field: str | None
+        code: str | None
 
 
 class Rule(Composer):
@@ -23,11 +39,30 @@ class Rule(Composer):
 
     At statement level it fires AFTER the statement and looks at the rows it wrote, so a statement
     that writes none is never refused.
+
+    ``message``
+        What is wrong, for the person who wrote. PostgreSQL has it without translation; in Python
+        a lazy translation is in the reader's language.
+    ``field``
+        The field that the message belongs to, if it is not the one that the rule finds.
+    ``code``
+        A short name for programs, such as the ``code`` of a ValidationError.
     """
 
     when = clauses.Before
+    message: _StrOrPromise | None = None
+    field: str | None = None
+    code: str | None = None
 
-    def __init__(self, **options: Unpack[Options]):
+    def __init__(
+        self,
+        *,
+        message: _StrOrPromise | None = None,
+        field: str | None = None,
+        code: str | None = None,
+        **options: Unpack[Options],
+    ):
+        self._set(message=message, field=field, code=code)
         statement = (options.get("level") or self.level) == clauses.Statement
         if statement and options.get("when") is None:
             options["when"] = clauses.After
@@ -54,7 +89,7 @@ class Rule(Composer):
         if model is None:
             return ""
         assert self.operation is not None
-        refusal = self.refusal(model)
+        refusal = self.declared_refusal(model)
         if self.level == clauses.Row:
             return naming.as_text(raising.raise_for_row(refusal, model, self.operation))
         condition = self.get_condition(model)
@@ -72,6 +107,43 @@ class Rule(Composer):
             refusal, model, operation, condition, self._rows(model, sides), sides
         )
 
+    def declared_refusal(self, model: type[Model]) -> Refusal:
+        """Return the error to raise, with the declaration's own message and field if it has any."""
+        refusal = self.refusal(model)
+        if self.message is not None:
+            text = sql.Literal(untranslated(self.message))
+            refusal = replace(refusal, message=lambda rows: text)
+        if self.field is not None:
+            column = sql.Literal(own_field(model, self.field).column)
+            refusal = replace(refusal, column=lambda rows: column)
+        return refusal
+
     def _refused_operation(self, model: type[Model]) -> str:
         operations = " or ".join(self.operation.names if self.operation else ()).lower()
         return f"pgtrigger: Cannot {operations} rows from {model._meta.db_table} table"
+
+    def _if_condition(self, model: type[Model]) -> str:
+        """Return `` if`` and the condition in words, or nothing if the rule has none."""
+        return f" if {sentence(self.condition, model)}" if self.condition is not None else ""
+
+
+def declared(uri: str) -> Declared | None:
+    """Return the message, field and code that the rule of this URI declares, if there is one."""
+    try:
+        _, trigger = registry.find(uri)
+    except (KeyError, ValueError):
+        return None
+    if not isinstance(trigger, Rule):
+        return None
+    return Declared(trigger.message, trigger.field or "", trigger.code or "")
+
+
+def untranslated(text: _StrOrPromise) -> str:
+    """Return the text as it is in the source, so that it does not depend on the language.
+
+    https://docs.djangoproject.com/en/stable/ref/utils/#django.utils.translation.override
+    """
+    if not isinstance(text, Promise):
+        return text
+    with translation.override(None):
+        return str(text)

@@ -134,6 +134,34 @@ class NotTrue(Condition):
         return self.condition.columns(model)
 
 
+def conjuncts(condition: Condition) -> list[Condition]:
+    """Return the conditions that must all be true for this one to be true."""
+    if isinstance(condition, _Combined) and condition.connector == "AND":
+        return [part for each in condition.conditions for part in conjuncts(each)]
+    if isinstance(condition, Q) and condition.connector == Q.AND and not condition.negated:
+        if len(condition.children) == 1 and not isinstance(condition.children[0], models.Q):
+            return [condition]
+        return [part for child in condition.children for part in conjuncts(_as_q(child))]
+    return [condition]
+
+
+def is_only_sql(condition: Condition) -> bool:
+    """Return whether a part of it is SQL of the user's own, whose columns are not known."""
+    if isinstance(condition, _Combined):
+        return any(map(is_only_sql, condition.conditions))
+    if isinstance(condition, _Prefixed | NotTrue):
+        return is_only_sql(condition.condition)
+    return not isinstance(condition, Q | _FieldsCondition)
+
+
+def _as_q(child: Any) -> Q:
+    if isinstance(child, Q):
+        return child
+    if isinstance(child, models.Q):
+        return Q(*child.children, _connector=child.connector, _negated=child.negated)
+    return Q(child)
+
+
 class F(models.F):
     """A field of the old or the new row: ``F("old__name")``."""
 

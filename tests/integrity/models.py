@@ -4,6 +4,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import IntegerRangeField, RangeOperators
 from django.db import models
 from django.db.models.functions import Abs, Lower
+from django.utils.translation import gettext_lazy as _
 
 import pgtrigger
 
@@ -171,3 +172,28 @@ class Guarded(models.Model):
 class MemberProxy(Member):
     class Meta:
         proxy = True
+
+
+class Bill(models.Model):
+    title = models.CharField(max_length=20, default="")
+
+
+class BillLine(models.Model):
+    """With a rule that has a message of its own, which Django can translate."""
+
+    bill = models.ForeignKey(Bill, models.CASCADE)
+    amount = models.IntegerField(default=0)
+    note = models.CharField(max_length=20, default="", blank=True)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(
+                name="positive",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__amount__lt=0),
+                message=_("Enter a whole number."),
+                field="amount",
+                code="negative",
+            ),
+            pgtrigger.ReadOnly(name="kept", fields=["bill", "note"], message="This is kept."),
+        ]

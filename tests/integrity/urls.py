@@ -3,7 +3,7 @@ from django.urls import path
 
 from integrity.admin import RefusedWritesMixin
 
-from .models import Member, Prompt, Team
+from .models import Bill, BillLine, Member, Prompt, Team
 
 site = admin.AdminSite()
 
@@ -40,6 +40,16 @@ class PromptAdmin(RefusedWritesMixin, admin.ModelAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         return admin.ModelAdmin.get_form(self, request, obj, change, **kwargs)
+
+
+class BillLineInline(admin.TabularInline):
+    model = BillLine
+    extra = 2
+
+
+@admin.register(Bill, site=site)
+class BillAdmin(RefusedWritesMixin, admin.ModelAdmin):
+    inlines = [BillLineInline]
 
 
 urlpatterns = [path("admin/", site.urls)]

@@ -6,8 +6,8 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from django.test import RequestFactory
 
 from pgtrigger.admin import RuledAdmin, SoftDeletedAdmin
-from pgtrigger.admin.rules import next_states, read_only_fields, soft_deletion
-from tests.pgtrigger.models import Frozen, Machine, Plain, Soft
+from pgtrigger.admin.rules import soft_deletion
+from tests.pgtrigger.models import Frozen, Plain, Soft
 
 pytestmark = pytest.mark.django_db
 
@@ -37,14 +37,7 @@ def test_declared_read_only_fields_stay(request_):
 def test_a_model_without_rules_has_the_form_of_django(request_):
     admin = RuledAdmin(Plain, AdminSite())
     assert admin.get_readonly_fields(request_, Plain(pk=1)) == []
-    assert read_only_fields(Plain) == []
     assert soft_deletion(Plain) is None
-
-
-def test_only_states_that_may_follow_are_next():
-    assert next_states(Machine, "step", 1) == {1, 2}
-    assert next_states(Machine, "step", 3) == {3, None}
-    assert next_states(Plain, "number", 1) is None
 
 
 def test_deleted_rows_are_undeleted(request_):

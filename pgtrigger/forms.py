@@ -1,0 +1,78 @@
+"""Forms that respect the rules of their model before PostgreSQL refuses a write.
+
+    class OrderForm(RuledFormMixin, forms.ModelForm):
+        ...
+
+The one place that decides what a form offers: the admin of ``pgtrigger.admin`` uses it too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.forms import BaseForm, BaseFormSet, ChoiceField, ModelChoiceField
+from django.forms.formsets import DELETION_FIELD_NAME
+
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.forecast import NOTHING, Forecast
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    FormSet = BaseFormSet[BaseForm]
+else:
+    FormSet = BaseFormSet
+
+
+def forecast(model: type[Model], row: Model | None = None) -> Forecast:
+    """Return what the rules of a model, of its parents and proxies, will refuse.
+
+    Args:
+        row: the row as it is stored. Without it, or before it is saved: what is refused whatever
+            the row is, and the states that a new row may have.
+    """
+    stored = row if row is not None and not row._state.adding else None
+    concrete = {each._meta.concrete_model for each in (model, *model._meta.get_parent_list())}
+    known = NOTHING
+    for owner, trigger in registry.registered():
+        if owner._meta.concrete_model in concrete:
+            known |= trigger.forecast(owner, stored)
+    return known
+
+
+class RuledFormMixin(BaseForm):
+    """A ModelForm whose fields that a rule keeps are disabled, and whose states may follow.
+
+    A disabled field keeps its value, whatever the browser sends.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        instance: Model = self.instance  # type: ignore[attr-defined]
+        known = forecast(type(instance), instance)
+        for name in known.read_only & self.fields.keys():
+            self.fields[name].disabled = not instance._state.adding
+        for name in known.states.keys() & self.fields.keys():
+            _offer(self.fields[name], known.states[name])
+
+
+class RuledFormSetMixin(FormSet):
+    """A formset of model forms that offers no deletion of a row that a rule keeps."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        row = form.instance
+        if DELETION_FIELD_NAME in form.fields and not row._state.adding:
+            form.fields[DELETION_FIELD_NAME].disabled = not forecast(type(row), row).is_deletable
+
+
+def _offer(field: Any, states: list[Any]) -> None:
+    """Offer only these values; an empty choice stays if NULL is one of them."""
+    if isinstance(field, ModelChoiceField):
+        keys = [state for state in states if state is not None]
+        queryset: Any = field.queryset
+        field.queryset = queryset.filter(**{f"{field.to_field_name or 'pk'}__in": keys})
+    elif isinstance(field, ChoiceField):
+        allowed = {"" if state is None else str(state) for state in states}
+        choices: Any = field.choices
+        field.choices = [choice for choice in choices if str(choice[0]) in allowed]

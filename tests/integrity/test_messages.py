@@ -1,0 +1,134 @@
+"""One refusal with its declared message, as each reader gets it, in two languages."""
+
+from typing import Any
+
+import pytest
+from django import forms
+from django.db import connection
+from django.test import Client
+from django.utils import translation
+from rest_framework import serializers
+
+from integrity.forms import refusals
+from integrity.rest import RefusedWritesMixin
+
+from .models import Bill, BillLine
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.integrity.urls")]
+
+IN = {"en": "Enter a whole number.", "de": "Bitte eine ganze Zahl eingeben."}
+LANGUAGES = pytest.mark.parametrize("language", IN)
+
+LineForm = forms.modelform_factory(BillLine, fields=["bill", "amount", "note"])
+LineFormSet = forms.inlineformset_factory(Bill, BillLine, fields=["amount", "note"], extra=2)
+
+
+class LineSerializer(RefusedWritesMixin, serializers.ModelSerializer):
+    class Meta:
+        model = BillLine
+        fields = ["bill", "amount"]
+
+
+@pytest.fixture
+def bill() -> Bill:
+    return Bill.objects.create()
+
+
+def data(*amounts: Any, lines: Any = (), prefix: str = "billline_set") -> dict[str, Any]:
+    """An inline's form data: these amounts, the first of them for lines that exist."""
+    filled = {
+        f"{prefix}-TOTAL_FORMS": len(amounts),
+        f"{prefix}-INITIAL_FORMS": len(lines),
+        f"{prefix}-MIN_NUM_FORMS": 0,
+        f"{prefix}-MAX_NUM_FORMS": 9,
+    }
+    for number, amount in enumerate(amounts):
+        filled[f"{prefix}-{number}-amount"] = amount
+        if number < len(lines):
+            filled[f"{prefix}-{number}-id"] = lines[number].pk
+    return filled
+
+
+def test_psql_has_it_untranslated(bill: Bill) -> None:
+    """The function's text is what any client of the database is told."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT prosrc FROM pg_proc WHERE proname LIKE 'pgtrigger_positive%%'"
+            " AND prosrc LIKE '%%integrity_tests.BillLine:positive%%'"
+        )
+        (source,) = cursor.fetchone()
+    assert f"MESSAGE = '{IN['en']}'" in source
+    assert "COLUMN = 'amount'" in source
+
+
+@LANGUAGES
+def test_a_form_has_it_at_the_field(bill: Bill, language: str) -> None:
+    with translation.override(language):
+        form = LineForm({"bill": bill.pk, "amount": -1})
+        with refusals(form):
+            form.save()
+        assert form.errors == {"amount": [IN[language]]}
+    assert form.errors.as_data()["amount"][0].code == "negative"
+
+
+def test_a_form_has_it_at_each_field_that_was_refused(bill: Bill) -> None:
+    line = BillLine.objects.create(bill=bill)
+    form = LineForm({"bill": Bill.objects.create().pk, "amount": 1, "note": "new"}, instance=line)
+    with refusals(form):
+        form.save()
+    assert form.errors == {"bill": ["This is kept."], "note": ["This is kept."]}
+
+
+def test_a_form_that_does_not_show_the_field_names_it(bill: Bill) -> None:
+    line = BillLine.objects.create(bill=bill)
+    form = forms.modelform_factory(BillLine, fields=["amount"])({"amount": 1}, instance=line)
+    line.note = "new"
+    with refusals(form):
+        form.save()
+    assert form.non_field_errors() == ["Note: This is kept."]
+
+
+@LANGUAGES
+def test_a_formset_has_it_on_the_form_of_the_refused_row(bill: Bill, language: str) -> None:
+    lines = [BillLine.objects.create(bill=bill, amount=5) for _ in range(3)]
+    with translation.override(language):
+        formset = LineFormSet(data(6, -1, 7, lines=lines), instance=bill)
+        with refusals(formset):
+            formset.save()
+        assert formset.errors == [{}, {"amount": [IN[language]]}, {}]
+    assert [line.amount for line in BillLine.objects.order_by("pk")] == [5, 5, 5]
+
+
+def test_a_formset_has_it_if_the_refused_row_is_one_of_two_new_ones(bill: Bill) -> None:
+    formset = LineFormSet(data(1, -1), instance=bill)
+    assert formset.is_valid()
+    with refusals(formset):
+        formset.save()
+    assert not any(formset.errors)
+    assert formset.non_form_errors() == [f"Amount: {IN['en']}"]
+
+
+@LANGUAGES
+def test_an_inline_of_the_admin_has_it_at_the_field(
+    admin_client: Client, bill: Bill, language: str
+) -> None:
+    lines = [BillLine.objects.create(bill=bill, amount=5) for _ in range(2)]
+    with translation.override(language):
+        response = admin_client.post(
+            f"/admin/integrity_tests/bill/{bill.pk}/change/",
+            {"title": "t", **data(6, -1, lines=lines)},
+        )
+    (formset,) = response.context["inline_admin_formsets"]
+    assert formset.formset.errors == [{}, {"amount": [IN[language]]}]
+    assert IN[language] in response.content.decode()
+
+
+@LANGUAGES
+def test_a_serializer_has_it_with_its_code(bill: Bill, language: str) -> None:
+    with translation.override(language):
+        serializer = LineSerializer(data={"bill": bill.pk, "amount": -1})
+        assert serializer.is_valid()
+        with pytest.raises(serializers.ValidationError) as raised:
+            serializer.save()
+    (detail,) = raised.value.detail["amount"]
+    assert (str(detail), detail.code) == (IN[language], "negative")
