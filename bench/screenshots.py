@@ -20,7 +20,7 @@ QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-CHAPTERS = {"protecting-deletions": "output", "transitions": "rows", "tracking-history": "sql"}
+CHAPTERS = {"protecting-deletions": "code", "transitions": "code", "tracking-history": "events"}
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     with _site(options.port) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
         for name in _pages(page, address):
             page.screenshot(path=options.folder / f"{name}.png")
             print(options.folder / f"{name}.png")
@@ -51,7 +51,8 @@ def _pages(page: Page, address: str) -> Iterator[str]:
     yield "index"
     for slug, tab in CHAPTERS.items():
         page.goto(f"{address}/{slug}/")
-        page.get_by_role("button", name="Run").click()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.locator("#sql .statements").wait_for(state="attached")
         page.locator(f"#tab-{tab}").click()
         yield slug
     page.goto(f"{address}/triggers/")

@@ -33,8 +33,18 @@ class Chapter:
 
     @cached_property
     def prose(self) -> str:
-        """What there is to read, in Markdown, without the title."""
+        """The text in Markdown, without the title."""
         return self._docstring.partition("\n")[2].strip()
+
+    @property
+    def problem(self) -> str:
+        """The first paragraph of the prose."""
+        return self.prose.partition("\n\n")[0]
+
+    @property
+    def explanation(self) -> str:
+        """The prose after its first paragraph."""
+        return self.prose.partition("\n\n")[2].strip()
 
     @property
     def run(self) -> Callable[[], None]:
@@ -49,6 +59,10 @@ class Chapter:
     def first_line(self) -> int:
         """The number, in the module, of the first line of `code`."""
         return self._run_source[1] + 1
+
+    def line_of_code(self, line: int | None) -> int | None:
+        """Return the line of `code`, from 1, that is this line of the module."""
+        return None if line is None else line - self.first_line + 1
 
     @property
     def shell_line(self) -> str:

@@ -1,62 +1,79 @@
-"""A scenario's code line by line, with what each line printed and sent."""
+"""A scenario's code line by line, with what each line printed and what PostgreSQL refused."""
 
 import ast
 from dataclasses import dataclass, field
 
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from tutorial.chapters import Chapter
-from tutorial.playback import Play
 from tutorial.recording import Statement
-from tutorial.templatetags.tutorial import coloured
+from tutorial.running import ChapterRun
+from tutorial.templatetags.tutorial import coloured_lines
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A text that was printed, or a statement that was refused. `line` counts from 1."""
+
+    line: int
+    printed: str = ""
+    refused: Statement | None = None
 
 
 @dataclass
 class Line:
-    """One line of the code, coloured; `number` counts from 1."""
+    """One line of code as HTML; `indent` is the width of its leading spaces."""
 
     number: int
     code: SafeString
-    printed: str = ""
-    statements: list[Statement] = field(default_factory=list)
-    error: str = ""
-
-    @property
-    def refusals(self) -> list[Statement]:
-        return [statement for statement in self.statements if statement.refusal]
+    indent: int
+    answers: list[Answer] = field(default_factory=list)
 
 
-def listing(chapter: Chapter, play: Play | None = None) -> list[Line]:
-    """The chapter's code; with what a play of it showed, where there is one."""
-    coloured_lines = coloured(chapter.code, "python").split("\n")
-    lines = [Line(number, mark_safe(code)) for number, code in enumerate(coloured_lines, start=1)]
-    if play is None:
-        return lines
+def listing(chapter: Chapter, run: ChapterRun | None = None) -> list[Line]:
+    """Return the chapter's code, with the answers if there was a run.
 
-    ends = _ends(chapter.code)
-
-    def line(number: int | None) -> Line:
-        place = (number or chapter.first_line) - chapter.first_line + 1
-        return lines[ends.get(place, place) - 1]
-
-    for number, text in play.printed:
-        line(number).printed += text
-    for statement in play.statements:
-        line(statement.line).statements.append(statement)
-    if play.error is not None:
-        line(play.error_line).error = play.error_text
+    The answers of a loop stand after the loop, in the order in which they came, so that a refusal
+    and what the code printed about it are next to each other.
+    """
+    lines = [
+        Line(number, code, indent)
+        for number, (code, indent) in enumerate(coloured_lines(chapter.code, "python"), start=1)
+    ]
+    places = _places(chapter.code)
+    for answer in _answers(run) if run else []:
+        lines[places.get(answer.line, answer.line) - 1].answers.append(answer)
     return lines
 
 
-def _ends(code: str) -> dict[int, int]:
-    """The last line of the statement that each line is part of, for those of several lines."""
-    statements = [
-        node
-        for node in ast.walk(ast.parse(code))
-        if isinstance(node, ast.stmt) and not hasattr(node, "body")
-    ]
+def _answers(run: ChapterRun) -> list[Answer]:
+    """Return what was printed and refused, in the order in which it came."""
+    chapter, ordered = run.chapter, []
+    for place, statement in enumerate(run.statements):
+        if statement.refusal:
+            line = chapter.line_of_code(statement.line) or 1
+            ordered.append((place, Answer(line, refused=statement)))
+    for printed in run.printed:
+        line = chapter.line_of_code(printed.line) or 1
+        if printed.text.strip():
+            ordered.append((printed.statements - 0.5, Answer(line, printed.text.rstrip("\n"))))
+    answers = [answer for _, answer in sorted(ordered, key=lambda pair: pair[0])]
+    if run.error is not None and not any(answer.refused for answer in answers):
+        line = chapter.line_of_code(run.error_line) or 1
+        answers.append(Answer(line, run.error_text))
+    return answers
+
+
+def _places(code: str) -> dict[int, int]:
+    """Return, for each line, the line after which its answers stand.
+
+    That is the last line of the outermost loop around it, or of its statement.
+    """
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.stmt)]
+    simple = [node for node in nodes if not hasattr(node, "body")]
+    loops = [node for node in nodes if isinstance(node, ast.For | ast.While)]
     return {
         line: node.end_lineno or line
-        for node in statements
+        for node in (*simple, *reversed(loops))  # ast.walk visits outer loops first
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }

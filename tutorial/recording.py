@@ -77,23 +77,23 @@ def line_within(code: CodeType) -> int | None:
 
 
 class Recorder:
-    """Notes what a connection sends while `code` runs, and lets it pass.
+    """Add what a connection sends while `code` runs to `statements`.
 
-    It listens at the driver, where nothing slips by: the statements of Django, those that the
-    trigger engine sends on its own account, and where transactions begin and end.
-    `after_write(line)` is called whenever one of them has written.
+    It listens at the driver: to the statements of Django, those that the trigger engine adds, and
+    where transactions begin and end. `after_write(line)` is called after each write.
     """
 
     def __init__(
         self,
         connection: PrivateConnection,
         code: CodeType,
+        statements: list[Statement],
         after_write: Callable[[int | None], None] = lambda line: None,
     ):
         self.connection = connection
         self.code = code
         self.after_write = after_write
-        self.statements: list[Statement] = []
+        self.statements = statements
         self.is_listening = False
 
     @contextmanager

@@ -1,31 +1,31 @@
-"""The states of a chapter's models, as a play left them."""
+"""The states of a chapter's models, after a run."""
 
 from django.db.models import Model
 
 from pgtrigger.admin.states import Diagram, diagram, machines
-from tutorial.playback import Play
+from tutorial.running import ChapterRun
 from tutorial.tables import newest_tables
 
 
-def diagrams(model: type[Model], play: Play | None = None) -> list[Diagram]:
-    """One for each FSM on the model; after a play, where it ended and what it was refused."""
+def diagrams(model: type[Model], run: ChapterRun | None = None) -> list[Diagram]:
+    """One for each FSM on the model; after a run, its last state and what was refused."""
     return [
         diagram(
             rule.transitions,
-            current=_current(model, rule.field, play),
-            refused=_refused(rule.field, play),
+            current=_current(model, rule.field, run),
+            refused=_refused(rule.field, run),
         )
         for rule in machines(model)
     ]
 
 
-def _current(model: type[Model], field: str, play: Play | None) -> str | None:
-    table = newest_tables(play.frames).get(model) if play else None
+def _current(model: type[Model], field: str, run: ChapterRun | None) -> str | None:
+    table = newest_tables(run.frames).get(model) if run else None
     return table.values(field)[-1] if table and table.rows else None
 
 
-def _refused(field: str, play: Play | None) -> tuple[str, str] | None:
-    for statement in reversed(play.statements if play else []):
+def _refused(field: str, run: ChapterRun | None) -> tuple[str, str] | None:
+    for statement in reversed(run.statements if run else []):
         detail = statement.detail
         if detail.get("field") == field and "old" in detail:
             return detail["old"], detail["new"]

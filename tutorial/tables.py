@@ -76,6 +76,28 @@ def only_changes(tables: Iterable[Table]) -> tuple[Table, ...]:
     return tuple(table for table in changed if table.rows)
 
 
+@dataclass
+class TableChanges:
+    """A table's rows after each write that changed one, by line of the code."""
+
+    name: str
+    columns: tuple[str, ...]
+    steps: list[tuple[int | None, tuple[Row, ...]]]
+
+
+def changes_by_table(frames: Sequence[Frame]) -> list[TableChanges]:
+    """Return the frames after the first, as one table for each model."""
+    changes = {
+        table.model: TableChanges(table.name, table.columns, [])
+        for frame in frames
+        for table in frame.tables
+    }
+    for frame in frames[1:]:
+        for table in frame.tables:
+            changes[table.model].steps.append((frame.line, table.rows))
+    return [table for table in changes.values() if table.steps]
+
+
 def newest_tables(frames: Sequence[Frame]) -> dict[type[models.Model], Table]:
     """Each table as the last frame that has it shows it."""
     return {table.model: table for frame in frames for table in frame.tables}

@@ -14,38 +14,38 @@ from tutorial import sandbox
 from tutorial.catalog import InstalledConstraint
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 from tutorial.listing import listing
-from tutorial.playback import Play, play
+from tutorial.running import ChapterRun, run_chapter
 from tutorial.scenarios import PARTS
-from tutorial.source import model_source
+from tutorial.source import source_lines
 from tutorial.states import diagrams
-from tutorial.timeline import timeline
+from tutorial.tables import changes_by_table
+from tutorial.timeline import event_models, timeline
 
 
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
-    parts = {
-        part: [chapter for chapter in all_chapters() if chapter.part == part] for part in PARTS
-    }
-    return render(request, "tutorial/index.html", {"parts": parts, "first": all_chapters()[0]})
+    """The list of chapters."""
+    return _page(request, "index", {"first": all_chapters()[0]})
 
 
 @require_GET
 def chapter(request: HttpRequest, slug: str) -> HttpResponse:
+    """A chapter, not run."""
     found = _chapter(slug)
-    context = _stage(found) | {"sandbox": sandbox.visit(found.models)}
-    return render(request, "tutorial/chapter.html", context)
+    context = _chapter_context(found) | {"sandbox": sandbox.visit(found.models)}
+    return _page(request, "chapter", context)
 
 
 @require_POST
 @never_cache
 def run(request: HttpRequest, slug: str) -> HttpResponse:
-    """Play the scenario: the page with the play on it, or for htmx the stage alone."""
+    """The chapter's page with the results of a run, or for htmx the results alone."""
     found = _chapter(slug)
-    context = _stage(found, play(found))
+    context = _chapter_context(found, run_chapter(found))
     if request.headers.get("HX-Request"):
-        return render(request, "tutorial/_stage.html", context)
+        return render(request, "tutorial/_results.html", context)
     context["sandbox"] = sandbox.visit(found.models)
-    return render(request, "tutorial/chapter.html", context)
+    return _page(request, "chapter", context)
 
 
 @require_POST
@@ -60,7 +60,7 @@ def attempt(request: HttpRequest, slug: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         context = {"chapter": found, "sandbox": outcome}
         return render(request, "tutorial/_sandbox.html", context)
-    return render(request, "tutorial/chapter.html", _stage(found) | {"sandbox": outcome})
+    return _page(request, "chapter", _chapter_context(found) | {"sandbox": outcome})
 
 
 @require_GET
@@ -68,9 +68,10 @@ def attempt(request: HttpRequest, slug: str) -> HttpResponse:
 def triggers(request: HttpRequest) -> HttpResponse:
     """The map of all triggers: the whole page, or for htmx the table alone."""
     search = request.GET.get("q", "").strip()
-    template = "_map" if request.headers.get("HX-Request") else "triggers"
     context = {"entries": trigger_map(search), "search": search}
-    return render(request, f"tutorial/{template}.html", context)
+    if request.headers.get("HX-Request"):
+        return render(request, "tutorial/_map.html", context)
+    return _page(request, "triggers", context)
 
 
 def _chapter(slug: str) -> Chapter:
@@ -80,26 +81,41 @@ def _chapter(slug: str) -> Chapter:
         raise Http404(str(error)) from None
 
 
-def _stage(chapter: Chapter, performance: Play | None = None) -> dict[str, Any]:
-    """What the page of a chapter shows but the sandbox, before a play or after one."""
+def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    """A whole page, which lists all chapters."""
+    parts = {
+        part: [chapter for chapter in all_chapters() if chapter.part == part] for part in PARTS
+    }
+    return render(request, f"tutorial/{name}.html", context | {"parts": parts})
+
+
+def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[str, Any]:
+    """What a chapter's page shows except the sandbox, before or after a run."""
     chapters = all_chapters()
+    lines = listing(chapter, run)
+    refused = [
+        (line.number, answer.line) for line in lines for answer in line.answers if answer.refused
+    ]
     return {
         "chapter": chapter,
         "chapters": chapters,
         "previous": chapters[chapter.number - 2] if chapter.number > 1 else None,
         "next": chapters[chapter.number] if chapter.number < len(chapters) else None,
-        "play": performance,
-        "lines": listing(chapter, performance),
-        "states": [found for model in chapter.models for found in diagrams(model, performance)],
+        "run": run,
+        "lines": lines,
+        "refused": refused,
+        "states": [found for model in chapter.models for found in diagrams(model, run)],
+        "tables": changes_by_table(run.frames) if run else [],
+        "is_tracked": any(event_models(model) for model in chapter.models),
         "timelines": [
-            timeline(f"The history of one {name}", events)
-            for name, events in (performance.history if performance else {}).items()
+            (name, timeline(events))
+            for name, events in (run.history if run else {}).items()
             if events
         ],
         "models": [
             {
                 "name": model.__name__,
-                "source": model_source(model),
+                "lines": source_lines(model),
                 "firing": firing(model),
                 "triggers": PgTrigger.objects.on(model),
                 "constraints": InstalledConstraint.objects.on(model),

@@ -28,7 +28,7 @@ QUIET = [
     "--disable-sync",
     "--no-proxy-server",
 ]
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.slug)
 
 pytestmark = [
@@ -107,14 +107,27 @@ in_the_dark = pytest.mark.parametrize(
 )
 
 
+def press_run(page: Page) -> None:
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#summary")).to_contain_text("statement")
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Select a tab; without JavaScript there are none, and everything is visible."""
+    if page.get_by_role("tab").count():
+        page.get_by_role("tab", name=name).click()
+
+
 def test_a_reader_opens_a_chapter_presses_run_and_reads_the_refusal(visit: Visit) -> None:
     page = visit.go("/")
-    page.get_by_role("link", name="Protecting model deletions").first.click()
-    page.get_by_role("button", name="Run").click()
+    page.locator("[data-progress=protecting-deletions]").click()
+    press_run(page)
 
     refusal = "pgtrigger: Cannot delete rows from tutorial_cannotdelete table"
+    expect(page.locator("#summary")).to_contain_text("1 refused: line 3")
+    page.locator(".listing .refusal summary").click()
     expect(page.locator(".listing .refusal")).to_contain_text(refusal)
-    expect(page.locator("#output .fields")).to_contain_text("protect_deletes")
+    expect(page.locator(".listing .refusal .fields")).to_contain_text("protect_deletes")
     assert visit.wrong == []
 
 
@@ -122,11 +135,11 @@ def test_a_reader_opens_a_chapter_presses_run_and_reads_the_refusal(visit: Visit
 @both_ways
 def test_run_shows_what_the_chapter_prints(visit: Visit, chapter: Chapter) -> None:
     page = visit.go(f"/{chapter.slug}/")
-    page.get_by_role("button", name="Run").click()
+    press_run(page)
 
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
     first = chapter.expected.partition("\n")[0].partition("…")[0]
-    expect(page.locator("#output .terminal")).to_contain_text(first)
+    first = first.removeprefix("pgtrigger.errors.ProtectedError: ")
+    expect(page.locator("#code .listing")).to_contain_text(first)
     assert visit.wrong == []
     assert visit.from_elsewhere == []
 
@@ -134,8 +147,7 @@ def test_run_shows_what_the_chapter_prints(visit: Visit, chapter: Chapter) -> No
 @CHAPTERS
 def test_every_tab_shows_its_own_panel(visit: Visit, chapter: Chapter) -> None:
     page = visit.go(f"/{chapter.slug}/")
-    page.get_by_role("button", name="Run").click()
-    expect(page.get_by_role("tab", name="Output")).to_be_visible()
+    press_run(page)
 
     for tab in page.get_by_role("tab").all():
         tab.click()
@@ -143,10 +155,81 @@ def test_every_tab_shows_its_own_panel(visit: Visit, chapter: Chapter) -> None:
         expect(page.get_by_role("tabpanel")).to_have_count(1)
 
 
+def test_a_second_run_keeps_the_selected_tab(visit: Visit) -> None:
+    page = visit.go("/transitions/")
+    press_run(page)
+    open_tab(page, "Rows")
+    press_run(page)
+    expect(page.locator("#rows table")).to_be_visible()
+    expect(page.get_by_role("tab", name="Rows")).to_have_attribute("aria-selected", "true")
+
+
+@pytest.mark.parametrize("visit", [{}, {"viewport": PHONE}], indirect=True, ids=["desk", "phone"])
+def test_run_leads_to_the_first_refusal_and_stays_in_sight(visit: Visit) -> None:
+    page = visit.go("/typed-errors/")
+    press_run(page)
+
+    expect(page.locator(".listing .refusal").first).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_in_viewport()
+
+
+def test_the_summary_leads_from_another_tab_to_the_refusal(visit: Visit) -> None:
+    page = visit.go("/typed-errors/")
+    press_run(page)
+    open_tab(page, "SQL")
+    page.locator("#summary a").click()
+
+    expect(page.locator(".listing .refusal").first).to_be_in_viewport()
+
+
+def test_a_run_leaves_the_sandbox_as_it_is(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    open_tab(page, "Sandbox")
+    page.locator("#sandbox").get_by_label("int_field").fill("7")
+    page.locator("#sandbox").get_by_role("button", name="Add").click()
+    expect(page.get_by_role("button", name="Save AppendOnly 1")).to_be_visible()
+    press_run(page)
+
+    expect(page.locator("#sandbox").get_by_label("int_field").first).to_have_value("7")
+
+
+def test_the_theme_is_kept_from_page_to_page(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    switch = page.get_by_role("button", name="Theme: system")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    switch.click()
+    page.get_by_role("button", name="Theme: light").click()
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    page = visit.go("/")
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+@pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=True, ids=["phone"])
+def test_on_a_phone_the_refused_transition_is_on_the_screen(visit: Visit) -> None:
+    page = visit.go("/transitions/")
+    press_run(page)
+    for part in (".cross", ".state-name.current"):
+        box = page.locator(f".states {part}").bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_on_a_wide_screen_the_index_is_centred(visit: Visit) -> None:
+    page = visit.go("/")
+    page.set_viewport_size({"width": 1920, "height": 1000})
+    box = page.locator("main").bounding_box()
+    assert box is not None
+    # The width without a scrollbar.
+    width = page.evaluate("document.documentElement.clientWidth")
+    assert abs(box["x"] - (width - box["x"] - box["width"])) <= 1
+
+
 @CHAPTERS
 def test_the_sandbox_of_a_chapter_takes_a_step(visit: Visit, chapter: Chapter) -> None:
     page = visit.go(f"/{chapter.slug}/")
     sandbox = page.locator("#sandbox")
+    open_tab(page, "Sandbox")
     if not sandbox.get_by_role("button", name="Add").count():
         pytest.skip("this chapter has no sandbox")
     for field in (
@@ -164,6 +247,7 @@ def test_the_sandbox_of_a_chapter_takes_a_step(visit: Visit, chapter: Chapter) -
 @both_ways
 def test_a_rule_broken_in_the_sandbox_is_the_forms_own_error(visit: Visit) -> None:
     page = visit.go("/transitions/")
+    open_tab(page, "Sandbox")
     sandbox = page.locator("#sandbox")
     sandbox.get_by_label("status").select_option("inactive")
     sandbox.get_by_role("button", name="Add").click()
@@ -178,43 +262,43 @@ def test_a_rule_broken_in_the_sandbox_is_the_forms_own_error(visit: Visit) -> No
 
 def test_the_tabs_follow_the_arrow_keys(visit: Visit) -> None:
     page = visit.go("/append-only/")
-    page.get_by_role("tab", name="In the database").focus()
+    page.get_by_role("tab", name="Code").focus()
     page.keyboard.press("ArrowRight")
 
-    expect(page.get_by_role("tab", name="Model")).to_be_focused()
-    expect(page.locator("#model")).to_be_visible()
-    expect(page.locator("#database")).to_be_hidden()
+    expect(page.get_by_role("tab", name="SQL")).to_be_focused()
+    expect(page.locator("#sql")).to_be_visible()
+    expect(page.locator("#code")).to_be_hidden()
 
 
 def test_the_keyboard_alone_runs_a_chapter(visit: Visit) -> None:
     page = visit.go("/append-only/")
-    for _ in range(30):
+    for _ in range(80):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "run":
             break
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("button", name="Run again")).to_be_focused()
+    expect(page.locator("#summary")).to_contain_text("2 refused")
+    expect(page.locator("#run")).to_be_focused()
 
 
 @without_javascript
 def test_without_javascript_everything_is_there_one_thing_under_another(visit: Visit) -> None:
     page = visit.go("/append-only/")
-    page.get_by_role("button", name="Run").click()
+    press_run(page)
 
-    for panel in ("output", "sql", "rows", "database", "model"):
+    for panel in ("code", "sql", "rows", "trigger", "sandbox"):
         expect(page.locator(f"#{panel}")).to_be_visible()
 
 
 def test_progress_is_kept_in_the_browser(visit: Visit) -> None:
     page = visit.go("/append-only/")
-    page.get_by_role("button", name="Run").click()
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    press_run(page)
+    expect(page.locator(".side [data-progress=append-only]")).to_have_text("Append-only models run")
 
     page = visit.go("/")
-    link = page.locator("[data-chapter=append-only]")
-    expect(link.get_by_text("played")).to_be_visible()
-    expect(page.locator("[data-chapter=transitions]").get_by_text("played")).to_be_hidden()
+    expect(page.locator("[data-progress=append-only] .done")).to_have_text("run")
+    expect(page.locator("[data-progress=transitions] .done")).to_be_hidden()
 
 
 def test_a_search_narrows_the_map_while_one_types(visit: Visit) -> None:
@@ -231,9 +315,8 @@ def test_a_search_narrows_the_map_while_one_types(visit: Visit) -> None:
 )
 def test_on_a_phone_nothing_is_wider_than_the_screen(visit: Visit, path: str) -> None:
     page = visit.go(path)
-    if page.get_by_role("button", name="Run").count():
-        page.get_by_role("button", name="Run").click()
-        expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    if page.locator("#run").count():
+        press_run(page)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
@@ -255,9 +338,8 @@ def test_axe_finds_no_violation_in_the_dark(visit: Visit, path: str) -> None:
 
 def examine(visit: Visit, path: str) -> AxeResults:
     page = visit.go(path)
-    if page.get_by_role("button", name="Run").count():
-        page.get_by_role("button", name="Run").click()
-        expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    if page.locator("#run").count():
+        press_run(page)
     # All panels at once, as without JavaScript: what is hidden is not looked at.
     page.evaluate("document.querySelectorAll('.panel').forEach(panel => panel.hidden = false)")
     return Axe().run(page)

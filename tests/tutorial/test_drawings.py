@@ -4,12 +4,24 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils.html import strip_tags
 
 from pgtrigger.admin.firing import firing
 from pgtrigger.admin.states import diagram
-from tutorial.chapters import get_chapter
-from tutorial.models import FSM, CannotDelete, Reading, SoftDelete, Versioned
-from tutorial.playback import play
+from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.listing import listing
+from tutorial.models import (
+    FSM,
+    CannotDelete,
+    OfficialInterface,
+    Reading,
+    SoftDelete,
+    Tracked,
+    User,
+    Versioned,
+)
+from tutorial.running import run_chapter
+from tutorial.source import source_lines
 from tutorial.states import diagrams
 from tutorial.timeline import Event, timeline
 
@@ -57,13 +69,13 @@ class TestStates:
         drawing = diagram([("a", "b")], current="b", refused=("b", "a"))
         assert drawing.sentences == ["Now b.", "a to b.", "b to a is refused."]
 
-    def test_before_a_play_no_state_is_lit(self) -> None:
+    def test_before_a_run_no_state_is_lit(self) -> None:
         (drawing,) = diagrams(FSM)
         assert not any(state.is_current for state in drawing.states)
 
     @pytest.mark.django_db
-    def test_after_a_play_it_shows_where_it_ended_and_what_was_refused(self) -> None:
-        (drawing,) = diagrams(FSM, play(get_chapter("transitions")))
+    def test_after_a_run_it_shows_where_it_ended_and_what_was_refused(self) -> None:
+        (drawing,) = diagrams(FSM, run_chapter(get_chapter("transitions")))
         assert drawing.sentences[0] == "Now inactive."
         assert "inactive to published is refused." in drawing.sentences
 
@@ -71,24 +83,106 @@ class TestStates:
         assert diagrams(SoftDelete) == []
 
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ROW = {"id": 1, "text": "a"}
+
+
+def event(label: str, *operations: str, diff: dict[str, list[str]] | None = None) -> Event:
+    return Event(label, NOON, ROW, diff or {}, {}, frozenset(operations))
+
+
 class TestTimeline:
-    NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-    def test_it_says_when_each_event_was_and_what_it_changed(self) -> None:
-        drawing = timeline(
-            "A page",
-            [
-                Event("insert", self.NOON, {}, {}),
-                Event("update", self.NOON + timedelta(milliseconds=5), {"text": ["a", "b"]}, {}),
-            ],
+    def test_an_entry_says_when_it_was_and_what_it_changed(self) -> None:
+        later = Event(
+            "update",
+            NOON + timedelta(milliseconds=5),
+            ROW,
+            {"text": ["a", "b"]},
+            {"user": 1},
+            frozenset({"UPDATE"}),
         )
-        assert drawing.sentences == ["insert +0.0 ms", "update +5.0 ms, text from a to b"]
+        first, second = timeline([event("insert", "INSERT"), later])
+        assert first.summary == "Created with text=a"
+        assert (second.elapsed, second.context) == ("+5.0 ms", "user=1")
+        assert second.changes == [("text", "a", "b")]
 
-    def test_stops_stand_below_the_changes_of_the_one_before(self) -> None:
-        diff = {"text": ["a", "b"], "title": ["c", "d"]}
-        drawing = timeline("A page", [Event("update", self.NOON, diff, {})] * 2)
-        assert drawing.stops[0].changes[-1].y < drawing.stops[1].y
+    def test_the_events_of_one_write_are_one_entry(self) -> None:
+        entries = timeline(
+            [
+                event("create", "INSERT"),
+                event("snapshot", "INSERT", "UPDATE"),
+                event("low", "UPDATE", diff={"text": ["a", "b"]}),
+                event("snapshot", "INSERT", "UPDATE"),
+            ]
+        )
+        assert [entry.labels for entry in entries] == [["create", "snapshot"], ["low", "snapshot"]]
+
+    def test_a_deletion_after_an_update_is_an_entry_of_its_own(self) -> None:
+        entries = timeline(
+            [
+                event("update", "UPDATE", diff={"text": ["b", "a"]}),
+                event("delete", "DELETE"),
+                event("insert", "INSERT"),
+            ]
+        )
+        assert [entry.labels for entry in entries] == [["update"], ["delete"], ["insert"]]
+        assert entries[1].summary == "Deleted; it contained text=a"
 
     def test_a_long_value_is_cut(self) -> None:
-        event = Event("update", self.NOON, {"text": ["x" * 100, "y"]}, {})
-        assert timeline("A page", [event]).stops[0].changes[0].old.endswith("x…")
+        (entry,) = timeline([event("update", "UPDATE", diff={"text": ["x" * 100, "y"]})])
+        assert entry.changes[0][1].endswith("x…")
+
+    @pytest.mark.django_db
+    def test_each_write_of_a_chapter_is_one_entry(self) -> None:
+        entries = timeline(run_chapter(get_chapter("tracking-history")).history["Tracked"])
+        assert [entry.labels for entry in entries] == [
+            ["create", "snapshot"],
+            ["snapshot"],
+            ["snapshot"],
+            ["low_int", "snapshot"],
+            ["low_int", "snapshot"],
+        ]
+
+
+class TestListing:
+    @pytest.mark.django_db
+    def test_in_a_loop_each_refusal_stands_before_what_was_printed_about_it(self) -> None:
+        chapter = get_chapter("refined-errors")
+        (line,) = [each for each in listing(chapter, run_chapter(chapter)) if each.answers]
+        kinds = ["refused" if answer.refused else answer.printed for answer in line.answers]
+        assert kinds == [
+            "refused",
+            "ada@example.org UserAlreadyExists",
+            "refused",
+            "None EmailCannotBeNull",
+            "refused",
+            "Grace@example.org EmailMustBeLowerCase",
+        ]
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.slug)
+    def test_everything_that_was_printed_or_refused_stands_there_once(
+        self, chapter: Chapter
+    ) -> None:
+        result = run_chapter(chapter)
+        answers = [answer for line in listing(chapter, result) for answer in line.answers]
+        printed = "\n".join(answer.printed for answer in answers if not answer.refused)
+        written = "".join(each.text for each in result.printed)
+        assert printed.splitlines() == [line for line in written.splitlines() if line]
+        assert sum(1 for answer in answers if answer.refused) == len(result.refusals)
+
+
+class TestSource:
+    @pytest.mark.parametrize(
+        ("model", "first"),
+        [
+            (CannotDelete, "pgtrigger.Protect("),
+            (Tracked, "@pghistory.track("),
+            (User, "models.CheckConstraint("),
+            (OfficialInterface, "@pgtrigger.ignore("),
+        ],
+    )
+    def test_the_rule_is_marked(self, model: type, first: str) -> None:
+        marked = [strip_tags(line.code) for line in source_lines(model) if line.is_rule]
+        assert first in marked[0]
+        assert len(marked) < len(source_lines(model))

@@ -7,7 +7,7 @@ from django.apps import apps
 
 from tutorial import scenarios
 from tutorial.chapters import Chapter, all_chapters, get_chapter
-from tutorial.playback import mask, play
+from tutorial.running import mask, run_chapter
 
 FOLDER = Path(scenarios.__file__).parent
 CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.slug)
@@ -16,13 +16,13 @@ CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter
 @CHAPTERS
 @pytest.mark.django_db
 def test_a_scenario_prints_what_is_expected(chapter: Chapter) -> None:
-    assert mask(play(chapter).output) == chapter.expected
+    assert mask(run_chapter(chapter).output) == chapter.expected
 
 
 @CHAPTERS
 @pytest.mark.django_db
-def test_a_scenario_plays_twice_alike(chapter: Chapter) -> None:
-    assert mask(play(chapter).output) == mask(play(chapter).output)
+def test_a_scenario_runs_twice_alike(chapter: Chapter) -> None:
+    assert mask(run_chapter(chapter).output) == mask(run_chapter(chapter).output)
 
 
 @CHAPTERS

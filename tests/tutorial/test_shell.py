@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from tutorial.chapters import all_chapters, get_chapter
-from tutorial.playback import mask
+from tutorial.running import mask
 
 
 def in_the_shell(line: str) -> subprocess.CompletedProcess[str]:

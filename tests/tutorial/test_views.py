@@ -46,19 +46,29 @@ class TestChapter:
             assert "CREATE TRIGGER pgtrigger_protect_deletes_" in shown
             assert "CREATE OR REPLACE FUNCTION" in shown
 
-    def test_run_answers_with_the_page_and_the_play_on_it(
+    def test_run_answers_with_the_page_and_the_results_on_it(
         self, client: Client, chapter: Chapter
     ) -> None:
         response = client.post(f"/{chapter.slug}/run/")
         html = response.content.decode()
         assert response.status_code == 200
         assert html.startswith("<!doctype html>")
-        assert text_of(chapter.expected).split("DETAIL")[0].replace("…", "")[:12] in text_of(html)
+        expected = chapter.expected.removeprefix("pgtrigger.errors.ProtectedError: ")
+        assert text_of(expected.partition("\n")[0].partition("…")[0]) in text_of(html)
+        assert re.search(r'role="status"[^>]*>\s*<span>\d+ statements?</span>', html)
 
-    def test_run_answers_htmx_with_the_stage_alone(self, client: Client, chapter: Chapter) -> None:
+    def test_run_answers_htmx_with_the_results_alone(
+        self, client: Client, chapter: Chapter
+    ) -> None:
         html = client.post(f"/{chapter.slug}/run/", headers=HTMX).content.decode()
-        assert html.strip().startswith('<section class="stage" id="stage"')
+        assert html.strip().startswith('<div class="results" id="results">')
+        assert 'id="summary" role="status" hx-swap-oob="true"' in html
         assert "<html" not in html
+
+    def test_it_lists_all_chapters(self, client: Client, chapter: Chapter) -> None:
+        html = client.get(f"/{chapter.slug}/").content.decode()
+        assert all(f'data-progress="{each.slug}"' in html for each in all_chapters())
+        assert f'data-progress="{chapter.slug}" aria-current="page"' in html
 
     def test_running_needs_a_post(self, client: Client, chapter: Chapter) -> None:
         assert client.get(f"/{chapter.slug}/run/").status_code == 405
@@ -85,7 +95,7 @@ class TestSandboxOnAPage:
         html = client.post(
             "/append-only/try/", {"action": "add:AppendOnly"}, headers=HTMX
         ).content.decode()
-        assert html.strip().startswith('<section class="card sandbox" id="sandbox"')
+        assert html.strip().startswith('<section class="panel sandbox" id="sandbox"')
 
     @pytest.mark.parametrize(
         "action",

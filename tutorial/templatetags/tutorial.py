@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Any
 
@@ -9,15 +10,37 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from pygments import highlight
+from pygments.filter import Filter
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer, PostgresLexer, PythonLexer
+from pygments.token import Name
 
 register = template.Library()
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _INLINE = HtmlFormatter(nowrap=True)
+
+
+class _Names(Filter):
+    """Colour the names of classes, functions and keyword arguments."""
+
+    def filter(self, lexer: Any, stream: Iterable[Any]) -> Iterator[Any]:
+        tokens = list(stream)
+        for place, (kind, text) in enumerate(tokens):
+            after = tokens[place + 1][1] if place + 1 < len(tokens) else ""
+            if kind is Name and text[:1].isupper():
+                kind = Name.Class
+            elif kind is Name and after.startswith("("):
+                kind = Name.Function
+            elif kind is Name and after == "=":
+                kind = Name.Attribute
+            yield kind, text
+
+
+_PYTHON = PythonLexer(stripnl=False)
+_PYTHON.add_filter(_Names())
 _LEXERS = {
-    "python": PythonLexer(stripnl=False),
+    "python": _PYTHON,
     "sql": PostgresLexer(stripnl=False),
     "json": JsonLexer(),
 }
@@ -38,10 +61,19 @@ def coloured(code: str, language: str) -> SafeString:
     """The code as HTML, its tokens in classes; `language` is python, sql or json."""
     if language != "sql":
         return _coloured(code, language)
-    # From one play to the next a statement differs in its numbers, which do not change its colours.
+    # From one run to the next a statement differs in its numbers, which do not change its colours.
     numbers = iter(_NUMBER.findall(code))
     html = _coloured(_NUMBER.sub(_A_NUMBER, code), language)
     return mark_safe(re.sub(_A_NUMBER, lambda _: next(numbers), html))
+
+
+def coloured_lines(code: str, language: str) -> list[tuple[SafeString, int]]:
+    """Return each line of the code as HTML, with the width of its leading spaces."""
+    html = coloured(code, language).split("\n")
+    return [
+        (mark_safe(each), len(line) - len(line.lstrip()))
+        for each, line in zip(html, code.split("\n"), strict=False)
+    ]
 
 
 @lru_cache(maxsize=2048)

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tutorial.chapters import Chapter, all_chapters, get_chapter
-from tutorial.playback import Play, mask, play
+from tutorial.running import ChapterRun, mask, run_chapter
 
 EXAMPLES = """\
 examples:
@@ -70,14 +70,16 @@ class Command(BaseCommand):
             self._check(chapters)
         elif options["write"]:
             for chapter in chapters:
-                chapter.expected_output.write_text(mask(play(chapter).output), encoding="utf-8")
+                chapter.expected_output.write_text(
+                    mask(run_chapter(chapter).output), encoding="utf-8"
+                )
         elif options["format"] == "json":
             self.stdout.write(
-                json.dumps([as_data(play(chapter)) for chapter in chapters], indent=2)
+                json.dumps([as_data(run_chapter(chapter)) for chapter in chapters], indent=2)
             )
         else:
             for chapter in chapters:
-                self._show(play(chapter), sql=options["sql"])
+                self._show(run_chapter(chapter), sql=options["sql"])
 
     def _list(self, chapters: list[Chapter], output_format: str) -> None:
         if output_format == "json":
@@ -91,12 +93,12 @@ class Command(BaseCommand):
         for chapter in chapters:
             self.stdout.write(f"{chapter.slug:<{width}}  {chapter.title}")
 
-    def _show(self, performance: Play, sql: bool) -> None:
-        chapter = performance.chapter
+    def _show(self, result: ChapterRun, sql: bool) -> None:
+        chapter = result.chapter
         self.stdout.write(self.style.MIGRATE_HEADING(f"{chapter.number}. {chapter.title}"))
         self.stdout.write(self.style.SQL_KEYWORD(chapter.shell_line) + "\n\n")
         if sql:
-            for statement in performance.statements:
+            for statement in result.statements:
                 style = self.style.ERROR if statement.refusal else self.style.SUCCESS
                 self.stdout.write(statement.text)
                 self.stdout.write(f"  {statement.milliseconds:.1f} ms  {style(statement.answer)}")
@@ -104,7 +106,7 @@ class Command(BaseCommand):
                     if name not in ("SQLSTATE", "message"):
                         self.stdout.write(f"           {name}: {value}")
             self.stdout.write("")
-        self.stdout.write(performance.output or "(it prints nothing)")
+        self.stdout.write(result.output or "(it prints nothing)")
         self.stdout.write("")
 
     def _check(self, chapters: list[Chapter]) -> None:
@@ -118,7 +120,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(chapters)} chapters print what is expected.")
 
     def _is_as_expected(self, chapter: Chapter) -> bool:
-        found = mask(play(chapter).output)
+        found = mask(run_chapter(chapter).output)
         difference = difflib.unified_diff(
             chapter.expected.splitlines(keepends=True),
             found.splitlines(keepends=True),
@@ -129,12 +131,12 @@ class Command(BaseCommand):
         return chapter.expected == found
 
 
-def as_data(performance: Play) -> dict[str, Any]:
-    """A play as JSON can hold it."""
+def as_data(result: ChapterRun) -> dict[str, Any]:
+    """Return the run as values for JSON."""
     return {
-        "slug": performance.chapter.slug,
-        "output": performance.output,
-        "error": performance.error_fields,
+        "slug": result.chapter.slug,
+        "output": result.output,
+        "error": result.error_fields,
         "statements": [
             {
                 "line": statement.line,
@@ -143,6 +145,6 @@ def as_data(performance: Play) -> dict[str, Any]:
                 "answer": statement.answer,
                 "refusal": statement.refusal,
             }
-            for statement in performance.statements
+            for statement in result.statements
         ],
     }

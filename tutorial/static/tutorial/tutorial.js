@@ -1,27 +1,35 @@
-// What makes the pages handier. Without it everything is there, one thing under another.
+// Tabs, progress, theme and copying. Without it each page shows everything, one below the other.
 
-const STORE = "chapters played";
+const STORES = { run: "chapters played", solved: "exercises solved" };
+const WORDS = { run: "run", solved: "solved" };
 
-function played() {
+function stored(name) {
   try {
-    return new Set(JSON.parse(localStorage.getItem(STORE) || "[]"));
+    return new Set(JSON.parse(localStorage.getItem(STORES[name]) || "[]"));
   } catch {
     return new Set();
   }
 }
 
-function remember(chapter) {
+function remember(name, chapter) {
   try {
-    localStorage.setItem(STORE, JSON.stringify([...played().add(chapter)]));
+    localStorage.setItem(STORES[name], JSON.stringify([...stored(name).add(chapter)]));
   } catch {
-    // A browser that keeps nothing still plays everything.
+    // Without storage there is no progress to show.
   }
 }
 
 function showProgress() {
-  const done = played();
-  for (const link of document.querySelectorAll(".chapters [data-chapter]")) {
-    link.querySelector(".done").hidden = !done.has(link.dataset.chapter);
+  const run = stored("run");
+  const solved = stored("solved");
+  for (const link of document.querySelectorAll("[data-progress]")) {
+    const chapter = link.dataset.progress;
+    const state = solved.has(chapter) ? "solved" : run.has(chapter) ? "run" : "";
+    const done = link.querySelector("[data-done]");
+    link.classList.toggle("is-run", state === "run");
+    link.classList.toggle("is-solved", state === "solved");
+    done.textContent = state ? ` ${WORDS[state]}` : "";
+    done.hidden = !state;
   }
 }
 
@@ -30,15 +38,19 @@ function makeTabs(box) {
   const list = box.querySelector(".tablist");
   const tabs = [...list.querySelectorAll("a")];
   const panel = (tab) => document.getElementById(tab.hash.slice(1));
+  let selected = tabs.find((tab) => tab.hash === location.hash) || tabs[0];
   list.setAttribute("role", "tablist");
   box.classList.add("tabbed");
 
   function select(tab, focus) {
+    selected = tab;
     for (const other of tabs) {
       const chosen = other === tab;
       other.setAttribute("aria-selected", chosen);
       other.tabIndex = chosen ? 0 : -1;
       panel(other).hidden = !chosen;
+      panel(other).setAttribute("role", "tabpanel");
+      panel(other).setAttribute("aria-labelledby", other.id);
     }
     if (focus) tab.focus();
   }
@@ -47,11 +59,10 @@ function makeTabs(box) {
     tab.id = `tab-${tab.hash.slice(1)}`;
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", tab.hash.slice(1));
-    panel(tab).setAttribute("role", "tabpanel");
-    panel(tab).setAttribute("aria-labelledby", tab.id);
     tab.addEventListener("click", (event) => {
       event.preventDefault();
       select(tab);
+      box.querySelector(".scroll").scrollTop = 0;
     });
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1, Home: -place, End: tabs.length - 1 - place };
@@ -60,7 +71,19 @@ function makeTabs(box) {
       select(tabs[(place + step[event.key] + tabs.length) % tabs.length], true);
     });
   });
-  select(tabs.find((tab) => tab.hash === location.hash) || tabs[0]);
+  box.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-line]");
+    if (!link) return;
+    event.preventDefault();
+    select(tabs[0]);
+    showLine(link);
+  });
+  select(selected);
+  return { refresh: () => select(selected), isFirst: () => selected === tabs[0] };
+}
+
+function showLine(link) {
+  document.querySelector(link.hash)?.scrollIntoView({ block: "center" });
 }
 
 function makeCopying(button) {
@@ -73,21 +96,52 @@ function makeCopying(button) {
   });
 }
 
-function enhance() {
-  document.querySelectorAll("[data-tabs]:not(.tabbed)").forEach(makeTabs);
-  const output = document.getElementById("output");
-  if (output) remember(document.querySelector(".chapter").dataset.chapter);
+function makeThemeSwitch(button) {
+  const themes = ["system", "light", "dark"];
+  const root = document.documentElement;
+  const show = () => (button.textContent = `Theme: ${root.dataset.theme || "system"}`);
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const next = themes[(themes.indexOf(root.dataset.theme || "system") + 1) % themes.length];
+    if (next === "system") delete root.dataset.theme;
+    else root.dataset.theme = next;
+    try {
+      if (next === "system") localStorage.removeItem("theme");
+      else localStorage.setItem("theme", next);
+    } catch {
+      // The theme lasts for this page.
+    }
+    show();
+  });
+  show();
+}
+
+const chapter = document.querySelector(".chapter")?.dataset.chapter;
+const box = document.querySelector("[data-tabs]");
+const tabs = box && makeTabs(box);
+document.querySelectorAll("[data-copy]").forEach(makeCopying);
+document.querySelectorAll("[data-theme-switch]").forEach(makeThemeSwitch);
+
+function showResult() {
+  if (document.querySelector("#sql .statements")) remember("run", chapter);
+  if (document.querySelector("[data-solved]")) remember("solved", chapter);
   showProgress();
 }
 
-document.querySelectorAll("[data-copy]").forEach(makeCopying);
-enhance();
+function showRefusal() {
+  const link = document.querySelector("[data-line]");
+  if (link && tabs?.isFirst()) showLine(link);
+}
 
-document.addEventListener("htmx:after:swap", () => {
-  enhance();
-  // The button that was pressed is gone with what it was on: keep the keyboard where it was.
+showResult();
+showRefusal();
+
+document.addEventListener("htmx:after:swap", (event) => {
+  tabs?.refresh();
+  showResult();
+  if (event.target?.id === "results" || event.detail?.ctx?.target?.id === "results") showRefusal();
+  // The pressed button was replaced: keep the keyboard's place in the sandbox.
   if (document.activeElement === document.body) {
-    const error = document.querySelector("#sandbox .broken, #sandbox .wrong");
-    (error ? document.getElementById("sandbox") : document.getElementById("run"))?.focus({ preventScroll: true });
+    document.getElementById("sandbox")?.focus({ preventScroll: true });
   }
 });

@@ -1,4 +1,4 @@
-"""A play shows what happened, and leaves nothing behind."""
+"""A run shows what happened, and leaves nothing behind."""
 
 import threading
 from contextlib import suppress
@@ -10,8 +10,8 @@ import pghistory
 import pgtrigger
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 from tutorial.models import AppendOnly, CannotDelete, Member, Team
-from tutorial.playback import Play, mask, play
 from tutorial.private_tables import SCHEMA_PREFIX, private_tables
+from tutorial.running import ChapterRun, mask, run_chapter
 
 pytestmark = pytest.mark.django_db
 
@@ -29,11 +29,11 @@ def play_schemas() -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-class TestPlay:
+class TestRunChapter:
     def test_a_refused_statement_has_the_fields_that_postgres_reports(self) -> None:
-        performance = play(get_chapter("protecting-deletions"))
+        result = run_chapter(get_chapter("protecting-deletions"))
 
-        ((line, statement),) = performance.refusals
+        ((line, statement),) = result.refusals
         assert line == 3
         assert statement.text.startswith("DELETE FROM")
         assert statement.refusal["SQLSTATE"] == "23000"
@@ -42,53 +42,50 @@ class TestPlay:
         assert statement.detail["operation"] == "DELETE"
 
     def test_what_is_printed_is_known_by_its_line(self) -> None:
-        performance = play(get_chapter("append-only"))
+        result = run_chapter(get_chapter("append-only"))
 
-        first = performance.chapter.first_line
-        printed = {line - first + 1: text for line, text in performance.printed if text.strip()}
-        code = performance.chapter.code.splitlines()
+        code = result.chapter.code.splitlines()
+        printed = {result.chapter.line_of_code(each.line): each.text for each in result.printed}
         assert {code[number - 1].strip(): text for number, text in printed.items()} == {
-            "print('Cannot update!')": "Cannot update!",
-            "print('Cannot delete!')": "Cannot delete!",
+            "print('Cannot update!')": "Cannot update!\n",
+            "print('Cannot delete!')": "Cannot delete!\n",
         }
 
     def test_a_passing_statement_has_its_command_tag_and_parameters_in_place(self) -> None:
-        performance = play(get_chapter("versioning"))
+        result = run_chapter(get_chapter("versioning"))
 
-        update = next(found for found in performance.statements if "UPDATE" in found.text)
+        update = next(found for found in result.statements if "UPDATE" in found.text)
         assert update.tag == "UPDATE 1"
         assert "'hi'" in update.text
         assert update.milliseconds > 0
 
     def test_the_setting_that_ignore_sends_is_among_the_statements(self) -> None:
-        performance = play(get_chapter("official-interface"))
+        result = run_chapter(get_chapter("official-interface"))
 
-        assert any(
-            'SET LOCAL "pgtrigger"."ignore"' in found.text for found in performance.statements
-        )
+        assert any('SET LOCAL "pgtrigger"."ignore"' in found.text for found in result.statements)
 
     def test_a_frame_is_taken_after_each_write_that_changes_a_row(self) -> None:
-        performance = play(get_chapter("versioning"))
+        result = run_chapter(get_chapter("versioning"))
 
-        versions = [frame.tables[0].values("version") for frame in performance.frames[1:]]
+        versions = [frame.tables[0].values("version") for frame in result.frames[1:]]
         assert versions == [[0], [1], [2]]
 
     def test_a_deferred_constraint_is_refused_at_commit(self) -> None:
-        performance = play(get_chapter("deferred-constraints"))
+        result = run_chapter(get_chapter("deferred-constraints"))
 
-        at_commit, at_insert = (statement for _, statement in performance.refusals)
+        at_commit, at_insert = (statement for _, statement in result.refusals)
         assert at_commit.text == "COMMIT"
         assert at_insert.text.startswith("INSERT INTO")
 
-    def test_it_plays_as_in_a_shell_whoever_asks_for_it(self) -> None:
+    def test_it_runs_as_in_a_shell_whoever_asks_for_it(self) -> None:
         with pghistory.context(user="somebody"):
-            performance = play(get_chapter("tracking-history"))
+            result = run_chapter(get_chapter("tracking-history"))
 
-        assert "somebody" not in performance.output
-        assert performance.history["Tracked"][0].context == {}
+        assert "somebody" not in result.output
+        assert result.history["Tracked"][0].context == {}
 
     def test_the_history_of_an_object_is_kept_with_what_changed(self) -> None:
-        events = play(get_chapter("tracking-history")).history["Tracked"]
+        events = run_chapter(get_chapter("tracking-history")).history["Tracked"]
 
         assert {event.label for event in events} == {"create", "snapshot", "low_int"}
         assert {"char_field": ["hi", "bye"]} in [event.diff for event in events]
@@ -96,31 +93,31 @@ class TestPlay:
 
 
 class TestNothingStays:
-    def test_no_play_leaves_a_row(self) -> None:
+    def test_no_run_leaves_a_row(self) -> None:
         for chapter in all_chapters():
-            play(chapter)
+            run_chapter(chapter)
 
         assert row_count() == 0
 
-    def test_no_play_leaves_a_schema(self) -> None:
+    def test_no_run_leaves_a_schema(self) -> None:
         for chapter in all_chapters():
-            play(chapter)
+            run_chapter(chapter)
 
         assert play_schemas() == []
 
     def test_the_functions_that_others_use_are_not_replaced(self) -> None:
-        play(get_chapter("drift"))
+        run_chapter(get_chapter("drift"))
 
         with pytest.raises(IntegrityError):
             CannotDelete.objects.create().delete()
 
     @pytest.mark.django_db(transaction=True)
-    def test_many_visitors_play_at_once(self) -> None:
-        plays: dict[str, list[Play]] = {chapter.slug: [] for chapter in all_chapters()}
+    def test_many_visitors_run_chapters_at_once(self) -> None:
+        runs: dict[str, list[ChapterRun]] = {chapter.slug: [] for chapter in all_chapters()}
 
         def visit(chapter: Chapter) -> None:
             try:
-                plays[chapter.slug] += [play(chapter), play(chapter)]
+                runs[chapter.slug] += [run_chapter(chapter), run_chapter(chapter)]
             finally:
                 connection.close()
 
@@ -132,8 +129,8 @@ class TestNothingStays:
         for thread in threads:
             thread.join()
 
-        for slug, performances in plays.items():
-            outputs = [performance.output for performance in performances]
+        for slug, results in runs.items():
+            outputs = [result.output for result in results]
             assert len(outputs) == 4, slug
             assert all(get_chapter(slug).expected[:20] == output[:20] for output in outputs)
         assert row_count() == 0
@@ -226,4 +223,4 @@ class TestWhateverTheTablesHold:
             with suppress(Exception):
                 exec(chapter.code, {model.__name__: model for model in chapter.models})
         for chapter in all_chapters():
-            assert mask(play(chapter).output) == chapter.expected, chapter.slug
+            assert mask(run_chapter(chapter).output) == chapter.expected, chapter.slug

@@ -1,4 +1,4 @@
-"""Playing a chapter's scenario, and what there was to see."""
+"""Run a chapter's scenario, and keep what it printed, sent and changed."""
 
 import io
 import re
@@ -18,7 +18,7 @@ from tutorial.recording import Recorder, Statement, diagnostics, line_within
 from tutorial.tables import Frame, compare, only_changes, read_table
 from tutorial.timeline import Event, event_models, read_history
 
-# What differs between two plays of one scenario: sequences survive a rollback, schemas are new.
+# What differs between two runs of one scenario.
 _MASKS = (
     (re.compile(r"object \(\d+\)"), "object (…)"),
     (re.compile(r'"id" ?: \d+'), '"id": …'),
@@ -28,11 +28,20 @@ _MASKS = (
 
 
 @dataclass
-class Play:
-    """One performance: what was printed and sent, by line, and how it ended."""
+class Printed:
+    """Text that was printed at a line, when this many statements had been sent."""
+
+    line: int | None
+    text: str
+    statements: int
+
+
+@dataclass
+class ChapterRun:
+    """One run: what was printed and sent, by line of the module, and how it ended."""
 
     chapter: Chapter
-    printed: list[tuple[int | None, str]] = field(default_factory=list)
+    printed: list[Printed] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     error: Exception | None = None
     error_line: int | None = None
@@ -42,72 +51,71 @@ class Play:
     @property
     def output(self) -> str:
         """What a terminal shows: the text printed, then the error that ended it, if one did."""
-        return "".join(text for _, text in self.printed) + self.error_text
+        return "".join(each.text for each in self.printed) + self.error_text
 
     @property
     def error_text(self) -> str:
+        """The last lines of the traceback, or nothing if the run did not end with an error."""
         if self.error is None:
             return ""
         return "".join(traceback.format_exception_only(self.error))
 
     @property
     def refusals(self) -> list[tuple[int | None, Statement]]:
-        """The statements that Postgres refused, each with its line in the code, from 1."""
-        first = self.chapter.first_line
+        """The statements that PostgreSQL refused, each with its line in the code, from 1."""
         return [
-            (None if statement.line is None else statement.line - first + 1, statement)
+            (self.chapter.line_of_code(statement.line), statement)
             for statement in self.statements
             if statement.refusal
         ]
 
     @property
     def error_fields(self) -> dict[str, str]:
-        """The fields of the error that ended it, as Postgres reported them."""
+        """The fields of the error that ended it, as PostgreSQL reported them."""
         return diagnostics(self.error)
 
 
 def mask(output: str) -> str:
-    """The output without what differs from one play to the next."""
+    """Return the output without what differs from one run to the next."""
     for pattern, replacement in _MASKS:
         output = pattern.sub(replacement, output)
     return output
 
 
-def play(chapter: Chapter) -> Play:
-    """Run the chapter's scenario for real, and leave nothing of it in the database.
+def run_chapter(chapter: Chapter) -> ChapterRun:
+    """Run the chapter's scenario, and leave nothing of it in the database.
 
     It runs as in a shell: what is set for the request that asked for it, such as the user that
     history attaches to each event, is not set for the scenario.
     """
-    return Context().run(_perform, chapter)
+    return Context().run(_run, chapter)
 
 
-def _perform(chapter: Chapter) -> Play:
-    performance = Play(chapter)
+def _run(chapter: Chapter) -> ChapterRun:
+    result = ChapterRun(chapter)
     code = chapter.run.__code__
     with private_tables(chapter.models) as connection:
-        camera = _Camera(chapter)
-        recorder = Recorder(connection, code, after_write=camera.look)
-        with recorder.recording(), _printing_to(performance.printed, code):
+        changes = _RowChanges(chapter)
+        recorder = Recorder(connection, code, result.statements, after_write=changes.read)
+        with recorder.recording(), _printing_to(result, code):
             try:
                 chapter.run()
             except Exception as error:
-                performance.error = error
-                performance.error_line = _line_of(error, code)
-        camera.look(None)
-        performance.history = {
+                result.error = error
+                result.error_line = _line_of(error, code)
+        changes.read(None)
+        result.history = {
             model.__name__: read_history(model) for model in chapter.models if event_models(model)
         }
-        performance.statements = recorder.statements
-        performance.frames = camera.frames
-    return performance
+        result.frames = changes.frames
+    return result
 
 
-class _Camera:
+class _RowChanges:
     """Frames of the chapter's tables: as they were, and after each statement that changed one."""
 
     def __init__(self, chapter: Chapter):
-        self.first_line = chapter.first_line
+        self.chapter = chapter
         self.tables = {
             table: read_table(table)
             for model in chapter.models
@@ -115,13 +123,13 @@ class _Camera:
         }
         self.frames = [Frame(None, tuple(self.tables.values()))]
 
-    def look(self, line: int | None) -> None:
+    def read(self, line: int | None) -> None:
+        """Add a frame if a row differs from what was last read."""
         now = {model: read_table(model) for model in self.tables}
         changed = only_changes(compare(self.tables[model], now[model]) for model in now)
         self.tables = now
         if changed:
-            number = None if line is None else line - self.first_line + 1
-            self.frames.append(Frame(number, changed))
+            self.frames.append(Frame(self.chapter.line_of_code(line), changed))
 
 
 def _line_of(error: BaseException, code: CodeType) -> int | None:
@@ -132,22 +140,27 @@ def _line_of(error: BaseException, code: CodeType) -> int | None:
 class _Transcript(io.TextIOBase):
     """A standard output that keeps what its own thread writes, with the line that wrote it."""
 
-    def __init__(self, printed: list[tuple[int | None, str]], code: CodeType):
-        self.printed, self.code = printed, code
+    def __init__(self, result: ChapterRun, code: CodeType):
+        self.result, self.code = result, code
         self.thread, self.elsewhere = threading.get_ident(), sys.stdout
 
     def write(self, text: str) -> int:
         if threading.get_ident() != self.thread:
             return self.elsewhere.write(text)
-        self.printed.append((line_within(self.code), text))
+        line, statements = line_within(self.code), len(self.result.statements)
+        last = self.result.printed[-1] if self.result.printed else None
+        if last and (last.line, last.statements) == (line, statements):
+            last.text += text
+        else:
+            self.result.printed.append(Printed(line, text, statements))
         return len(text)
 
 
-# sys.stdout is the process's, so plays of one process take turns.
+# sys.stdout is the process's, so runs of one process take turns.
 _one_at_a_time = threading.Lock()
 
 
 @contextmanager
-def _printing_to(printed: list[tuple[int | None, str]], code: CodeType) -> Iterator[Any]:
-    with _one_at_a_time, redirect_stdout(_Transcript(printed, code)):
+def _printing_to(result: ChapterRun, code: CodeType) -> Iterator[Any]:
+    with _one_at_a_time, redirect_stdout(_Transcript(result, code)):
         yield
