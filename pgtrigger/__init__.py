@@ -14,6 +14,7 @@ from pgtrigger.errors import (
     ProtectedError,
     RaisedError,
     ReadOnlyError,
+    StaleError,
     TriggerError,
 )
 from pgtrigger.session.deferral import constraints
@@ -21,12 +22,15 @@ from pgtrigger.session.ignore import ignore, is_ignored
 from pgtrigger.session.search_path import schema
 from pgtrigger.triggers.composer import Composer
 from pgtrigger.triggers.declaration import Func
+from pgtrigger.triggers.frozen import Frozen
 from pgtrigger.triggers.fsm import FSM
 from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.triggers.registry import register, registered
 from pgtrigger.triggers.search_vector import UpdateSearchVector
 from pgtrigger.triggers.soft_delete import SoftDelete
+from pgtrigger.triggers.touch import Touch
 from pgtrigger.triggers.trigger import Trigger
+from pgtrigger.triggers.version import Version
 from pgtrigger.vocabulary.clauses import (
     After,
     Before,
@@ -74,6 +78,7 @@ __all__ = [
     "Deferred",
     "Delete",
     "F",
+    "Frozen",
     "Func",
     "Immediate",
     "Insert",
@@ -93,14 +98,17 @@ __all__ = [
     "Referencing",
     "Row",
     "SoftDelete",
+    "StaleError",
     "Statement",
     "Timing",
+    "Touch",
     "Trigger",
     "TriggerError",
     "Truncate",
     "Update",
     "UpdateOf",
     "UpdateSearchVector",
+    "Version",
     "When",
     "__version__",
     "constraints",

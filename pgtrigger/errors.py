@@ -154,6 +154,22 @@ class InvalidTransitionError(TriggerError):
         return self.detail.get("new")
 
 
+class StaleError(TriggerError):
+    """``pgtrigger.Version`` refused to save an object that was read before another change."""
+
+    rule = "version"
+
+    @property
+    def version(self) -> int:
+        """The version of the row in the database."""
+        return int(self.detail.get("version", 0))
+
+    @property
+    def based_on(self) -> int | None:
+        """The version that the object was read with."""
+        return self.detail.get("based_on")
+
+
 class RaisedError(InternalError, ProgrammingError):
     """A plain ``RAISE EXCEPTION`` (SQLSTATE P0001), such as one in a trigger's own ``func``.
 

@@ -19,7 +19,7 @@ from pgtrigger.migrating.post_migrate import install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import scopes
 from pgtrigger.session.synchronizer import Synchronizer
-from pgtrigger.triggers import registry, rule
+from pgtrigger.triggers import registry, rule, written
 from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def after_models_load() -> None:
         dispatch_uid="pgtrigger.unmigrated",
     )
     _follow_migrations()
+    written.install_hooks()
     if conf.schema_editor():
         _extend_schema_editors()
     for model, trigger in registry.registered():
@@ -84,9 +85,22 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
             "Declare them with pgtrigger.register(), or change the setting."
         )
     for trigger in triggers:
-        if apps.models_ready:
-            trigger.compile(sender)
         trigger.register(sender)
+    if apps.models_ready and triggers:
+        _compile_all(sender)
+
+
+def _compile_all(model: type[Model]) -> None:
+    """Compile the model's triggers together: a rule may depend on the others."""
+    declared = list(registry.of_model(model))
+    try:
+        for trigger in declared:
+            trigger.compile(model)
+    except Exception:
+        for trigger in declared:
+            if trigger in registry.of_model(model):
+                registry.remove(model, trigger)
+        raise
 
 
 def _equip_connection(connection: Any, **kwargs: Any) -> None:

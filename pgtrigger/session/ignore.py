@@ -166,7 +166,7 @@ def _is_model(named: object) -> bool:
 def _declared(named: Named) -> list[_Found]:
     """The declared triggers. KeyError if there are none, unless a migration is running."""
     try:
-        found = [registry.find(named)] if isinstance(named, str) else _registered(named)
+        found = registry.family(named) if isinstance(named, str) else _registered(named)
     except KeyError:
         if historical.is_running():
             return []
@@ -179,9 +179,10 @@ def _declared(named: Named) -> list[_Found]:
 
 def _registered(named: type[Model] | Trigger) -> list[tuple[type[Model], Trigger]]:
     found = [
-        (model, trigger)
+        member
         for model, trigger in registry.registered()
         if named is trigger or (_is_model(named) and _share_a_table(model, named))
+        for member in registry.family(trigger.get_uri(model))
     ]
     if not found:
         raise KeyError(f"No trigger found: {named!r} has none declared.")

@@ -10,7 +10,7 @@ from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
 from pgtrigger.triggers.forecast import NOTHING
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, own_field
 from pgtrigger.vocabulary.deconstruction import Deconstructible
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from pgtrigger.triggers.forecast import Forecast
+    from pgtrigger.triggers.trigger import Trigger
     from pgtrigger.vocabulary.conditions import Condition
 
 
@@ -57,6 +58,7 @@ class Options(TypedDict, total=False):
     ignorable: bool | None
     security: str | None
     search_path: Sequence[str] | None
+    writes: Sequence[str] | None
 
 
 class Declaration(Deconstructible):
@@ -74,6 +76,7 @@ class Declaration(Deconstructible):
     ignorable: bool = True
     security: str | None = None
     search_path: Sequence[str] | None = None
+    writes: Sequence[str] | None = None
 
     def __init__(self, **options: Unpack[Options]):
         unknown = set(options) - Options.__annotations__.keys()
@@ -147,6 +150,13 @@ class Declaration(Deconstructible):
         if self.referencing.new and clauses.Delete in operations:
             self._refuse("a DELETE has no new rows to reference")
 
+    def validate_writes(self, model: type[Model]) -> None:
+        """Raise DeclarationError if ``writes`` names what is not a field of the model's table."""
+        if isinstance(self.writes, str):
+            self._refuse(f'Invalid "writes": found {self.writes!r}, expected a list of fields')
+        for name in self.writes or ():
+            own_field(model, name)
+
     def _refuse(self, reason: str) -> None:
         raise DeclarationError(f"{type(self).__name__} {self.name!r}: {reason}.")
 
@@ -196,6 +206,13 @@ class Declaration(Deconstructible):
         Without a row: what is refused whatever the row is, and the states of a new one.
         """
         return NOTHING
+
+    def companions(self, model: type[Model]) -> Sequence[Trigger]:
+        """Return further triggers that the rule needs, each with a name of its own.
+
+        They are registered, installed, ignored and removed together with this one.
+        """
+        return ()
 
     # Rendering
 
@@ -262,6 +279,7 @@ class Declaration(Deconstructible):
         """The trigger of this model as SQL. ValueError where the declaration does not fit it."""
         self.validate_name()
         self.validate_clauses()
+        self.validate_writes(model)
         if self.when == clauses.InsteadOf and model._meta.managed:
             self._refuse(
                 f"InsteadOf is for views, and {model._meta.label} is a table that Django makes. "

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django.db.models import Field, Model
 
     from pgtrigger.triggers.rule import RuleOptions
+    from pgtrigger.triggers.trigger import Trigger
 
 
 ANY_STATE = "*"
@@ -29,21 +30,24 @@ class FSM(Rule):
     """Refuses every change of ``field`` that ``transitions`` does not list.
 
     A transition is ``(from, to)``; a state is any value of the field, None for NULL, or ``"*"``
-    for any. An update that leaves the field as it is, is no transition.
+    for any. An update that leaves the field as it is, is no transition. With ``initial``, a new row
+    must have one of these states.
     """
 
     operation = clauses.Update
     transitions: Sequence[tuple[Any, Any]] | None = None
     separator: str | None = None
+    initial: Sequence[Any] | None = None
 
     def __init__(
         self,
         *,
         transitions: Sequence[tuple[Any, Any]] | None = None,
         separator: str | None = None,
+        initial: Sequence[Any] | None = None,
         **options: Unpack[RuleOptions],
     ):
-        self._set(transitions=transitions, separator=separator)
+        self._set(transitions=transitions, separator=separator, initial=initial)
         super().__init__(**options)
         if not self.field:
             self._refuse('has no "field"')
@@ -55,6 +59,32 @@ class FSM(Rule):
             for state in transition:
                 if self.separator and isinstance(state, str) and self.separator in state:
                     self._refuse(f'the state {state!r} contains separator "{self.separator}"')
+
+        if isinstance(self.initial, str) or (self.initial is not None and not self.initial):
+            self._refuse(f'"initial" is {self.initial!r}: give a list of states')
+        if ANY_STATE in (self.initial or ()):
+            self._refuse('"initial" contains "*": leave it out if a row may begin in any state')
+
+    def companions(self, model: type[Model]) -> Sequence[Trigger]:
+        if self.initial is None:
+            return ()
+        if self.condition is not None and OLD in self.condition.sides(model):
+            self._refuse(
+                '"initial" is about new rows, and its condition reads the old row: '
+                "declare the initial states in an FSM of their own"
+            )
+        return [
+            InitialState(
+                name=f"{self.name}_initial",
+                field=self.field,
+                states=self.initial,
+                condition=self.condition,
+                level=self.level,
+                message=self.message,
+                code=self.code,
+                ignorable=self.ignorable,
+            )
+        ]
 
     def get_condition(self, model: type[Model]) -> Condition:
         field = self._state_field(model)
@@ -139,6 +169,52 @@ class FSM(Rule):
             else:
                 news.append(new)
         return grouped
+
+
+class InitialState(Rule):
+    """Refuses a new row whose ``field`` is not one of ``states``: the ``initial`` of an FSM."""
+
+    operation = clauses.Insert
+    states: Sequence[Any] = ()
+
+    def __init__(self, *, states: Sequence[Any], **options: Unpack[RuleOptions]):
+        self.states = tuple(states)
+        super().__init__(**options)
+
+    def get_condition(self, model: type[Model]) -> Condition:
+        field = own_field(model, str(self.field))
+        listed = Q()
+        for state in self.states:
+            listed |= Q((f"new__{field.name}__ndf", _state(field, state)))
+        refused: Condition = NotTrue(listed)
+        return refused & self.condition if self.condition is not None else refused
+
+    def forecast(self, model: type[Model], row: Model | None) -> Forecast:
+        field = own_field(model, str(self.field))
+        if row is not None or self.condition is not None:
+            return NOTHING
+        return Forecast(states={field.name: [_state(field, state) for state in self.states]})
+
+    def refusal(self, model: type[Model]) -> Refusal:
+        field = own_field(model, str(self.field))
+        listed = ", ".join(map(_shown, self.states))
+        return Refusal(
+            rule="transition",
+            uri=self.get_uri(model),
+            name=str(self.name),
+            hint=f"A new row begins in one of these states{self._if_condition(model)}: {listed}.",
+            message=lambda rows: sql.SQL("pg_catalog.format({}, {}, {}, {})").format(
+                sql.Literal('pgtrigger: Invalid initial state of field %s: "%s" on table %s'),
+                sql.Literal(field.name),
+                _or_null(rows.column(NEW, field)),
+                sql.Literal(model._meta.db_table),
+            ),
+            detail=lambda rows: [
+                ("field", sql.Literal(field.name)),
+                ("new", rows.column(NEW, field)),
+            ],
+            column=lambda rows: sql.Literal(field.column),
+        )
 
 
 def _state(field: Field[Any, Any], state: Any) -> Any:

@@ -71,14 +71,14 @@ class ReadOnly(Rule):
             self._refuse('takes "fields" or "exclude", not both')
 
     def get_condition(self, model: type[Model]) -> Condition:
-        changed: Condition = self._change()
+        changed: Condition = self._change(model)
         return changed & self.condition if self.condition is not None else changed
 
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         return Forecast(frozenset(kept_fields(model, self.get_condition(model), row)))
 
     def refusal(self, model: type[Model]) -> Refusal:
-        read_only = self._change().compared_fields(model) or columns_of(model)
+        read_only = self._change(model).compared_fields(model) or columns_of(model)
         names = ", ".join(field.name for field in read_only)
         hint = "These fields keep the value they were created with"
         if self.condition is not None:
@@ -93,7 +93,7 @@ class ReadOnly(Rule):
             column=lambda rows: first_changed_column(read_only, rows),
         )
 
-    def _change(self) -> AnyChange:
+    def _change(self, model: type[Model]) -> AnyChange:
         return AnyChange(*(self.fields or ()), exclude=self.exclude)
 
 

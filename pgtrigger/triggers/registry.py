@@ -26,6 +26,10 @@ class _Named(Protocol):
 
 _by_uri: dict[str, tuple[type[Model], Trigger]] = {}
 _uri_by_key: dict[str, str] = {}
+_companions: dict[str, list[str]] = {}
+_by_model: dict[type[Model], list[Trigger]] = {}
+# Functions that are called when the triggers of a model have changed.
+listeners: list[Callable[[type[Model]], None]] = []
 
 
 def add(model: type[Model], trigger: Trigger) -> None:
@@ -46,6 +50,11 @@ def add(model: type[Model], trigger: Trigger) -> None:
         )
     _by_uri[uri] = (model, trigger)
     _uri_by_key[key] = uri
+    _forget(model)
+    companions = trigger.companions(model)
+    _companions[uri] = [companion.get_uri(model) for companion in companions]
+    for companion in companions:
+        add(model, companion)
 
 
 def remove(model: type[Model], trigger: Trigger) -> None:
@@ -54,6 +63,10 @@ def remove(model: type[Model], trigger: Trigger) -> None:
     find(uri)
     del _by_uri[uri]
     _uri_by_key.pop(ignore_key(model, trigger), None)
+    _forget(model)
+    for companion in _companions.pop(uri, ()):
+        if companion in _by_uri:
+            remove(*_by_uri[companion])
 
 
 def find(uri: str) -> tuple[type[Model], Trigger]:
@@ -68,13 +81,27 @@ def find(uri: str) -> tuple[type[Model], Trigger]:
 
 
 def registered(*uris: str) -> list[tuple[type[Model], Trigger]]:
-    """The declared triggers of these URIs, or all of them, each with its model."""
-    return [find(uri) for uri in uris] if uris else list(_by_uri.values())
+    """The declared triggers of these URIs, or all of them, each with its model.
+
+    A rule that consists of several triggers stands for all of them.
+    """
+    if not uris:
+        return list(_by_uri.values())
+    return list({id(found[1]): found for uri in uris for found in family(uri)}.values())
+
+
+def family(uri: str) -> list[tuple[type[Model], Trigger]]:
+    """The trigger of a URI and its companions, each with its model."""
+    return [find(uri), *(found for each in _companions.get(uri, ()) for found in family(each))]
 
 
 def of_model(model: type[Model]) -> list[Trigger]:
     """The triggers declared on this model (not those of its parents or proxies)."""
-    return [trigger for declared_on, trigger in _by_uri.values() if declared_on is model]
+    if model not in _by_model:
+        _by_model[model] = [
+            trigger for declared_on, trigger in _by_uri.values() if declared_on is model
+        ]
+    return _by_model[model]
 
 
 def ignore_key(model: type[Model], trigger: _Named) -> str:
@@ -85,6 +112,12 @@ def ignore_key(model: type[Model], trigger: _Named) -> str:
 def items() -> Iterator[tuple[str, str]]:
     """Each declared trigger's ignore key and URI."""
     return iter(_uri_by_key.items())
+
+
+def _forget(model: type[Model]) -> None:
+    _by_model.clear()
+    for listener in listeners:
+        listener(model)
 
 
 def _redeclared(model: type[Model], uri: str) -> bool:

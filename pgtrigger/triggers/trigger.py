@@ -46,6 +46,9 @@ class Trigger(Declaration):
         False: ``pgtrigger.ignore()`` does not reach it.
     ``security``, ``search_path``
         ``"DEFINER"`` or ``"INVOKER"``, and a list of schemas, for a body that needs them.
+    ``writes``
+        The fields of the row that the function sets, so that the instance has the database's value
+        after ``save()`` and ``bulk_create()``.
 
     https://www.postgresql.org/docs/current/plpgsql-trigger.html
     """
@@ -74,26 +77,33 @@ class Trigger(Declaration):
     def install(self, model: type[Model], database: str | None = None) -> Undo:
         """Creates the trigger in the database, or brings it up to date."""
         if self.allow_migrate(model, database):
-            installation.install(self.compile(model), _connection(database))
+            for each in self._family(model):
+                installation.install(each.compile(model), _connection(database))
         return Undo(lambda: self.uninstall(model, database))
 
     def uninstall(self, model: type[Model], database: str | None = None) -> Undo:
         """Drops the trigger and its function."""
         if self.allow_migrate(model, database):
-            installation.uninstall(self.compile(model), _connection(database))
+            for each in self._family(model):
+                installation.uninstall(each.compile(model), _connection(database))
         return Undo(lambda: self.install(model, database))
 
     def enable(self, model: type[Model], database: str | None = None) -> Undo:
         """Lets the trigger fire."""
         if self.allow_migrate(model, database):
-            installation.enable(self.compile(model), _connection(database))
+            for each in self._family(model):
+                installation.enable(each.compile(model), _connection(database))
         return Undo(lambda: self.disable(model, database))
 
     def disable(self, model: type[Model], database: str | None = None) -> Undo:
         """Keeps the trigger from firing, whoever writes."""
         if self.allow_migrate(model, database):
-            installation.disable(self.compile(model), _connection(database))
+            for each in self._family(model):
+                installation.disable(each.compile(model), _connection(database))
         return Undo(lambda: self.enable(model, database))
+
+    def _family(self, model: type[Model]) -> list[Trigger]:
+        return [self, *self.companions(model)]
 
     def get_installation_status(
         self, model: type[Model], database: str | None = None

@@ -145,6 +145,26 @@ def conjuncts(condition: Condition) -> list[Condition]:
     return [condition]
 
 
+def of_side(condition: models.Q, side: str) -> Q:
+    """Return a condition on a model's fields, such as ``Q(status="issued")``, on one row's."""
+
+    def move(child: Any) -> Any:
+        if isinstance(child, models.Q):
+            return of_side(child, side)
+        if not isinstance(child, tuple):
+            raise DeclarationError(
+                f"A condition of a rule compares fields with values: found {child!r}."
+            )
+        path, value = child
+        if isinstance(value, models.F):
+            value = F(f"{side}__{vars(value)['name']}")
+        return f"{side}__{path}", value
+
+    return Q(
+        *map(move, condition.children), _connector=condition.connector, _negated=condition.negated
+    )
+
+
 def is_only_sql(condition: Condition) -> bool:
     """Return whether a part of it is SQL of the user's own, whose columns are not known."""
     if isinstance(condition, _Combined):

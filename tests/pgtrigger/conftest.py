@@ -33,9 +33,16 @@ def make_model(db):
         return model
 
     yield make
-    for model in filter(None, made):
-        for trigger in registry.of_model(model):
-            registry.remove(model, trigger)
+    for model in filter(None, reversed(made)):
+        if (
+            not connection.in_atomic_block
+            and model._meta.db_table in connection.introspection.table_names()
+        ):
+            with connection.schema_editor() as editor:
+                editor.delete_model(model)
+        for trigger in list(registry.of_model(model)):
+            if trigger in registry.of_model(model):  # a companion goes with its rule
+                registry.remove(model, trigger)
         del apps.all_models["pgtrigger_tests"][model._meta.model_name]
     apps.clear_cache()
 

@@ -1,0 +1,68 @@
+"""``Frozen``: a row that cannot change any more once a condition is true of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from django.db.models import Q
+
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.protect import Protect, ReadOnly
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import OLD, own_field
+from pgtrigger.vocabulary.conditions import AnyChange, of_side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import Model
+
+    from pgtrigger.triggers.rule import RuleOptions
+    from pgtrigger.triggers.trigger import Trigger
+
+
+class Frozen(ReadOnly):
+    """Refuses to change or delete a row that ``when`` is true of, except the fields of ``allow``.
+
+        pgtrigger.Frozen(when=Q(status="issued"), allow=["note"])
+
+    ``when`` is a condition on the stored row, so the write that makes it true is allowed. Fields
+    with ``auto_now``, and those that other triggers of the model set, may change too.
+    """
+
+    name = "frozen"
+    when_true: Q
+    allow: Sequence[str] = ()
+
+    def __init__(  # type: ignore[misc]
+        self, *, when: Q, allow: Sequence[str] = (), **options: Unpack[RuleOptions]
+    ):
+        if not isinstance(when, Q) or not when:
+            self._refuse(f'"when" is a condition such as Q(status="issued"): found {when!r}')
+        if isinstance(allow, str):
+            self._refuse(f'"allow" is a list of fields: found {allow!r}')
+        if options.get("condition") is not None:
+            self._refuse('takes "when" instead of "condition"')
+        self.when_true, self.allow = when, tuple(allow)
+        super().__init__(**options | {"condition": of_side(when, OLD)})
+
+    def companions(self, model: type[Model]) -> Sequence[Trigger]:
+        return [
+            Protect(
+                name=f"{self.name}_delete",
+                operation=clauses.Delete,
+                condition=self.condition,
+                level=self.level,
+                message=self.message,
+                code=self.code,
+                ignorable=self.ignorable,
+            )
+        ]
+
+    def _change(self, model: type[Model]) -> AnyChange:
+        written = {
+            own_field(model, name).name
+            for trigger in registry.of_model(model)
+            for name in trigger.writes or ()
+        }
+        return AnyChange(exclude=[*self.allow, *sorted(written)], exclude_auto=True)

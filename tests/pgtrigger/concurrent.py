@@ -1,0 +1,73 @@
+"""Several connections that write at the same time, at each isolation level."""
+
+import random
+import threading
+
+import psycopg
+import pytest
+from django.db import connection
+
+LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+# What a client repeats: could not serialize, deadlock.
+RETRIED = ("40001", "40P01")
+
+at_every_level = pytest.mark.parametrize("level", LEVELS)
+with_connections = pytest.mark.parametrize("number", [2, 8])
+
+
+def connect(level="READ COMMITTED"):
+    """A new connection to the test database, in autocommit."""
+    parameters = connection.get_connection_params()
+    names = ("dbname", "user", "password", "host", "port")
+    opened = psycopg.connect(
+        **{name: parameters[name] for name in names if parameters.get(name)}, autocommit=True
+    )
+    opened.execute(f"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}")
+    opened.execute("SET lock_timeout = '30s'")
+    return opened
+
+
+def race(number, level, steps, write):
+    """Let each of ``number`` connections call ``write(connection, random)`` ``steps`` times.
+
+    ``write`` runs in a transaction, which is repeated if PostgreSQL asks for it. A refusal ends it.
+    Returns the SQLSTATEs of refusals.
+    """
+    begin = threading.Barrier(number)
+    refused, failed = [], []
+
+    def work(seed):
+        chance = random.Random(seed)
+        try:
+            with connect(level) as own:
+                begin.wait()
+                for _ in range(steps):
+                    _repeat(own, write, chance, refused)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    return refused
+
+
+def _repeat(own, write, chance, refused):
+    state = chance.getstate()
+    for _ in range(200):
+        chance.setstate(state)
+        try:
+            with own.transaction():
+                return write(own, chance)
+        except psycopg.Error as error:
+            if error.sqlstate in RETRIED:
+                continue
+            if error.sqlstate is None or error.sqlstate[:2] not in ("23", "55"):
+                raise
+            refused.append(error.sqlstate)
+            return None
+    raise AssertionError("200 attempts did not succeed")
