@@ -5,8 +5,11 @@ PostgreSQL cuts identifiers at 63 bytes
 name made here fits.
 """
 
+import enum
 import hashlib
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from psycopg import sql
 
@@ -86,6 +89,19 @@ def table_identifier(db_table: str, schema: str | None = None) -> sql.Identifier
 def as_text(composed: sql.Composable) -> str:
     """Composed SQL as text, rendered without a connection."""
     return composed.as_string(None)
+
+
+def bind(text: str, params: Sequence[Any]) -> str:
+    """Compiled SQL with its parameters as literals.
+
+    DDL takes no parameters, so they are put in the way the driver's client-side binding does it:
+    the text's ``%s`` are Django's own, its ``%%`` stand for one ``%``.
+    """
+    return text % tuple(as_text(sql.Literal(_plain(param))) for param in params)
+
+
+def _plain(param: Any) -> Any:
+    return param.value if isinstance(param, enum.Enum) else param
 
 
 def _digest(text: str) -> str:

@@ -22,7 +22,7 @@ from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing
-from pgtrigger.vocabulary.columns import column_identifier
+from pgtrigger.vocabulary.columns import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,9 +116,7 @@ class Capture:
         joined = inheritance.joins(self.tracked_model, self.table, self._alias)
         aliases = {self.table: self._alias, **{join.model: join.alias for join in joined}}
         row = {
-            field.name: sql.SQL("{}.{}").format(
-                sql.SQL(aliases[inheritance.owner(field)]), column_identifier(field)
-            )
+            field.name: value_of(field, aliases[inheritance.owner(field)])
             for field in inheritance.all_columns(self.tracked_model)
         }
         of_event = self._event_columns(row, context)

@@ -10,7 +10,7 @@ from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
 from pgtrigger.triggers.forecast import NOTHING
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, own_field
+from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, is_virtual, own_field
 from pgtrigger.vocabulary.deconstruction import Deconstructible
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ class Declaration(Deconstructible):
         if sides and self.level != clauses.Row:
             self._refuse("its condition reads rows, which a statement-level trigger does not have")
         for side, field in columns:
-            if side == NEW and self.when == clauses.Before and getattr(field, "generated", False):
+            is_stored = getattr(field, "generated", False) and not is_virtual(field)
+            if side == NEW and self.when == clauses.Before and is_stored:
                 self._refuse(
                     f'its condition reads the new value of the generated column "{field.name}", '
                     "which there is only after the write: use when=pgtrigger.After"

@@ -11,7 +11,8 @@ from pgtrigger.triggers.forecast import NOTHING, Forecast, holds
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, has_equality, own_field, postgres_connection
+from pgtrigger.vocabulary.columns import NEW, OLD, own_field, postgres_connection
+from pgtrigger.vocabulary.comparison import has_equality
 from pgtrigger.vocabulary.conditions import AnyChange, Condition, NotTrue, Q
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from pgtrigger.sql.function_body import Body
 from pgtrigger.vocabulary.columns import (
     column_identifier,
     columns_of,
+    is_virtual,
     key_fields,
     postgres_connection,
 )
@@ -102,7 +103,8 @@ def _by_key(model: type[Model], rows: Rows) -> sql.Composable:
 
 
 def _by_ordinal(model: type[Model], rows: Rows) -> sql.Composable:
-    columns = sql.SQL(", ").join(column_identifier(field) for field in columns_of(model))
+    stored = [field for field in columns_of(model) if not is_virtual(field)]
+    columns = sql.SQL(", ").join(map(column_identifier, stored))
     numbered = [
         sql.SQL(
             "(SELECT {}, pg_catalog.row_number() OVER () AS pgtrigger_ordinal FROM {}) AS {}"

@@ -9,8 +9,8 @@ from psycopg import sql
 from pgtrigger.triggers.forecast import Forecast, holds, kept_fields
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
-from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, Rows, columns_of
+from pgtrigger.vocabulary import clauses, comparison
+from pgtrigger.vocabulary.columns import Rows, columns_of
 from pgtrigger.vocabulary.conditions import AnyChange, Condition, conjuncts
 
 if TYPE_CHECKING:
@@ -115,10 +115,8 @@ def _of_changed(
 ) -> sql.Composable:
     """An array of the names whose fields change."""
     changed = [
-        sql.SQL("CASE WHEN {} IS DISTINCT FROM {} THEN {} END").format(
-            rows.comparable(OLD, field),
-            rows.comparable(NEW, field),
-            sql.Literal(name),
+        sql.SQL("CASE WHEN {} THEN {} END").format(
+            comparison.changed_in_function(rows, field), sql.Literal(name)
         )
         for field, name in zip(fields, names, strict=True)
     ]

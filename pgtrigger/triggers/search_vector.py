@@ -12,6 +12,7 @@ from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
     NEW,
     ROW_VARIABLES,
+    is_virtual,
     own_field,
 )
 
@@ -60,7 +61,7 @@ class UpdateSearchVector(Trigger):
         vector = own_field(model, str(self.vector_field))
         documents = [own_field(model, name) for name in self.document_fields or ()]
         for field in (vector, *documents):
-            if getattr(field, "generated", False):
+            if getattr(field, "generated", False) and (field is vector or not is_virtual(field)):
                 self._refuse(f'the generated column "{field.name}" has no value before the write')
         texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
         return naming.as_text(

@@ -11,6 +11,7 @@ from django.db.models.lookups import Lookup
 from psycopg import sql
 
 from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary import generated
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -27,10 +28,6 @@ OLD = "old"
 NEW = "new"
 
 
-# https://www.postgresql.org/docs/current/datatype-json.html and its neighbours
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon"})
-
-
 @dataclass(frozen=True)
 class Rows:
     """What the old and the new row are called where a condition is rendered."""
@@ -42,12 +39,8 @@ class Rows:
         return self.old if side == OLD else self.new
 
     def column(self, side: str, field: Field[Any, Any]) -> sql.Composable:
-        return sql.SQL("{}.{}").format(sql.SQL(self.alias(side)), column_identifier(field))
-
-    def comparable(self, side: str, field: Field[Any, Any]) -> sql.Composable:
-        """The column, or its text where PostgreSQL cannot compare it."""
-        column = self.column(side, field)
-        return column if has_equality(field) else sql.SQL("{}::text").format(column)
+        """The column's value, as SQL; of a virtual generated column its expression."""
+        return value_of(field, self.alias(side))
 
 
 ROW_VARIABLES = Rows()
@@ -104,6 +97,25 @@ def column_identifier(field: Field[Any, Any]) -> sql.Identifier:
     return sql.Identifier(str(field.column))
 
 
+def is_virtual(field: Field[Any, Any]) -> bool:
+    """Return whether the column is generated when it is read, so that rows do not have it.
+
+    https://www.postgresql.org/docs/current/ddl-generated-columns.html
+    """
+    return bool(getattr(field, "generated", False)) and not getattr(field, "db_persist", True)
+
+
+def value_of(field: Field[Any, Any], alias: str) -> sql.Composable:
+    """Return the field's value in a row that is called ``alias``.
+
+    In the rows of triggers and transition tables virtual columns are NULL, so the expression that
+    makes one is written in its place.
+    """
+    if is_virtual(field):
+        return generated.expression(field, alias, postgres_connection())
+    return sql.SQL("{}.{}").format(sql.SQL(alias), column_identifier(field))
+
+
 def postgres_connection() -> BaseDatabaseWrapper:
     """Any of the project's PostgreSQL connections, for its dialect; it need not be open."""
     aliases = [DEFAULT_DB_ALIAS, *connections]
@@ -111,9 +123,3 @@ def postgres_connection() -> BaseDatabaseWrapper:
         if connections[alias].vendor == "postgresql":
             return connections[alias]
     raise DeclarationError("Triggers need a PostgreSQL database: settings.DATABASES has none.")
-
-
-def has_equality(field: Field[Any, Any]) -> bool:
-    """Whether PostgreSQL can tell if two values of the column are equal."""
-    db_type = str(field.db_type(postgres_connection()))
-    return db_type.removesuffix("[]") not in _WITHOUT_EQUALITY

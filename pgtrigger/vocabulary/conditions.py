@@ -15,13 +15,13 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
+from pgtrigger.vocabulary import comparison
 from pgtrigger.vocabulary.columns import (
     NEW,
     OLD,
     ROW_VARIABLES,
     Rows,
     columns_of,
-    has_equality,
     own_field,
 )
 from pgtrigger.vocabulary.deconstruction import documented_path
@@ -243,9 +243,8 @@ class _FieldsCondition(Condition):
     With no fields it compares every column.
     """
 
-    operator: ClassVar[str]
+    changes: ClassVar[bool]
     connector: ClassVar[str]
-    whole_row: ClassVar[bool]
 
     def __init__(
         self, *fields: str, exclude: Iterable[str] | None = None, exclude_auto: bool | None = None
@@ -261,15 +260,10 @@ class _FieldsCondition(Condition):
     def render(self, model: type[Model], rows: Rows) -> str:
         compared = self.compared_fields(model)
         if compared is None:
-            return f"{rows.old}.* {self.operator} {rows.new}.*"
-        comparisons = [
-            sql.SQL("{} {} ({})").format(
-                rows.comparable(OLD, field),
-                sql.SQL(self.operator),
-                rows.comparable(NEW, field),
-            )
-            for field in compared
-        ]
+            whole = comparison.row_changed if self.changes else comparison.row_unchanged
+            return naming.as_text(whole(rows))
+        of_field = comparison.changed if self.changes else comparison.unchanged
+        comparisons = [of_field(rows, field) for field in compared]
         text = naming.as_text(sql.SQL(f" {self.connector} ").join(comparisons))
         return f"({text})" if len(comparisons) > 1 else text
 
@@ -288,7 +282,7 @@ class _FieldsCondition(Condition):
                 for field in named
                 if field.name not in excluded and not (self.exclude_auto and _is_automatic(field))
             ]
-        elif self.whole_row and own == columns_of(model) and all(map(has_equality, own)):
+        elif self._is_about_whole_row and own == columns_of(model) and _all_by_value(own):
             return None
         else:
             compared = own
@@ -296,29 +290,38 @@ class _FieldsCondition(Condition):
             raise DeclarationError(f"{self!r} leaves no field of {model._meta.label} to compare.")
         return sorted(set(compared), key=lambda field: field.name)
 
+    @property
+    def _is_about_whole_row(self) -> bool:
+        return self.changes == (self.connector == "OR")
+
 
 class AnyChange(_FieldsCondition):
     """At least one of the fields changes."""
 
-    operator, connector, whole_row = "IS DISTINCT FROM", "OR", True
+    changes, connector = True, "OR"
 
 
 class AnyDontChange(_FieldsCondition):
     """At least one of the fields does not change."""
 
-    operator, connector, whole_row = "IS NOT DISTINCT FROM", "OR", False
+    changes, connector = False, "OR"
 
 
 class AllChange(_FieldsCondition):
     """All of the fields change."""
 
-    operator, connector, whole_row = "IS DISTINCT FROM", "AND", False
+    changes, connector = True, "AND"
 
 
 class AllDontChange(_FieldsCondition):
     """None of the fields changes."""
 
-    operator, connector, whole_row = "IS NOT DISTINCT FROM", "AND", True
+    changes, connector = False, "AND"
+
+
+def _all_by_value(fields: Iterable[Field[Any, Any]]) -> bool:
+    value = comparison.Comparison.VALUE
+    return all(comparison.comparison_of(field) is value for field in fields)
 
 
 def _is_automatic(field: Field[Any, Any]) -> bool:

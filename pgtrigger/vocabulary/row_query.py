@@ -5,7 +5,6 @@ https://docs.djangoproject.com/en/stable/ref/models/lookups/
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import (
@@ -20,7 +19,6 @@ from django.db.models.expressions import Expression, Subquery, Window
 from django.db.models.lookups import IsNull
 from django.db.models.sql import Query
 from django.utils.tree import Node
-from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
@@ -28,7 +26,7 @@ from pgtrigger.vocabulary.columns import NEW, OLD, Rows, own_field, postgres_con
 from pgtrigger.vocabulary.lookups import IsDistinctFrom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from django.db.models import Field, Model
 
@@ -105,7 +103,7 @@ class RowQuery(Query):
         connection = postgres_connection()
         compiler = self.get_compiler(connection=connection)
         text, params = compiler.compile(node)
-        return bind(text, params)
+        return naming.bind(text, params)
 
     def solve_lookup_type(self, lookup: str, summarize: bool = False) -> Any:
         """Splits ``old__field__transform__lookup`` (Django asks this of every path)."""
@@ -168,15 +166,6 @@ def split_side(path: str) -> tuple[str, str]:
     return side, rest
 
 
-def bind(text: str, params: Sequence[Any]) -> str:
-    """Compiled SQL with its parameters as literals.
-
-    DDL takes no parameters, so they are put in the way the driver's client-side binding does it:
-    the text's ``%s`` are Django's own, its ``%%`` stand for one ``%``.
-    """
-    return text % tuple(naming.as_text(sql.Literal(_plain(param))) for param in params)
-
-
 def _may_be_unknown(lookup: Any) -> bool:
     """Whether it may be neither true nor false, for a NULL in it."""
     return not isinstance(lookup, IsNull | IsDistinctFrom) and not all(
@@ -197,7 +186,3 @@ def _parts(value: Any) -> Iterator[Any]:
         parts = getattr(value, "get_source_expressions", tuple)()
     for part in parts:
         yield from _parts(part)
-
-
-def _plain(param: Any) -> Any:
-    return param.value if isinstance(param, enum.Enum) else param

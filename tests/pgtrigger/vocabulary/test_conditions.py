@@ -100,7 +100,8 @@ class TestRendering:
     def test_the_same_tree_renders_for_transition_tables(self):
         condition = pgtrigger.AnyChange("number") & pgtrigger.Q(old__number=1)
         assert condition.render(Plain, TRANSITION_TABLES) == (
-            '(old_values."number" IS DISTINCT FROM (new_values."number"))'
+            '(((old_values."number" OPERATOR(pg_catalog.=) new_values."number") IS NOT TRUE'
+            ' AND (old_values."number" IS NOT NULL OR new_values."number" IS NOT NULL)))'
             ' AND (old_values."number" = 1)'
         )
 
