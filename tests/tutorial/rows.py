@@ -1,0 +1,35 @@
+"""Rows of the tutorial's models, for pages that show some."""
+
+import pghistory
+import pgtrigger
+from tutorial import models
+
+KEY = 1
+
+
+@pgtrigger.ignore("tutorial.OfficialInterface:protect_inserts")
+def create_rows() -> None:
+    """Create a row of each model, with the key ``KEY``. The tracked ones have several events."""
+    plain = (models.CannotDelete, models.SoftDelete, models.OfficialInterface, models.FSM)
+    numbered = (models.AppendOnly, models.ReadOnlyField, models.ReadOnlyFields)
+    for model in (*plain, models.Review):
+        model.objects.create(pk=KEY)
+    for model in numbered:
+        model.objects.create(pk=KEY, int_field=1)
+    team = models.Team.objects.create(pk=KEY, name="Team")
+    models.Member.objects.create(pk=KEY, team=team, name="Member")
+    models.Badge.objects.create(pk=KEY, team=team, label="Badge")
+    models.Minute.objects.create(pk=KEY, team=team, text="Minute")
+    models.Book.objects.create(
+        pk=KEY, title="Book", author=models.Author.objects.create(pk=KEY, name="Author")
+    )
+    models.Versioned.objects.create(pk=KEY, char_field="Version")
+    models.User.objects.create(pk=KEY, email="user@example.org")
+    models.Passport.objects.create(pk=KEY, number="P1", holder="Holder")
+    models.Reading.objects.create(pk=KEY, meter=1, value=1)
+    with pghistory.context(reason="rows"):
+        tracked = models.Tracked.objects.create(pk=KEY, int_field=1, char_field="one")
+        page = models.Page.objects.create(pk=KEY, title="Page", text="one")
+        tracked.int_field, page.text = -1, "two"
+        tracked.save()
+        page.save()
