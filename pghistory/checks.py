@@ -16,6 +16,10 @@ pghistory.W001
 pghistory.W002
     An event model is in the project, and a trigger that fills it is on a model of an installed
     package, whose migrations ``makemigrations`` writes beside the package's code.
+
+pghistory.W003
+    A tracked table has rows and no events, so that what the rows were is not known
+    (``manage.py check --database ALIAS``; ``migrate`` runs it).
 """
 
 from __future__ import annotations
@@ -27,8 +31,10 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.db import connections
+from psycopg import sql
 
 import pgtrigger
+from pghistory.keeping import backfill, selection
 from pghistory.writing.event_trigger import Event
 from pgtrigger import naming
 
@@ -45,6 +51,7 @@ _PARTITIONED = """
 
 def register() -> None:
     checks.register(check_partitioned, checks.Tags.database)
+    checks.register(check_backfilled, checks.Tags.database)
     checks.register(check_admin, checks.Tags.admin)
     checks.register(check_installed, checks.Tags.models)
     checks.register(check_engine, checks.Tags.models)
@@ -139,3 +146,39 @@ def _messages(alias: str) -> list[checks.CheckMessage]:
         )
         for label in found
     ]
+
+
+def check_backfilled(
+    databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Return a warning for each tracked table with rows and without events."""
+    return [
+        checks.Warning(
+            f"{label} has rows and no events.",
+            hint=f"Write a first event for each: manage.py pghistory backfill {label}",
+            id="pghistory.W003",
+        )
+        for alias in databases or ()
+        for label in _without_events(alias)
+    ]
+
+
+def _without_events(alias: str) -> list[str]:
+    found = []
+    for event_model in selection.on_database(selection.chosen([]), alias):
+        tracked = event_model.pgh_tracked_model._meta
+        rows, events = (
+            naming.table_identifier(table)
+            for table in (tracked.db_table, event_model._meta.db_table)
+        )
+        if backfill.default_label(event_model) is None:
+            continue
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                sql.SQL("SELECT EXISTS (SELECT FROM {}) AND NOT EXISTS (SELECT FROM {})").format(
+                    rows, events
+                )
+            )
+            if cursor.fetchone()[0]:
+                found.append(tracked.label)
+    return found

@@ -22,6 +22,7 @@ __all__ = [
     "Event",
     "EventQuerySet",
     "Events",
+    "Maintenance",
     "MiddlewareEvents",
 ]
 
@@ -33,6 +34,28 @@ class Context(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     metadata = JSONField(default=dict)
+
+
+class Maintenance(models.Model):
+    """A run that added, changed or removed events by itself, such as a backfill.
+
+    ``complete_from`` is the earliest time that the events of the table can answer for since the
+    run, None if the run did not change that. A run that was interrupted has no ``finished_at``.
+    """
+
+    action = models.TextField()
+    event_table = models.TextField()
+    started_at = models.DateTimeField(db_default=ClockTimestamp())
+    finished_at = models.DateTimeField(null=True)
+    complete_from = models.DateTimeField(null=True)
+    details = JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "maintenance"
+        indexes = [models.Index(fields=["event_table", "action"], name="pghistory_maintenance_of")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.event_table}"
 
 
 class Event(models.Model):

@@ -88,7 +88,17 @@ class Capture:
     def _execute(statement: Body) -> Body:
         return Body("EXECUTE ", Quoted(statement), f" USING {CONTEXT};")
 
-    def _insert(self, source: Sequence[Any], condition: Condition | None, context: str) -> Body:
+    def of_source(self, source: Sequence[Any], where: sql.Composable, context: str) -> Body:
+        """For rows that a FROM clause names and a condition chooses, without the context's row."""
+        return self._insert(source, None, context, where)
+
+    def _insert(
+        self,
+        source: Sequence[Any],
+        condition: Condition | None,
+        context: str,
+        *chosen: sql.Composable,
+    ) -> Body:
         """``INSERT INTO … SELECT … FROM source WHERE condition``."""
         columns = self._columns(sql.SQL(context))
         joined = inheritance.joins(self.tracked_model, self.table, self._alias)
@@ -96,7 +106,7 @@ class Capture:
         for join in joined:
             sources += [", "] if sources else []
             sources += [Relation(join.model._meta.db_table), f" AS {join.alias}"]
-        where = [join.on for join in joined]
+        where = [*(join.on for join in joined), *chosen]
         if condition is not None:
             where.append(sql.SQL("({})").format(sql.SQL(condition.render(self.table, self.rows))))
         return Body(
@@ -159,8 +169,12 @@ class Capture:
 
 def declarations() -> list[tuple[str, str]]:
     """The variables of the function."""
-    setting = sql.SQL("uuid := {}").format(_optional_setting(CONTEXT_ID, "uuid"))
-    return [(CONTEXT, setting.as_string(None)), (EVENTS, "bigint")]
+    return [(CONTEXT, f"uuid := {context_id()}"), (EVENTS, "bigint")]
+
+
+def context_id() -> str:
+    """The SQL of the id of the context that is open, NULL without one."""
+    return _optional_setting(CONTEXT_ID, "uuid").as_string(None)
 
 
 def _setting(name: str) -> sql.Composable:

@@ -138,7 +138,6 @@ def create_event(obj: Model, *, label: str, using: str | None = None) -> Any:
 
 
 def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
-    contexts = apps.get_model("pghistory.Context")
     alias = using or router.db_for_write(event_model, instance=obj)
     names = {field.name: field for field in event_model._meta.local_fields}
     values = {
@@ -153,12 +152,7 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
     opened = current()
     with transaction.atomic(using=alias):
         if opened and "pgh_context" in names and names["pgh_context"].is_relation:
-            contexts.objects.using(alias).bulk_create(
-                [contexts(id=opened.id, metadata=opened.metadata)],
-                update_conflicts=True,
-                unique_fields=["id"],
-                update_fields=["metadata", "updated_at"],
-            )
+            write_row(opened, alias)
         elif opened and "pgh_context" in names:
             values["pgh_context"] = opened.metadata
         if opened and ("pgh_context_id" in names or "pgh_context_id" in _attnames(names)):
@@ -168,6 +162,17 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
         if "pgh_created_at" in values and not names["pgh_created_at"].db_returning:
             event.refresh_from_db(using=alias, fields=["pgh_created_at"])
     return event
+
+
+def write_row(opened: OpenContext, alias: str) -> None:
+    """Write the context's row, or what was added to it since."""
+    contexts = apps.get_model("pghistory.Context")
+    contexts.objects.using(alias).bulk_create(
+        [contexts(id=opened.id, metadata=opened.metadata)],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["metadata", "updated_at"],
+    )
 
 
 def _attnames(fields: dict[str, Any]) -> set[str]:

@@ -1,5 +1,6 @@
 """Fixtures that the tests of history share with those of triggers."""
 
+from tests.pghistory.processes import stopped
 from tests.pgtrigger.conftest import app
 
-__all__ = ["app"]
+__all__ = ["app", "stopped"]

@@ -1,69 +1,40 @@
-"""``manage.py pghistory``: event tables that the PyPI package made, brought up to date."""
+"""``manage.py pghistory``: the history's own commands. See ``pghistory.management.verbs``."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from django.apps import apps
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from pghistory import postponing
-from pghistory.tracking import event_models
+from pghistory.management.verbs import backfill, upgrade
 
-EPILOG = """\
-The migration rewrites each table, because pgh_id becomes a 64-bit integer, and builds two indexes.
-Nobody can write or read the events while it runs. For a large table do the same online and apply
-the migration with --fake: see docs/moving-from-pypi.md.
-
-  manage.py pghistory upgrade shop.OrderEvent    write the migration for this event model
-  manage.py pghistory upgrade --all              for every event model
-  manage.py pghistory upgrade --list             what waits, with the size of each table
-"""
+VERBS: dict[str, Any] = {"backfill": backfill, "upgrade": upgrade}
 
 
 class Command(BaseCommand):
-    help = "Brings event tables that the PyPI package made up to date."
+    help = "Fills, keeps and upgrades event tables."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
+        examples = "\n".join(f"{name}: {verb.EXAMPLES}" for name, verb in VERBS.items())
+        return super().create_parser(prog_name, subcommand, epilog=examples, **kwargs)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="verb", metavar="command", required=True)
-        text = "write a migration for 64-bit keys and the indexes of events"
-        upgrade = commands.add_parser("upgrade", help=text, description=text)
-        upgrade.add_argument("labels", nargs="*", metavar="app.EventModel")
-        upgrade.add_argument("--all", action="store_true", help="every event model")
-        upgrade.add_argument("--list", action="store_true", help="list what waits, write nothing")
+        for name, verb in VERBS.items():
+            added = commands.add_parser(
+                name,
+                help=verb.HELP,
+                description=verb.HELP,
+                epilog=verb.EXAMPLES,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            verb.add_arguments(added)
 
-    def handle(self, *args: Any, labels: list[str], **options: Any) -> None:
-        if options["list"]:
-            call_command("makemigrations", "--dry-run", verbosity=0)
-            for each in postponing.postponed():
-                self.stdout.write(str(each))
-            return
-        found = self._models(labels, everything=options["all"])
-        with postponing.asked(model._meta.label for model in found):
-            call_command("makemigrations", *sorted({each._meta.app_label for each in found}))
-
-    def _models(self, labels: list[str], *, everything: bool) -> list[Any]:
-        known = event_models.all_event_models()
-        if everything:
-            return known
-        if not labels:
-            raise CommandError("Name the event models (app.EventModel), or use --all or --list.")
-        found = []
-        for label in labels:
-            try:
-                model = apps.get_model(label)
-            except (LookupError, ValueError):
-                model = None
-            if model not in known:
-                raise CommandError(
-                    f"{label} is not an event model. There are: "
-                    f"{', '.join(sorted(each._meta.label for each in known))}."
-                )
-            found.append(model)
-        return found
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        own = {name: value for name, value in options.items() if name != "stdout"}
+        try:
+            VERBS[verb].handle(self.stdout, **own)
+        except ValueError as error:
+            raise CommandError(str(error)) from error

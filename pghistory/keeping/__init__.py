@@ -1,0 +1,1 @@
+"""Event tables over the years: backfill, retention, erasure and statistics."""

@@ -1,0 +1,79 @@
+"""Records of maintenance: what a run did to an event table, and how far it got."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import connections, transaction
+
+from pghistory.vocabulary.field_options import ClockTimestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BACKFILL = "backfill"
+PRUNE = "prune"
+PARTITION = "partition"
+ERASE = "erase"
+
+# The first half of the keys of this package's advisory locks; the second is the table's hash.
+# https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+_LOCKS = 0x7067_6869
+
+
+class Run:
+    """A run of one action on one event table, which a later process may continue."""
+
+    def __init__(self, action: str, event_model: Any, using: str):
+        self.action = action
+        self.event_table = event_model._meta.db_table
+        self.using = using
+
+    @functools.cached_property
+    def record(self) -> Any:
+        """The row of the unfinished run, created if there is none."""
+        rows = apps.get_model("pghistory.Maintenance").objects.using(self.using)
+        identity = {"action": self.action, "event_table": self.event_table}
+        unfinished = rows.filter(**identity, finished_at=None).order_by("pk").first()
+        return unfinished or rows.create(**identity, details={"rows": 0})
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[Any]:
+        """Open the transaction of one batch; only one runs at a time for a table.
+
+        READ COMMITTED, so that each statement sees what the batch before has committed.
+        https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED
+        """
+        connection = connections[self.using]
+        is_outermost = not connection.in_atomic_block
+        with transaction.atomic(using=self.using), connection.cursor() as cursor:
+            if is_outermost:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute(
+                "SELECT pg_catalog.pg_advisory_xact_lock(%s, pg_catalog.hashtext(%s))",
+                [_LOCKS, self.event_table],
+            )
+            yield cursor
+
+    def add(self, rows: int) -> None:
+        """Record rows, in the transaction that changes them."""
+        self.record.refresh_from_db(using=self.using, fields=["details"])
+        self.record.details["rows"] += rows
+        self.record.save(using=self.using, update_fields=["details"])
+
+    def finish(self, **details: Any) -> None:
+        """Record the end; a run that did nothing leaves no record."""
+        if not self.record.details["rows"]:
+            self.record.delete(using=self.using)
+            return
+        self.record.details |= details
+        self.record.finished_at = ClockTimestamp()
+        self.record.save(using=self.using, update_fields=["details", "finished_at"])
+
+    def complete_from_now(self) -> None:
+        """Record that earlier times cannot be answered."""
+        self.record.complete_from = ClockTimestamp()
+        self.record.save(using=self.using, update_fields=["complete_from"])

@@ -1,0 +1,66 @@
+"""``manage.py pghistory upgrade``: event tables that the PyPI package made, brought up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from pghistory import postponing
+from pghistory.tracking import event_models
+
+if TYPE_CHECKING:
+    import argparse
+
+    from django.core.management.base import OutputWrapper
+
+HELP = "Writes a migration for 64-bit keys and the indexes of events."
+EXAMPLES = """\
+The migration rewrites each table, because pgh_id becomes a 64-bit integer, and builds two indexes.
+Nobody can write or read the events while it runs. For a large table do the same online and apply
+the migration with --fake: see docs/moving-from-pypi.md.
+
+  manage.py pghistory upgrade shop.OrderEvent    write the migration for this event model
+  manage.py pghistory upgrade --all              for every event model
+  manage.py pghistory upgrade --list             what waits, with the size of each table
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("labels", nargs="*", metavar="app.EventModel", help="event models")
+    parser.add_argument("--all", action="store_true", help="every event model")
+    parser.add_argument("--list", action="store_true", help="list what waits, write nothing")
+
+
+def handle(stdout: OutputWrapper, *, labels: list[str], **options: Any) -> None:
+    if options["list"]:
+        call_command("makemigrations", "--dry-run", verbosity=0)
+        for each in postponing.postponed():
+            stdout.write(str(each))
+        return
+    found = _models(labels, everything=options["all"])
+    with postponing.asked(model._meta.label for model in found):
+        call_command("makemigrations", *sorted({each._meta.app_label for each in found}))
+
+
+def _models(labels: list[str], *, everything: bool) -> list[Any]:
+    known = event_models.all_event_models()
+    if everything:
+        return known
+    if not labels:
+        raise CommandError("Name the event models (app.EventModel), or use --all or --list.")
+    found = []
+    for label in labels:
+        try:
+            model = apps.get_model(label)
+        except (LookupError, ValueError):
+            model = None
+        if model not in known:
+            raise CommandError(
+                f"{label} is not an event model. There are: "
+                f"{', '.join(sorted(each._meta.label for each in known))}."
+            )
+        found.append(model)
+    return found
