@@ -7,11 +7,9 @@ pghistory.E001
 pghistory.E002
     An event model has a key that is no integer, and events are ordered by it (``Event.check()``).
 
-pghistory.E003
-    ``pgtrigger`` is missing in INSTALLED_APPS, so no event would be written.
-
 pghistory.W001
-    The Events button is a template of Django's admin, which finds its own first.
+    ``pghistory.admin`` is below Django's admin in INSTALLED_APPS. The Events button is a template
+    of that admin, which finds its own first.
 
 pghistory.W002
     An event model is in the project, and a trigger that fills it is on a model of an installed
@@ -54,26 +52,12 @@ def register() -> None:
     checks.register(check_backfilled, checks.Tags.database)
     checks.register(check_admin, checks.Tags.admin)
     checks.register(check_installed, checks.Tags.models)
-    checks.register(check_engine, checks.Tags.models)
-
-
-def check_engine(**kwargs: Any) -> list[checks.CheckMessage]:
-    """Return an error if the trigger engine is not installed."""
-    if apps.is_installed("pgtrigger"):
-        return []
-    return [
-        checks.Error(
-            "History is written by triggers, and their app is not installed.",
-            hint='Add "pgtrigger" to INSTALLED_APPS.',
-            id="pghistory.E003",
-        )
-    ]
 
 
 def check_admin(**kwargs: Any) -> list[checks.CheckMessage]:
-    """Looks whether the admin's own template hides the Events button."""
+    """Return a warning if the admin's own template hides the Events button that was asked for."""
     names = [each.name for each in apps.get_app_configs()]
-    if "django.contrib.admin" not in names:
+    if not {"pghistory.admin", "django.contrib.admin"} <= {*names}:
         return []
     above = names[: names.index("django.contrib.admin")]
     if "pghistory" in above or "pghistory.admin" in above:
@@ -81,8 +65,7 @@ def check_admin(**kwargs: Any) -> list[checks.CheckMessage]:
     return [
         checks.Warning(
             "The admin's pages of tracked objects have no Events button.",
-            hint='Put "pghistory" (or "pghistory.admin") above "django.contrib.admin" in '
-            "INSTALLED_APPS.",
+            hint='Put "pghistory.admin" above "django.contrib.admin" in INSTALLED_APPS.',
             id="pghistory.W001",
         )
     ]

@@ -161,6 +161,18 @@ class _Timeline(models.Model):
         # Deferred fields are read with it, and the timeline has no table. See Note [Page first].
         base_manager_name = "objects"
 
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        """Django's error about a proxy model that has fields, with what a timeline offers."""
+        found = super().check(**kwargs)
+        for message in found:
+            if message.id == "models.E017":
+                message.hint = (
+                    "A timeline has no table to add a column to. A field that reads the context is "
+                    'pghistory.ProxyField("pgh_context__user", models.IntegerField()).'
+                )
+        return found
+
     def _save_table(self, raw: bool = False, *args: Any, **kwargs: Any) -> bool:
         # A fixture of everything has the events in their own tables too: loaddata is all raw.
         return True if raw else TimelineQuerySet.refuse(type(self))

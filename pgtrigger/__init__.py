@@ -21,13 +21,13 @@ from pgtrigger.session.deferral import constraints
 from pgtrigger.session.ignore import ignore, is_ignored
 from pgtrigger.session.search_path import schema
 from pgtrigger.triggers.composer import Composer
-from pgtrigger.triggers.declaration import Func
 from pgtrigger.triggers.frozen import Frozen
 from pgtrigger.triggers.fsm import FSM
 from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.triggers.registry import register, registered
 from pgtrigger.triggers.search_vector import UpdateSearchVector
 from pgtrigger.triggers.soft_delete import SoftDelete
+from pgtrigger.triggers.templates import Func
 from pgtrigger.triggers.touch import Touch
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.triggers.version import Version

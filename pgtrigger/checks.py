@@ -1,5 +1,7 @@
 """System checks.
 
+pgtrigger.E001
+    Triggers are declared, and ``pgtrigger`` is missing in INSTALLED_APPS (``triggers.registry``).
 pgtrigger.W001
     Declared triggers are not in the database as declared (``manage.py check --database ALIAS``).
 pgtrigger.W002

@@ -75,10 +75,10 @@ def _register_lookups() -> None:
 
 
 def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
-    """A class is registered when Django has prepared it, unless it is a migration's."""
-    if sender._meta.apps is not apps or sender._meta.swapped:
+    """Register the triggers of each class that Django has prepared, unless it is a migration's."""
+    if isinstance(sender._meta.apps, state.StateApps) or sender._meta.swapped:
         return
-    triggers = getattr(sender._meta, "triggers", ())
+    triggers = list(getattr(sender._meta, "triggers", ()))
     if triggers and not conf.model_meta():
         raise TypeError(
             f"{sender._meta.label} has triggers in its Meta, and PGTRIGGER_MODEL_META is False. "
@@ -86,7 +86,7 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
         )
     for trigger in triggers:
         trigger.register(sender)
-    if apps.models_ready and triggers:
+    if apps.models_ready and triggers and sender._meta.apps is apps:
         _compile_all(sender)
 
 

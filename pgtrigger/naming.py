@@ -18,6 +18,7 @@ MAX_NAME_LENGTH = 47
 MAX_IDENTIFIER_BYTES = 63
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
+_PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_$]*", re.ASCII)
 _URI = re.compile(r"[^.:]+\.[^.:]+:[^.:]+")
 
 
@@ -48,8 +49,33 @@ def validate_uri(uri: str) -> str:
 
 
 def trigger_identifier(name: str, uri: str) -> str:
-    """``pgtrigger_<name>_<5 hex digits of the URI>``: the trigger's name in the database."""
-    return f"{PREFIX}{name}_{_digest(uri)[:5]}".lower()
+    """``pgtrigger_<name>_<5 hex digits of the URI>``: the trigger's name in the database.
+
+    Raises:
+        ValueError: if PostgreSQL would cut it, which a declaration that overrides
+            ``validate_name()`` does not prevent.
+    """
+    identifier = f"{PREFIX}{name}_{_digest(uri)[:5]}".lower()
+    length = len(identifier.encode())
+    if length > MAX_IDENTIFIER_BYTES:
+        raise ValueError(
+            f'Trigger identifier "{identifier}" of {uri} has {length} bytes, which is greater than '
+            f"{MAX_IDENTIFIER_BYTES}: PostgreSQL would cut it. Choose a shorter name."
+        )
+    return identifier
+
+
+def sql_name(name: str) -> sql.Identifier:
+    """A name as SQL without quotes has it: a plain one is in lower case.
+
+    A function that reads a transition table may spell it as the declaration does. In double quotes,
+    a name is as it is written.
+
+    https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+    """
+    if len(name) > 2 and name[0] == name[-1] == '"':
+        return sql.Identifier(name[1:-1].replace('""', '"'))
+    return sql.Identifier(name.lower() if _PLAIN.fullmatch(name) else name)
 
 
 def function_identifier(pgid: str, table: str) -> str:

@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "tests.pgtrigger.migrated",
     "tests.integrity",
     "tests.pghistory",
+    "tests.compatibility",
 ]
 AXES_ENABLED = False  # The test client logs in without a request.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,13 +1,14 @@
 """History in Django's admin: all events, an object's timeline, and the way back.
 
 ``pghistory`` above ``django.contrib.admin`` in INSTALLED_APPS is enough. ``pghistory.admin`` may be
-named there as well, or in its place above.
+named there as well, or in its place above. Below it, there is the page of events, but the pages of
+tracked models have no Events button.
 
 https://docs.djangoproject.com/en/stable/ref/contrib/admin/
 """
 
 from pghistory.admin.options import EventModelAdmin, ReadOnlyAdmin
 from pghistory.admin.pages import EventsAdmin
-from pghistory.admin.urls import timeline_url
+from pghistory.admin.urls import events_url, timeline_url
 
-__all__ = ["EventModelAdmin", "EventsAdmin", "ReadOnlyAdmin", "timeline_url"]
+__all__ = ["EventModelAdmin", "EventsAdmin", "ReadOnlyAdmin", "events_url", "timeline_url"]

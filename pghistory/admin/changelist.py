@@ -1,4 +1,9 @@
-"""The list of all events: filtered as any of the admin's lists, paged by key and never counted."""
+"""The list of all events: filtered as any of the admin's lists, paged by key and never counted.
+
+``?model=`` is a tracked model, ``?event_model=`` an event model and ``?label=`` a label.
+``?method=tracks&obj=shop.Order:1`` are the events of one object, ``method=references`` those that
+refer to it. ``?back=`` is a page to return to.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 # The filters that this list has before any of list_filter.
-FILTERS = ("model", "label")
-OWN = (*FILTERS, "before")
+FILTERS = ("model", "label", "event_model", "method", "obj")
+OWN = (*FILTERS, "before", "back")
+METHODS = ("tracks", "references")
 
 
 class EventsChangeList(ChangeList):
@@ -31,8 +37,11 @@ class EventsChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         self.chosen = {name: request.GET.get(name, "") for name in FILTERS}
         events: Any = super().get_queryset(request, exclude_parameters)
-        if self.chosen["model"] in urls.labels():
-            events = events.across(self.chosen["model"])
+        found = urls.event_models(self.chosen["model"], self.chosen["event_model"])
+        if found is not None:
+            events = events.across(*found)
+        if self.chosen["method"] in METHODS and self.chosen["obj"]:
+            events = getattr(events, self.chosen["method"])(urls.named_object(self.chosen["obj"]))
         if self.chosen["label"]:
             events = events.filter(pgh_label=self.chosen["label"].replace("\0", ""))
         return events

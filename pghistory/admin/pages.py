@@ -101,6 +101,7 @@ class EventsAdmin(ReadOnlyAdmin):
             "models": urls.labels(),
             "page": page,
             "more_url": changelist.get_query_string({"before": page.next_key}),
+            "back_url": urls.own_path(request, request.GET.get("back", "")),
         }
         return self._render(request, "events", {**context, **(extra_context or {})})
 

@@ -15,23 +15,23 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from pghistory import config
-from pghistory.tracking import event_models
+from pghistory.tracking.event_models import all_event_models as event_models_of_project
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.http import HttpRequest
+
 
 def timeline_url(obj: Any, user: Any) -> str:
     """The page of an object's timeline; nothing where there is none, or not for this user."""
-    tracked = getattr(obj, "pgh_event_models", None)
-    model = config.admin_model()
-    permission = f"{model._meta.app_label}.view_{model._meta.model_name}"
-    if not tracked or not user.has_perm(permission):
+    if not _may_view_events(type(obj), user):
         return ""
-    label = next(iter(tracked.values())).pgh_tracked_model._meta.label
+    label = _tracked_label(type(obj))
     key = key_text(obj.pk) if isinstance(obj.pk, tuple) else str(obj.pk)
     try:
         return reverse("admin:pghistory_timeline", args=[label, quote(key)])
@@ -39,9 +39,67 @@ def timeline_url(obj: Any, user: Any) -> str:
         return ""
 
 
+def events_url(model: Any, user: Any) -> str:
+    """The page of a tracked model's events; nothing if it is not tracked or not for this user."""
+    if not _may_view_events(model, user):
+        return ""
+    options = config.admin_model()._meta
+    try:
+        page = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+    except NoReverseMatch:
+        return ""
+    return f"{page}?{urlencode({'model': _tracked_label(model)})}"
+
+
+def _may_view_events(tracked: Any, user: Any) -> bool:
+    options = config.admin_model()._meta
+    permission = f"{options.app_label}.view_{options.model_name}"
+    return bool(getattr(tracked, "pgh_event_models", None)) and user.has_perm(permission)
+
+
+def _tracked_label(tracked: Any) -> str:
+    return str(next(iter(tracked.pgh_event_models.values())).pgh_tracked_model._meta.label)
+
+
+def event_models(tracked: str, event_model: str) -> list[Any] | None:
+    """The event models that the labels choose, in any case of letters; None if they choose none.
+
+    A tracked model that is unknown chooses none.
+    """
+    every = event_models_of_project()
+    found = [each for each in every if _is(each.pgh_tracked_model, tracked)] or every
+    if event_model:
+        found = [each for each in found if _is(each, event_model)]
+        if not found:
+            raise Http404(f"{event_model} is not an event model of {tracked or 'this project'}.")
+    return None if found == every else found
+
+
+def _is(model: Any, label: str) -> bool:
+    return bool(model._meta.label_lower == label.lower())
+
+
+def named_object(name: str) -> Any:
+    """The object of ``app_label.Model:key``, which may be gone."""
+    label, separator, key = name.partition(":")
+    try:
+        model = apps.get_model(label)
+    except (LookupError, ValueError):
+        model = None
+    if model is None or not separator:
+        raise Http404(f"obj={name!r}: expected app_label.Model:key.")
+    return unsaved(model, key)
+
+
+def own_path(request: HttpRequest, address: str) -> str:
+    """The address, if it is one of this site."""
+    is_own = url_has_allowed_host_and_scheme(address, request.get_host(), request.is_secure())
+    return address if is_own else ""
+
+
 def labels() -> list[str]:
     """The tracked models."""
-    found = {each.pgh_tracked_model._meta.label for each in event_models.all_event_models()}
+    found = {each.pgh_tracked_model._meta.label for each in event_models_of_project()}
     return sorted(found)
 
 
@@ -53,9 +111,7 @@ def tracked_model(label: str) -> Any:
 
 def event(label: str, key: str) -> Any:
     """The event of an event model's label and a key."""
-    found = next(
-        (each for each in event_models.all_event_models() if each._meta.label == label), None
-    )
+    found = next((each for each in event_models_of_project() if each._meta.label == label), None)
     is_key = key.isdecimal() and len(key) < 20 and int(key) < 2**63
     if found is None or not is_key:
         raise Http404(f"There is no event {label}:{key}.")

@@ -15,3 +15,12 @@ def pghistory_timeline(context: Any, obj: Any) -> str:
 
     request = context.get("request")
     return timeline_url(obj, request.user) if request is not None and obj is not None else ""
+
+
+@register.simple_tag(takes_context=True)
+def pghistory_events(context: Any, model: Any) -> str:
+    """The page of a tracked model's events: ``{% pghistory_events cl.model as url %}``."""
+    from pghistory.admin import events_url
+
+    request = context.get("request")
+    return events_url(model, request.user) if request is not None else ""

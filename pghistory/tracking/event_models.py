@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import models
 from django.db.backends.utils import names_digest
+from django.db.migrations.state import StateApps
 
 import pgtrigger
 from pghistory import config
@@ -82,10 +83,12 @@ def create_event_model(
         "pgh_level": level,
         **field_copies.tracked_fields(model, names),
         **_obj(model, obj_field, fields or []),
-        **_context(context_field, context_id_field),
+        **_context(_context_model(model), context_field, context_id_field),
         **(attrs or {}),
     }
     options: dict[str, Any] = {"abstract": abstract}
+    if model._meta.apps is not apps:
+        options["apps"] = model._meta.apps
     if app_label or not abstract:
         options["app_label"] = app_label or model._meta.app_label
     options |= meta or {}
@@ -114,6 +117,11 @@ def all_event_models() -> list[Any]:
     return list(_event_models.values())
 
 
+def forget(event_model: Any) -> None:
+    """Remove an event model from the list, for a class that is replaced."""
+    _event_models.pop(event_model._meta.label, None)
+
+
 _event_models: dict[str, Any] = {}
 
 
@@ -137,7 +145,13 @@ def _obj(
     return {"pgh_obj": models.ForeignObject(model, from_fields=key, to_fields=key, **kwargs)}
 
 
+def _context_model(tracked: type[models.Model]) -> type[models.Model] | str:
+    """The context model: the class itself for isolated models, whose apps do not have it."""
+    return CONTEXT_MODEL if tracked._meta.apps is apps else apps.get_model(CONTEXT_MODEL)
+
+
 def _context(
+    context_model: type[models.Model] | str,
     given: field_options.ContextForeignKey | field_options.ContextJSONField | Default | None,
     given_id: field_options.ContextUUIDField | Default | None,
 ) -> dict[str, Any]:
@@ -149,7 +163,7 @@ def _context(
     declared_id = given_id
     if isinstance(declared, field_options.ContextForeignKey):
         options = declared.kwargs_over(config.foreign_key_field())
-        return {"pgh_context": models.ForeignKey(CONTEXT_MODEL, **options)}
+        return {"pgh_context": models.ForeignKey(context_model, **options)}
     return {
         "pgh_context": JSONField(**declared.kwargs) if declared else None,
         "pgh_context_id": models.UUIDField(**declared_id.kwargs) if declared_id else None,
@@ -163,12 +177,17 @@ def _default_trackers() -> tuple[Tracker, ...]:
 
 
 def prepare(sender: Any, **kwargs: Any) -> None:
-    """What an event model needs once it is made: its index, its triggers, and to be known."""
+    """Give an event model that Django has prepared its indexes and triggers, and list it.
+
+    An isolated one is not listed: see Note [Isolated models] of ``pgtrigger.triggers.registry``.
+    """
     tracked = getattr(sender, "pgh_tracked_model", None)
     options = sender._meta
-    if tracked is None or options.proxy or options.apps is not apps or options.swapped:
+    is_historical = isinstance(options.apps, StateApps)
+    if tracked is None or options.proxy or is_historical or options.swapped:
         return
-    _event_models[options.label] = sender
+    if options.apps is apps:
+        _event_models[options.label] = sender
     _add_indexes(sender)
     for tracker in sender.pgh_trackers:
         _introduce(tracked, sender, tracker.label)
@@ -184,8 +203,29 @@ def prepare(sender: Any, **kwargs: Any) -> None:
 def _introduce(tracked: Any, event_model: Any, label: str) -> None:
     if "pgh_event_models" not in tracked.__dict__:
         tracked.pgh_event_models = {}
-        tracked.pgh_event_model = event_model
+        tracked.pgh_event_model = _OnlyEventModel()
     tracked.pgh_event_models.setdefault(label, event_model)
+
+
+class _OnlyEventModel:
+    """``Model.pgh_event_model``: the event model of a model that has one.
+
+    Raises:
+        ValueError: if it has several.
+    """
+
+    def __get__(self, obj: models.Model | None, tracked: Any) -> Any:
+        found = list(dict.fromkeys(tracked.pgh_event_models.values()))
+        if len(found) > 1:
+            labels = ", ".join(
+                f'pgh_event_models["{label}"] is {event_model._meta.label}'
+                for label, event_model in tracked.pgh_event_models.items()
+            )
+            raise ValueError(
+                f"{tracked._meta.label} has {len(found)} event models, so pgh_event_model is "
+                f"ambiguous. Choose one by label: {labels}."
+            )
+        return found[0]
 
 
 def _register(model: type[models.Model], declared: event_trigger.Event, event_model: Any) -> None:

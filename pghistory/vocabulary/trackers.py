@@ -50,7 +50,8 @@ class RowEvent(Tracker):
         Insert, Update or Delete of pgtrigger, combined with ``|``.
     ``condition``
         The rows that make an event. For an update the default is a change of any tracked field;
-        None is every row.
+        None is every row. ``AnyChange()`` and its relatives compare the tracked fields, unless they
+        are given others; ``exclude`` and ``exclude_auto`` leave some of them out.
     ``row``
         ``pghistory.Old`` or ``pghistory.New``: which of the two the event holds. The default is
         the new one, and of a deletion the old one.

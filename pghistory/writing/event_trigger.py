@@ -142,6 +142,8 @@ def of_tracker(
         condition = event.condition
         if condition is DEFAULT:
             condition = _changed(event_model, tracked) if is_update else None
+        elif condition is not None:
+            condition = _over_tracked_fields(condition, event_model, tracked)
         if condition is not None or not is_update or event.condition is None:
             yield tracked, _fitting(tracked, condition, level, options)
         if operation == pgtrigger.Delete:
@@ -189,9 +191,23 @@ def _on_truncate(options: dict[str, Any], event: RowEvent) -> dict[str, Any]:
 
 def _changed(event_model: Any, model: type[Model]) -> pgtrigger.Condition | None:
     """A change of a tracked field that is in this model's own table."""
-    own = {field.name for field in columns_of(model)}
-    names = [name for name in event_model.pgh_tracked_fields() if name in own]
+    names = _tracked_columns(event_model, model)
     return pgtrigger.AnyChange(*names) if names else None
+
+
+def _over_tracked_fields(
+    condition: pgtrigger.Condition, event_model: Any, model: type[Model]
+) -> pgtrigger.Condition:
+    """The condition, in which ``AnyChange()`` and its relatives compare the tracked fields."""
+    names = _tracked_columns(event_model, model)
+    tracks_all = {field.name for field in columns_of(model)} == set(names)
+    return condition if tracks_all or not names else condition.over(names)
+
+
+def _tracked_columns(event_model: Any, model: type[Model]) -> list[str]:
+    """The tracked fields that are columns of this model's own table."""
+    own = {field.name for field in columns_of(model)}
+    return [name for name in event_model.pgh_tracked_fields() if name in own]
 
 
 def _is_sql(condition: Any) -> bool:

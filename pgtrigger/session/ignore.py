@@ -180,7 +180,7 @@ def _declared(named: Named) -> list[_Found]:
 def _registered(named: type[Model] | Trigger) -> list[tuple[type[Model], Trigger]]:
     found = [
         member
-        for model, trigger in registry.registered()
+        for model, trigger in registry.everywhere()
         if named is trigger or (_is_model(named) and _share_a_table(model, named))
         for member in registry.family(trigger.get_uri(model))
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.errors import DeclarationError
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
@@ -25,18 +26,27 @@ class Composer(Trigger):
     level has the transition tables ``old_values`` and ``new_values`` unless ``referencing`` names
     others, and a ``Func`` of it may select ``FROM {cond_old_values}``, ``FROM {cond_new_values}``
     and ``FROM {cond_joined_values}``: the rows for which the condition is true, the last one both
-    tables joined on the primary key.
+    tables joined on the primary key. If the condition reads both rows, each is the joined tables:
+    write ``SELECT new_values.*``.
     """
 
-    def get_referencing(self, model: type[Model] | None) -> clauses.Referencing | None:
+    _named: clauses.Referencing | None = None
+
+    @property
+    def referencing(self) -> clauses.Referencing | None:
+        """The names of the transition tables: those that were given, or the usual ones."""
         operation = self._one_operation()
-        if self.referencing or not operation or not self._sees_transition_tables():
-            return self.referencing
+        if self._named or not operation or not self._sees_transition_tables():
+            return self._named
         sides = raising.sides_of(operation)
         return clauses.Referencing(
             old=TRANSITION_TABLES.old if OLD in sides else None,
             new=TRANSITION_TABLES.new if NEW in sides else None,
         )
+
+    @referencing.setter
+    def referencing(self, named: clauses.Referencing | None) -> None:
+        self._named = named
 
     def get_func(self, model: type[Model] | None) -> Any:
         func = super().get_func(model)
@@ -49,9 +59,9 @@ class Composer(Trigger):
     def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
         kwargs = super().get_func_template_kwargs(model)
         if self.level == clauses.Statement:
-            kwargs["cond_old_values"] = _Lazily(lambda: self._where(model, OLD))
-            kwargs["cond_new_values"] = _Lazily(lambda: self._where(model, NEW))
-            kwargs["cond_joined_values"] = _Lazily(lambda: self._joined(model))
+            kwargs["cond_old_values"] = _rendered(lambda: self._where(model, OLD))
+            kwargs["cond_new_values"] = _rendered(lambda: self._where(model, NEW))
+            kwargs["cond_joined_values"] = _rendered(lambda: self._joined(model))
         return kwargs
 
     def render_condition(self, model: type[Model]) -> str:
@@ -79,7 +89,7 @@ class Composer(Trigger):
         for side in sides:
             if not (names and getattr(names, side)):
                 self._refuse(
-                    f"it reads the {side} rows, and has no transition table of them: "
+                    f"it references {side.upper()} rows, and has no transition table of them: "
                     'an INSERT has no old ones, a DELETE no new ones, and "referencing" must '
                     "name all that are read"
                 )
@@ -96,12 +106,8 @@ class Composer(Trigger):
         condition = self.get_condition(model)
         if condition is None:
             return naming.as_text(table)
-        other = NEW if side == OLD else OLD
-        if other in condition.sides(model):
-            self._refuse(
-                f"its condition references {other.upper()}, "
-                f"so it cannot be used with cond_{side}_values"
-            )
+        if condition.sides(model) - {side}:
+            return self._joined(model)
         return naming.as_text(
             sql.SQL("(SELECT * FROM {} WHERE {}) AS {}").format(
                 table, sql.SQL(condition.render(model, rows)), table
@@ -127,14 +133,30 @@ class Composer(Trigger):
 
 def _reference(name: str | None, usual: str) -> str:
     """A transition table's name as SQL: quoted, unless it is the usual one."""
-    return naming.as_text(sql.Identifier(name)) if name and name != usual else usual
+    return naming.as_text(naming.sql_name(name)) if name and name != usual else usual
 
 
-class _Lazily:
-    """A template's variable that is rendered, and may refuse to be, only where it is used."""
+def _rendered(render: Callable[[], str]) -> Any:
+    """The text; if it cannot be rendered, a value that raises where a template uses it."""
+    try:
+        return render()
+    except DeclarationError as error:
+        return _Unusable(error)
 
-    def __init__(self, render: Callable[[], str]):
-        self._render = render
+
+class _Unusable:
+    """A variable that this trigger's template cannot use."""
+
+    def __init__(self, error: DeclarationError):
+        vars(self)["_error"] = error
 
     def __str__(self) -> str:
-        return self._render()
+        raise vars(self)["_error"]
+
+    def __getattr__(self, name: str) -> Any:
+        raise vars(self)["_error"]
+
+    def __add__(self, other: object) -> Any:
+        raise vars(self)["_error"]
+
+    __radd__ = __add__

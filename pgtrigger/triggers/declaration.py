@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
 from pgtrigger.triggers.forecast import NOTHING
+from pgtrigger.triggers.templates import AttrDict, Func
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, is_virtual, own_field
 from pgtrigger.vocabulary.deconstruction import Deconstructible
@@ -21,26 +21,6 @@ if TYPE_CHECKING:
     from pgtrigger.triggers.forecast import Forecast
     from pgtrigger.triggers.trigger import Trigger
     from pgtrigger.vocabulary.conditions import Condition
-
-
-class Func:
-    """A function's statements as a template over ``meta``, ``fields`` and ``columns``.
-
-    ``{meta.db_table}`` is the table, ``{fields.name}`` a field, ``{columns.name}`` its column.
-    A text that is no Func is passed through as it is, braces included.
-    """
-
-    def __init__(self, func: str):
-        self.func = func
-
-    def render(self, **template_kwargs: Any) -> str:
-        return self.func.format(**template_kwargs)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Func) and other.func == self.func
-
-    def __hash__(self) -> int:
-        return hash(self.func)
 
 
 class Options(TypedDict, total=False):
@@ -196,8 +176,8 @@ class Declaration(Deconstructible):
         columns = {name: field.column for name, field in fields.items()}
         return {
             "meta": model._meta,
-            "fields": SimpleNamespace(**fields),
-            "columns": SimpleNamespace(**columns),
+            "fields": AttrDict(fields),
+            "columns": AttrDict(columns),
         }
 
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:

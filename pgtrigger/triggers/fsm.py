@@ -32,12 +32,13 @@ class FSM(Rule):
 
     A transition is ``(from, to)``; a state is any value of the field, None for NULL, or ``"*"``
     for any. An update that leaves the field as it is, is no transition. With ``initial``, a new row
-    must have one of these states.
+    must have one of these states. As in the PyPI package, no state
+    may contain ``separator``.
     """
 
     operation = clauses.Update
     transitions: Sequence[tuple[Any, Any]] | None = None
-    separator: str | None = None
+    separator: str = ":"
     initial: Sequence[Any] | None = None
 
     def __init__(
@@ -58,8 +59,11 @@ class FSM(Rule):
             if isinstance(transition, str) or len(tuple(transition)) != 2:
                 self._refuse(f"the transition {transition!r} is not a pair (from, to)")
             for state in transition:
-                if self.separator and isinstance(state, str) and self.separator in state:
-                    self._refuse(f'the state {state!r} contains separator "{self.separator}"')
+                if isinstance(state, str) and self.separator in state:
+                    self._refuse(
+                        f'the state {state!r} contains separator "{self.separator}". '
+                        'Give a "separator" that no state contains'
+                    )
 
         if isinstance(self.initial, str) or (self.initial is not None and not self.initial):
             self._refuse(f'"initial" is {self.initial!r}: give a list of states')
@@ -120,7 +124,7 @@ class FSM(Rule):
             hint=f"Transitions allowed{self._if_condition(model)}: {listed}.",
             message=lambda rows: sql.SQL("pg_catalog.format({}, {}, {}, {}, {})").format(
                 sql.Literal(
-                    'pgtrigger: Invalid transition of field %s from "%s" to "%s" on table %s'
+                    'pgtrigger: Invalid transition of field "%s" from "%s" to "%s" on table %s'
                 ),
                 sql.Literal(field.name),
                 _or_null(rows.column(OLD, field)),

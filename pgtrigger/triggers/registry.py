@@ -1,16 +1,29 @@
-"""The declared triggers of all models, by URI."""
+"""The declared triggers of all models, by URI.
+
+Note [Isolated models]. A test may define models in a registry of apps of its own
+(``django.test.utils.isolate_apps``). Their triggers are found by URI and by model, so that they
+can be installed and ignored, but they are not listed among the project's: commands, migrations
+and checks leave them out. They are kept with that registry of apps, and are forgotten with it.
+
+https://docs.djangoproject.com/en/stable/topics/testing/tools/#isolating-apps
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from weakref import WeakSet
 
 from django.apps import apps
+from django.core import checks
 
 from pgtrigger import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
+    from django.apps.registry import Apps
     from django.db.models import Model
 
     from pgtrigger.triggers.trigger import Trigger
@@ -24,110 +37,178 @@ class _Named(Protocol):
     def get_pgid(self, model: type[Model]) -> str: ...
 
 
-_by_uri: dict[str, tuple[type[Model], Trigger]] = {}
-_uri_by_key: dict[str, str] = {}
-_companions: dict[str, list[str]] = {}
-_by_model: dict[type[Model], list[Trigger]] = {}
+@dataclass
+class _Declared:
+    """The triggers of the models in one registry of apps."""
+
+    by_uri: dict[str, tuple[type[Model], Trigger]] = field(default_factory=dict)
+    uri_by_key: dict[str, str] = field(default_factory=dict)
+    by_model: dict[type[Model], list[Trigger]] = field(default_factory=dict)
+    companions: dict[str, list[str]] = field(default_factory=dict)
+
+
+_ATTRIBUTE = "_pgtrigger_declared"
+
 # Functions that are called when the triggers of a model have changed.
 listeners: list[Callable[[type[Model]], None]] = []
 
+_project = _Declared()
+_isolated: WeakSet[Apps] = WeakSet()
+
+
+def _beside(model: type[Model]) -> _Declared:
+    """The triggers that are declared in the model's registry of apps."""
+    own_apps = model._meta.apps
+    return _project if own_apps is apps else vars(own_apps).get(_ATTRIBUTE, _Declared())
+
+
+def _kept_beside(model: type[Model]) -> _Declared:
+    """The same, to add to."""
+    own_apps = model._meta.apps
+    if own_apps is not apps:
+        vars(own_apps).setdefault(_ATTRIBUTE, _Declared())
+        _isolated.add(own_apps)
+    return _beside(model)
+
+
+def _everywhere() -> Iterator[_Declared]:
+    """Those of the project, and of each isolated registry of apps that still exists."""
+    yield _project
+    for isolated in tuple(_isolated):
+        yield vars(isolated)[_ATTRIBUTE]
+
 
 def add(model: type[Model], trigger: Trigger) -> None:
-    """Declares the trigger on the model. KeyError where its name is taken."""
+    """Declare the trigger on the model. KeyError if its name is taken."""
+    checks.register(check_app, checks.Tags.models)
+    declared = _kept_beside(model)
     uri = trigger.get_uri(model)
-    if uri in _by_uri and not _redeclared(model, uri):
+    if uri in declared.by_uri:
         name = uri.rpartition(":")[2]
         raise KeyError(
             f'Trigger name "{name}" already used for model "{model._meta.label}". '
             "Names are unique within a model."
         )
     key = ignore_key(model, trigger)
-    other = _uri_by_key.get(key)
+    other = declared.uri_by_key.get(key)
     if other not in (None, uri):
         raise KeyError(
             f'The name of trigger "{uri}" on table "{model._meta.db_table}" is already in use by '
             f'"{other}", which differs too little from it. Choose another name.'
         )
-    _by_uri[uri] = (model, trigger)
-    _uri_by_key[key] = uri
-    _forget(model)
+    declared.by_uri[uri] = (model, trigger)
+    declared.uri_by_key[key] = uri
+    _announce(model)
     companions = trigger.companions(model)
-    _companions[uri] = [companion.get_uri(model) for companion in companions]
+    declared.companions[uri] = [companion.get_uri(model) for companion in companions]
     for companion in companions:
         add(model, companion)
 
 
 def remove(model: type[Model], trigger: Trigger) -> None:
-    """Takes the declaration back. KeyError where there is none."""
+    """Take the declaration back. KeyError if there is none."""
     uri = trigger.get_uri(model)
-    find(uri)
-    del _by_uri[uri]
-    _uri_by_key.pop(ignore_key(model, trigger), None)
-    _forget(model)
-    for companion in _companions.pop(uri, ()):
-        if companion in _by_uri:
-            remove(*_by_uri[companion])
+    declared = _beside(model)
+    if uri not in declared.by_uri:
+        find(uri)  # ValueError or KeyError
+    del declared.by_uri[uri]
+    declared.uri_by_key.pop(ignore_key(model, trigger), None)
+    _announce(model)
+    for companion in declared.companions.pop(uri, ()):
+        if companion in declared.by_uri:
+            remove(*declared.by_uri[companion])
 
 
 def find(uri: str) -> tuple[type[Model], Trigger]:
     """The model and trigger of a URI. ValueError for a bad URI, KeyError for an unknown one."""
+    return _declaring(uri).by_uri[uri]
+
+
+def _declaring(uri: str) -> _Declared:
     naming.validate_uri(uri)
-    try:
-        return _by_uri[uri]
-    except KeyError:
-        raise KeyError(
-            f'URI "{uri}" not found in the declared triggers. "manage.py pgtrigger ls" lists them.'
-        ) from None
+    for declared in _everywhere():
+        if uri in declared.by_uri:
+            return declared
+    raise KeyError(
+        f'URI "{uri}" not found in the declared triggers. "manage.py pgtrigger ls" lists them.'
+    )
 
 
 def registered(*uris: str) -> list[tuple[type[Model], Trigger]]:
-    """The declared triggers of these URIs, or all of them, each with its model.
+    """The declared triggers of these URIs, or all of the project's, each with its model.
 
     A rule that consists of several triggers stands for all of them.
     """
     if not uris:
-        return list(_by_uri.values())
-    return list({id(found[1]): found for uri in uris for found in family(uri)}.values())
+        return list(_project.by_uri.values())
+    found = [each for uri in uris for each in family(uri)]
+    return list({trigger.get_uri(model): (model, trigger) for model, trigger in found}.values())
 
 
 def family(uri: str) -> list[tuple[type[Model], Trigger]]:
     """The trigger of a URI and its companions, each with its model."""
-    return [find(uri), *(found for each in _companions.get(uri, ()) for found in family(each))]
+    companions = _declaring(uri).companions.get(uri, ())
+    return [find(uri), *(found for each in companions for found in family(each))]
+
+
+def everywhere() -> list[tuple[type[Model], Trigger]]:
+    """All declared triggers, each with its model. See Note [Isolated models]."""
+    return [each for declared in _everywhere() for each in declared.by_uri.values()]
 
 
 def of_model(model: type[Model]) -> list[Trigger]:
     """The triggers declared on this model (not those of its parents or proxies)."""
-    if model not in _by_model:
-        _by_model[model] = [
-            trigger for declared_on, trigger in _by_uri.values() if declared_on is model
+    declared = _beside(model)
+    if model not in declared.by_model:
+        declared.by_model[model] = [
+            trigger for owner, trigger in declared.by_uri.values() if owner is model
         ]
-    return _by_model[model]
+    return declared.by_model[model]
 
 
 def ignore_key(model: type[Model], trigger: _Named) -> str:
-    """How the setting ``pgtrigger.ignore`` names the trigger."""
+    """The name of the trigger in the setting ``pgtrigger.ignore``."""
     return naming.ignore_key(model._meta.db_table, trigger.get_pgid(model))
 
 
 def items() -> Iterator[tuple[str, str]]:
     """Each declared trigger's ignore key and URI."""
-    return iter(_uri_by_key.items())
+    for declared in _everywhere():
+        yield from declared.uri_by_key.items()
 
 
-def _forget(model: type[Model]) -> None:
-    _by_model.clear()
+def _announce(model: type[Model]) -> None:
+    """Bring ``Model._meta.triggers`` up to date, and call the listeners.
+
+    It is a new list, because a child may have inherited its parent's.
+    """
+    _beside(model).by_model.clear()
+    model._meta.triggers = list(of_model(model))  # type: ignore[attr-defined]
     for listener in listeners:
         listener(model)
 
 
-def _redeclared(model: type[Model], uri: str) -> bool:
-    """Return whether the model's class was replaced because its module was loaded again."""
-    declared_on, _ = _by_uri[uri]
-    return declared_on is not model and declared_on._meta.apps is not model._meta.apps
+def check_app(**kwargs: Any) -> list[checks.CheckMessage]:
+    """Return an error if triggers are declared and the app is not installed.
+
+    It is registered with the first declaration: an app that is not installed has no ``ready()``.
+    """
+    if apps.is_installed("pgtrigger") or not registered():
+        return []
+    uris = sorted(_project.by_uri)
+    named = ", ".join(uris[:3]) + (", ..." if uris[3:] else "")
+    return [
+        checks.Error(
+            f"Triggers are declared ({named}), but no migration would contain them, because their "
+            "app is not installed.",
+            hint='Add "pgtrigger" to INSTALLED_APPS.',
+            id="pgtrigger.E001",
+        )
+    ]
 
 
 def register(*triggers: Trigger) -> Callable[[type[M]], type[M]]:
-    """A class decorator that declares the triggers on a model, one of another app's too::
+    """Declare triggers on a model, which may be one of another app: a class decorator::
 
     pgtrigger.register(pgtrigger.Protect(name="keep", operation=pgtrigger.Delete))(User)
     """

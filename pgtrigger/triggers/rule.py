@@ -74,7 +74,8 @@ class Rule(Composer):
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         declared = super().get_declare(model)
-        if self.level == clauses.Statement and self.get_referencing(model):
+        referencing = self.get_referencing(model) if model else self.referencing
+        if self.level == clauses.Statement and referencing:
             return [*declared, (raising.REFUSAL, "record")]
         return declared
 

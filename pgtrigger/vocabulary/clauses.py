@@ -163,7 +163,11 @@ class UpdateOf(Operation):
 
 @dataclass(frozen=True, kw_only=True)
 class Referencing(Deconstructible):
-    """The names of the transition tables that a trigger's function reads."""
+    """The names of the transition tables that a trigger's function reads.
+
+    They are read as SQL reads them: ``NewRows`` is the table ``newrows``, and ``"NewRows"`` in
+    double quotes is ``NewRows``.
+    """
 
     old: str | None = None
     new: str | None = None
@@ -171,8 +175,10 @@ class Referencing(Deconstructible):
     def __post_init__(self) -> None:
         if not self.old and not self.new:
             raise DeclarationError('Referencing needs "old", "new", or both.')
-        if self.old == self.new:
-            raise DeclarationError(f"Referencing needs two names: found {self.old!r} twice.")
+        if self.old and self.new and naming.sql_name(self.old) == naming.sql_name(self.new):
+            raise DeclarationError(
+                f"Referencing needs two names: found {self.old!r} and {self.new!r}, which are one."
+            )
 
     @property
     def sides(self) -> list[str]:
@@ -182,7 +188,7 @@ class Referencing(Deconstructible):
     def __str__(self) -> str:
         named = [("OLD", self.old), ("NEW", self.new)]
         tables = [
-            sql.SQL("{} TABLE AS {}").format(sql.SQL(side), sql.Identifier(name))
+            sql.SQL("{} TABLE AS {}").format(sql.SQL(side), naming.sql_name(name))
             for side, name in named
             if name
         ]

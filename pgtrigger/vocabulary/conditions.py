@@ -8,6 +8,7 @@ https://www.postgresql.org/docs/current/sql-createtrigger.html (WHEN)
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.db import models
@@ -28,7 +29,7 @@ from pgtrigger.vocabulary.deconstruction import documented_path
 from pgtrigger.vocabulary.row_query import RowQuery, split_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from django.db.models import Field, Model
 
@@ -67,6 +68,10 @@ class Condition:
         """What it reads, by ``"old"`` and ``"new"``; SQL of the user's own is not read."""
         return set()
 
+    def over(self, fields: Sequence[str]) -> Condition:
+        """The condition with these fields wherever it compares fields and names none."""
+        return self
+
     def sides(self, model: type[Model]) -> set[str]:
         """Which of ``"old"`` and ``"new"`` it reads."""
         return {side for side, _ in self.columns(model)}
@@ -103,6 +108,9 @@ class _Combined(Condition):
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         return set().union(*(condition.columns(model) for condition in self.conditions))
 
+    def over(self, fields: Sequence[str]) -> Condition:
+        return _Combined(self.connector, *(each.over(fields) for each in self.conditions))
+
     def __invert__(self) -> Condition:
         # A Q is to be negated by itself: it knows what may be NULL.
         other = {"AND": "OR", "OR": "AND"}[self.connector]
@@ -117,6 +125,9 @@ class _Prefixed(Condition):
     def render(self, model: type[Model], rows: Rows) -> str:
         return f"{self.operator} ({self.condition.render(model, rows)})"
 
+    def over(self, fields: Sequence[str]) -> Condition:
+        return _Prefixed(self.operator, self.condition.over(fields))
+
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         return self.condition.columns(model)
 
@@ -126,6 +137,9 @@ class NotTrue(Condition):
 
     def __init__(self, condition: Condition):
         self.condition = condition
+
+    def over(self, fields: Sequence[str]) -> Condition:
+        return NotTrue(self.condition.over(fields))
 
     def render(self, model: type[Model], rows: Rows) -> str:
         return f"({self.condition.render(model, rows)}) IS NOT TRUE"
@@ -186,6 +200,10 @@ class F(models.F):
     """A field of the old or the new row: ``F("old__name")``."""
 
     name: str
+
+    def __init__(self, name: str):
+        split_side(name)
+        super().__init__(name)
 
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         return documented_path(type(self)), [self.name], {}
@@ -252,6 +270,13 @@ class _FieldsCondition(Condition):
         self.fields = fields
         self.exclude = tuple(exclude or ())
         self.exclude_auto = bool(exclude_auto)
+
+    def over(self, fields: Sequence[str]) -> Condition:
+        if self.fields:
+            return self
+        chosen = copy.copy(self)
+        chosen.fields = tuple(fields)
+        return chosen
 
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         compared = self.compared_fields(model) or columns_of(model)

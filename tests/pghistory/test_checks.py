@@ -8,6 +8,6 @@ def ids():
 
 
 def test_a_project_without_the_trigger_engine_is_an_error(settings):
-    assert "pghistory.E003" not in ids()
+    assert "pgtrigger.E001" not in ids()
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "pgtrigger"]
-    assert "pghistory.E003" in ids()
+    assert "pgtrigger.E001" in ids()

@@ -82,6 +82,7 @@ class Machine(models.Model):
                     (None, "draft"),
                     ("*", "gone"),
                 ],
+                separator="|",
             ),
             pgtrigger.FSM(name="step", field="step", transitions=[(1, 2), (2, 3), (3, None)]),
         ]

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from pghistory.tracking import event_models
 from pgtrigger import administration
 from pgtrigger.database import catalog
 from pgtrigger.triggers import registry
@@ -48,6 +49,9 @@ class ThrowawayApp:
         for model, trigger in registry.registered():
             if (model, trigger) not in self._others:
                 registry.remove(model, trigger)
+        for event_model in event_models.all_event_models():
+            if event_model._meta.app_label == self.label:
+                event_models.forget(event_model)
         apps.all_models.pop(self.label, None)
         apps.clear_cache()
         for name in [*sys.modules]:

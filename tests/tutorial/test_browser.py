@@ -256,7 +256,7 @@ def test_a_rule_broken_in_the_sandbox_is_the_forms_own_error(visit: Visit) -> No
     sandbox.get_by_label("status").first.select_option("published")
     sandbox.get_by_role("button", name="Save").click()
 
-    expect(sandbox.get_by_role("alert").first).to_contain_text("Invalid transition of field status")
+    expect(sandbox.get_by_role("alert").first).to_contain_text('transition of field "status"')
     assert visit.wrong == []
 
 

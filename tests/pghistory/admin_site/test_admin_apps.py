@@ -51,8 +51,12 @@ def test_above_djangos_admin_there_is_a_button(apps):
 
 
 def test_below_djangos_admin_a_check_says_that_there_is_none():
-    apps = "django.contrib.admin pghistory tests.pghistory"
+    apps = "django.contrib.admin pghistory pghistory.admin tests.pghistory"
     assert started(apps) == ["EventsAdmin", "['pghistory.W001']", "0"]
+
+
+def test_a_project_that_does_not_name_the_admins_app_asks_for_no_button():
+    assert started("django.contrib.admin pghistory tests.pghistory") == ["EventsAdmin", "[]", "0"]
 
 
 @pytest.mark.parametrize(

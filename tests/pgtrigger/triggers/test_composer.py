@@ -102,17 +102,112 @@ class TestTransitionTables:
                 referencing=pgtrigger.Referencing(**{joined: "o"}),
             )
 
+    @pytest.mark.parametrize("tables", ["cond_old_values", "cond_new_values"])
+    def test_a_condition_on_both_rows_joins_the_tables(self, logged, log, tables):
+        model = logged(
+            f"old_values.number || ' to ' || new_values.number FROM {{{tables}}}",
+            condition=pgtrigger.Q(new__number__gt=0, old__number__lt=2),
+        )
+        model.objects.bulk_create(model(number=n) for n in range(4))
+        model.objects.update(number=fields.F("number") + 1)
+        assert sorted(log.objects.values_list("text", flat=True)) == ["0 to 1", "1 to 2"]
+
     @pytest.mark.parametrize(
-        ("source", "condition", "reason"),
+        ("tables", "condition"),
         [
-            ("1 FROM {cond_new_values}", pgtrigger.Q(old__number=1), "references OLD"),
-            ("1 FROM {cond_old_values}", pgtrigger.Q(new__number=1), "references NEW"),
-            ("1 FROM {cond_new_values}", pgtrigger.Condition("true"), "rows OLD and NEW"),
+            ("cond_new_values", pgtrigger.Q(old__number=0)),
+            ("cond_old_values", pgtrigger.Q(new__number=5)),
         ],
     )
-    def test_a_condition_on_the_other_rows_is_refused(self, logged, source, condition, reason):
+    def test_a_condition_on_the_other_rows_joins_the_tables(self, logged, log, tables, condition):
+        model = logged(f"new_values.number::text FROM {{{tables}}}", condition=condition)
+        model.objects.bulk_create(model(number=n) for n in range(3))
+        model.objects.filter(number=0).update(number=5)
+        model.objects.filter(number=1).update(number=4)
+        assert log.objects.get().text == "5"
+
+    @pytest.mark.parametrize(
+        ("source", "operation", "condition", "reason"),
+        [
+            ("{cond_new_values}", pgtrigger.Insert, pgtrigger.Q(old__number=1), "references OLD"),
+            ("{cond_old_values}", pgtrigger.Delete, pgtrigger.Q(new__number=1), "references NEW"),
+            ("{cond_old_values}", pgtrigger.Insert, None, "references OLD"),
+            ("{cond_joined_values}", pgtrigger.Delete, None, "references NEW"),
+            ("{cond_new_values}", pgtrigger.Update, pgtrigger.Condition("true"), "rows OLD and"),
+        ],
+    )
+    def test_rows_that_an_operation_does_not_have_are_an_error(
+        self, logged, source, operation, condition, reason
+    ):
         with pytest.raises(pgtrigger.DeclarationError, match=reason):
-            logged(source, condition=condition)
+            logged(f"1 FROM {source}", operation=operation, condition=condition)
+
+    def test_template_variables_are_texts_that_a_subclass_may_change(self, make_model, log):
+        class Upper(pgtrigger.Composer):
+            def get_func_template_kwargs(self, model):
+                kwargs = super().get_func_template_kwargs(model)
+                rows = kwargs["cond_new_values"].strip() + " ORDER BY 1"
+                return {**kwargs, "rows": "/* rows */ " + rows}
+
+        func = pgtrigger.Func(
+            f"INSERT INTO {log._meta.db_table} (text) "
+            "SELECT {columns.number}::text FROM {rows}; RETURN NULL;"
+        )
+        options = {"operation": pgtrigger.Insert, "func": func, "when": pgtrigger.After}
+        declared = Upper(name="upper", level=pgtrigger.Statement, **options)
+        model = make_model(number=fields.IntegerField(), triggers=[declared])
+        model.objects.create(number=7)
+        assert log.objects.get().text == "7"
+
+    def test_a_variable_that_cannot_be_is_an_error_only_where_it_is_used(self, make_model):
+        declared = composer(operation=pgtrigger.Insert)
+        model = make_model(number=fields.IntegerField(), triggers=[declared])
+        rows = declared.get_func_template_kwargs(model)["cond_old_values"]
+        for use in (
+            str,
+            lambda rows: rows.strip(),
+            lambda rows: rows + " a",
+            lambda rows: "a" + rows,
+        ):
+            with pytest.raises(pgtrigger.DeclarationError, match="references OLD"):
+                use(rows)
+
+    def test_referencing_has_the_usual_names_until_others_are_given(self):
+        both = pgtrigger.Referencing(old="old_values", new="new_values")
+        declared = composer()
+        assert declared.referencing == both
+        declared.operation = pgtrigger.Insert
+        assert declared.referencing == pgtrigger.Referencing(new="new_values")
+        declared.referencing = pgtrigger.Referencing(new="n")
+        assert declared.referencing == pgtrigger.Referencing(new="n")
+        assert composer(level=pgtrigger.Row, func="RETURN NEW;").referencing is None
+
+    @pytest.mark.parametrize(
+        ("named", "read"),
+        [
+            ("NewRows", "NewRows"),
+            ("NewRows", "newrows"),
+            ('"NewRows"', '"NewRows"'),
+            ('"New""Rows"', '"New""Rows"'),
+            ("new", '"new"'),
+        ],
+    )
+    def test_a_name_is_read_as_sql_reads_it(self, make_model, log, named, read):
+        trigger = pgtrigger.Trigger(
+            name="named",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert,
+            referencing=pgtrigger.Referencing(new=named),
+            func=f"INSERT INTO {log._meta.db_table} (text) SELECT 'seen' FROM {read}; RETURN NULL;",
+        )
+        model = make_model(number=fields.IntegerField(), triggers=[trigger])
+        model.objects.create(number=7)
+        assert log.objects.get().text == "seen"
+
+    def test_names_that_sql_reads_as_one_are_an_error(self):
+        with pytest.raises(pgtrigger.DeclarationError, match="which are one"):
+            pgtrigger.Referencing(old="Rows", new="rows")
 
 
 class TestLevels:

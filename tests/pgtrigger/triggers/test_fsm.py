@@ -39,7 +39,7 @@ class TestFSM:
         assert (error.field, error.old, error.new) == ("state", "it's: live", "draft")
         assert error.__cause__.diag.column_name == "state"
         assert str(error).startswith(
-            'pgtrigger: Invalid transition of field state from "it\'s: live" to "draft" '
+            'pgtrigger: Invalid transition of field "state" from "it\'s: live" to "draft" '
             "on table pgtrigger_tests_machine"
         )
 
@@ -105,7 +105,9 @@ class TestColumns:
     def test_states_of(self, make_model, field, old, new, refused):
         model = make_model(
             state=field,
-            triggers=[pgtrigger.FSM(name="f", field="state", transitions=[(old, new)])],
+            triggers=[
+                pgtrigger.FSM(name="f", field="state", transitions=[(old, new)], separator="|")
+            ],
         )
         model.objects.create(state=old)
         model.objects.update(state=new)
@@ -175,6 +177,10 @@ class TestColumns:
             (
                 {"field": "state", "transitions": [("a|b", "c")], "separator": "|"},
                 "contains separator",
+            ),
+            (
+                {"field": "state", "transitions": [("a:b", "c")]},
+                'contains separator ":"',
             ),
         ],
     )

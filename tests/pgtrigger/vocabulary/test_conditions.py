@@ -143,7 +143,7 @@ class TestCombining:
         (pgtrigger.Q(old__friends=1), "many-to-many field"),
         (pgtrigger.Q(old__parent__text="x"), "follows a relation"),
         (pgtrigger.Q(old__number__nope=1), "cannot be compiled"),
-        (pgtrigger.Q(old__number=pgtrigger.F("number")), "must start with"),
+        (pgtrigger.Q(old__number=fields.F("number")), "must start with"),
         (pgtrigger.Q(old__number__in=Plain.objects.all()), "query"),
         (pgtrigger.Q(Exists(Plain.objects.all())), "query"),
         (pgtrigger.Q(old__number=pgtrigger.F("new__number") + OF_A_ROW), "query"),
@@ -316,3 +316,9 @@ class TestFiring:
             with pytest.raises(pgtrigger.ProtectedError) as caught:
                 cursor.execute(sql.SQL("UPDATE {} SET {} = 'b'").format(table, name))
         assert caught.value.table == model._meta.db_table
+
+
+def test_a_field_of_no_row_is_an_error():
+    for name in ("number", "old", "other__number"):
+        with pytest.raises(ValueError, match="must start with"):
+            pgtrigger.F(name)
