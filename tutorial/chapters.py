@@ -24,8 +24,13 @@ class Chapter:
     module: ModuleType
 
     @cached_property
+    def module_name(self) -> str:
+        """The name of the module without its package."""
+        return self.module.__name__.rpartition(".")[2]
+
+    @property
     def slug(self) -> str:
-        return self.module.__name__.rpartition(".")[2].replace("_", "-")
+        return self.module_name.replace("_", "-")
 
     @property
     def title(self) -> str:

@@ -15,7 +15,7 @@ sees the tables, so no visitor waits for another one's rows.
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -156,13 +156,17 @@ class PrivateConnection(DatabaseWrapper):
 
 @contextmanager
 def private_tables(
-    shown: Iterable[type[models.Model]], using: str = DEFAULT_DB_ALIAS
+    shown: Iterable[type[models.Model]],
+    using: str = DEFAULT_DB_ALIAS,
+    *,
+    without_triggers: Collection[type[models.Model]] = (),
 ) -> Iterator[PrivateConnection]:
     """Give ``using`` empty tables of these models, and of what they refer to, in the block.
 
     Args:
         shown: Models, whose event models and related models are added.
         using: The alias of the database.
+        without_triggers: Models whose triggers are not installed.
     """
     shared = connections[using]
     connection = connections[using] = _private_class(type(shared))(shared.settings_dict, using)
@@ -173,7 +177,7 @@ def private_tables(
             for model in created:
                 editor.create_model(model)
         for model, trigger in pgtrigger.registered():
-            if model in created:
+            if model in created and model not in without_triggers:
                 installation.put(trigger.compile(model), connection)
         yield connection
     finally:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,14 +34,34 @@ def model_source(model: type[Model]) -> str:
 
 
 @cache
-def source_lines(model: type[Model]) -> list[SourceLine]:
-    """Return the source of the model line by line."""
-    source = model_source(model)
+def source_lines(model: type[Model], *, with_rules: bool = True) -> list[SourceLine]:
+    """Return the source of the model line by line, without its rules if they are the answer."""
+    source = model_source(model) if with_rules else _without_rules(model)
     rules = {line for first, last in _rules(source) for line in range(first, last + 1)}
     return [
         SourceLine(code, indent, number in rules)
         for number, (code, indent) in enumerate(coloured_lines(source.rstrip(), "python"), start=1)
     ]
+
+
+def _without_rules(model: type[Model]) -> str:
+    """Return the class without decorators, docstring and Meta."""
+    source = inspect.getsource(model)
+    lines = source.splitlines()
+    (declared,) = ast.parse(source).body
+    assert isinstance(declared, ast.ClassDef)
+    removed = [
+        node
+        for node in declared.body
+        if (isinstance(node, ast.ClassDef) and node.name == "Meta")
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    ]
+    for node in removed:
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+            lines[number - 1] = ""
+    body = "\n".join(lines[declared.lineno :])
+    fields = re.sub(r"\n{2,}", "\n", body).strip("\n")
+    return f"{lines[declared.lineno - 1]}\n{fields or '    pass'}\n"
 
 
 def _rules(source: str) -> Iterator[tuple[int, int]]:

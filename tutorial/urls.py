@@ -9,4 +9,5 @@ urlpatterns = [
     path("<slug:slug>/", views.chapter, name="chapter"),
     path("<slug:slug>/run/", views.run, name="run"),
     path("<slug:slug>/try/", views.attempt, name="attempt"),
+    path("<slug:slug>/check/", views.check, name="check"),
 ]

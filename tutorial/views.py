@@ -1,6 +1,7 @@
 """The tutorial's pages."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,6 +14,9 @@ from pgtrigger.models import PgTrigger
 from tutorial import sandbox
 from tutorial.catalog import InstalledConstraint
 from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.exercises.judging import judge
+from tutorial.exercises.parsing import MAX_CHARACTERS
+from tutorial.exercises.tasks import EXERCISES
 from tutorial.listing import listing
 from tutorial.running import ChapterRun, run_chapter
 from tutorial.scenarios import PARTS
@@ -33,6 +37,8 @@ def chapter(request: HttpRequest, slug: str) -> HttpResponse:
     """A chapter, not run."""
     found = _chapter(slug)
     context = _chapter_context(found) | {"sandbox": sandbox.visit(found.models)}
+    if "answer" in request.GET:
+        context |= _exercise_context(found, request.GET["answer"][:MAX_CHARACTERS])
     return _page(request, "chapter", context)
 
 
@@ -63,6 +69,22 @@ def attempt(request: HttpRequest, slug: str) -> HttpResponse:
     return _page(request, "chapter", _chapter_context(found) | {"sandbox": outcome})
 
 
+@require_POST
+@never_cache
+def check(request: HttpRequest, slug: str) -> HttpResponse:
+    """An answer to the exercise, judged: the page, or for htmx the exercise alone."""
+    found = _chapter(slug)
+    exercise = EXERCISES[found.module_name]
+    is_solution = request.POST.get("action") == "solve"
+    answer = exercise.solution if is_solution else request.POST.get("answer", "")
+    context = _exercise_context(found, answer) | {"verdict": judge(exercise, answer)}
+    context["is_solution"] = is_solution
+    if request.headers.get("HX-Request"):
+        return render(request, "tutorial/_exercise.html", context)
+    shown = {"sandbox": sandbox.visit(found.models)}
+    return _page(request, "chapter", _chapter_context(found) | shown | context)
+
+
 @require_GET
 @never_cache
 def triggers(request: HttpRequest) -> HttpResponse:
@@ -89,6 +111,19 @@ def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpRespo
     return render(request, f"tutorial/{name}.html", context | {"parts": parts})
 
 
+def _exercise_context(chapter: Chapter, answer: str | None = None) -> dict[str, Any]:
+    """The exercise with an answer in it, at first the empty one."""
+    exercise = EXERCISES[chapter.module_name]
+    link = urlencode({"answer": answer}) if answer is not None else ""
+    return {
+        "chapter": chapter,
+        "exercise": exercise,
+        "exercise_lines": source_lines(exercise.model, with_rules=exercise.kind == "rules"),
+        "answer": exercise.empty if answer is None else answer,
+        "answer_link": f"?{link}#exercise" if link else "",
+    }
+
+
 def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[str, Any]:
     """What a chapter's page shows except the sandbox, before or after a run."""
     chapters = all_chapters()
@@ -96,8 +131,7 @@ def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[st
     refused = [
         (line.number, answer.line) for line in lines for answer in line.answers if answer.refused
     ]
-    return {
-        "chapter": chapter,
+    return _exercise_context(chapter) | {
         "chapters": chapters,
         "previous": chapters[chapter.number - 2] if chapter.number > 1 else None,
         "next": chapters[chapter.number] if chapter.number < len(chapters) else None,

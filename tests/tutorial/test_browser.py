@@ -164,6 +164,30 @@ def test_a_second_run_keeps_the_selected_tab(visit: Visit) -> None:
     expect(page.get_by_role("tab", name="Rows")).to_have_attribute("aria-selected", "true")
 
 
+@both_ways
+def test_a_reader_gets_an_exercise_wrong_and_then_right(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    page.get_by_label("Your answer").fill("triggers = []")
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator(".verdict")).to_contain_text("3 of 4 writes did not end as they should")
+
+    rule = 'pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete)'
+    page.get_by_label("Your answer").fill(f"triggers = [{rule}]")
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator(".verdict")).to_contain_text("Solved")
+    assert visit.wrong == []
+
+
+def test_a_solved_exercise_is_progress(visit: Visit) -> None:
+    page = visit.go("/protecting-deletions/")
+    rule = 'pgtrigger.Protect(name="a", operation=pgtrigger.Delete)'
+    page.get_by_label("Your answer").fill(f"triggers = [{rule}]")
+    page.get_by_label("Your answer").press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".side [data-progress=protecting-deletions]")).to_contain_text("solved")
+    expect(page.locator("#check")).to_be_focused()
+
+
 @pytest.mark.parametrize("visit", [{}, {"viewport": PHONE}], indirect=True, ids=["desk", "phone"])
 def test_run_leads_to_the_first_refusal_and_stays_in_sight(visit: Visit) -> None:
     page = visit.go("/typed-errors/")

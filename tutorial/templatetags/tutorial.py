@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -106,3 +106,9 @@ def cell(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return value.isoformat(sep=" ", timespec="milliseconds")[:23]
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+@register.filter
+def pairs(values: Mapping[str, Any]) -> str:
+    """The values as `name=value`, separated by commas."""
+    return ", ".join(f"{name}={cell(value)}" for name, value in values.items())

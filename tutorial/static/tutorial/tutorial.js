@@ -142,6 +142,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (event.target?.id === "results" || event.detail?.ctx?.target?.id === "results") showRefusal();
   // The pressed button was replaced: keep the keyboard's place in the sandbox.
   if (document.activeElement === document.body) {
-    document.getElementById("sandbox")?.focus({ preventScroll: true });
+    const replaced = event.detail?.ctx?.target?.id || event.target?.id;
+    document.getElementById(replaced || "sandbox")?.focus({ preventScroll: true });
   }
 });

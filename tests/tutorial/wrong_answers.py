@@ -1,0 +1,258 @@
+"""Five wrong answers for each exercise, each with the writes that end wrongly, or the error."""
+
+# ruff: noqa: E501
+WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
+    "protecting_deletions": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Insert)', (0, 2)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update)', (0, 1)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete)', (1,)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__holder="Grace"))',
+            (0,),
+        ),
+        ('pgtrigger.SoftDelete(name="a", field="holder", value="")', (0,)),
+    ],
+    "append_only": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update)', (3,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (1, 2)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete)',
+            (0,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete, condition=pgtrigger.Q(old__rows__gt=1))',
+            (1, 2, 3),
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["rows"])', (2, 3)),
+    ],
+    "read_only_field": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update)', (1, 2)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete, condition=pgtrigger.Q(old__holder__df=pgtrigger.F("new__holder")))',
+            "a: Protect 'a': its condition reads the new row, which a DELETE does not have.",
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["holder"])', (0, 1)),
+        ('pgtrigger.ReadOnly(name="a", fields=["number", "holder"])', (1,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0, 3)),
+    ],
+    "read_only_fields": [
+        ('pgtrigger.ReadOnly(name="a", fields=["version", "char_field"])', (0, 1)),
+        ('pgtrigger.ReadOnly(name="a", fields=["char_field"])', (0, 3)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(old__version__gt=0))',
+            (4,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(new__version__gt=0) & pgtrigger.AnyChange("version", "char_field"))',
+            (1, 3),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(old__version__gt=0) & pgtrigger.AllChange("version", "char_field"))',
+            (2, 3),
+        ),
+    ],
+    "soft_delete": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0, 1)),
+        ('pgtrigger.SoftDelete(name="a", field="status", value="accepted")', (0, 1)),
+        ('pgtrigger.SoftDelete(name="a", field="is_rehearsal", value=True)', (0, 1)),
+        (
+            'pgtrigger.SoftDelete(name="a", field="status", value="declined", condition=pgtrigger.Q(old__status="open"))',
+            (1,),
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["status"])', (0, 1, 2)),
+    ],
+    "soft_delete_cascades": [
+        ('pgtrigger.SoftDelete(name="a", field="is_active", value=False)', (1,)),
+        ('pgtrigger.ReadOnly(name="a", fields=["name"])', (0, 2)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0, 1)),
+        (
+            'pgtrigger.SoftDelete(name="a", field="is_active", value=False), pgtrigger.ReadOnly(name="b", fields=["name"])',
+            (2,),
+        ),
+        (
+            'pgtrigger.SoftDelete(name="a", field="is_active", value=False), pgtrigger.Protect(name="b", operation=pgtrigger.Update, condition=pgtrigger.Q(old__is_active=False))',
+            (3,),
+        ),
+    ],
+    "versioning": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update)', (1, 2)),
+        ('pgtrigger.ReadOnly(name="a", fields=["version"])', (1,)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(new__version__gt=pgtrigger.F("old__version")))',
+            (0, 1),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(new__version__lte=pgtrigger.F("old__version")))',
+            (2,),
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Insert)', (0, 3)),
+    ],
+    "official_interface": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Insert)', (0,)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert, condition=pgtrigger.Q(new__status="open"))',
+            (0, 1),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=~pgtrigger.Q(new__status="open"))',
+            (2,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert, condition=~pgtrigger.Q(new__status="open"), ignorable=False)',
+            (3,),
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update)', (1, 2)),
+    ],
+    "transitions": [
+        (
+            'pgtrigger.FSM(name="a", field="status", transitions=[("unpublished", "published"), ("published", "inactive")])',
+            (2,),
+        ),
+        (
+            'pgtrigger.FSM(name="a", field="status", transitions=[("unpublished", "published"), ("unpublished", "inactive"), ("published", "inactive"), ("inactive", "published")])',
+            (3,),
+        ),
+        (
+            'pgtrigger.FSM(name="a", field="status", transitions=[])',
+            "Line 1: FSM 'a': has no \"transitions\": give a list of (from, to).",
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["status"])', (0, 1, 2)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(old__status="inactive"))',
+            (2, 3, 5),
+        ),
+    ],
+    "conditional_transitions": [
+        (
+            'pgtrigger.FSM(name="a", field="status", transitions=[("open", "accepted"), ("open", "declined")])',
+            (2, 3, 4),
+        ),
+        (
+            'pgtrigger.FSM(name="a", field="status", transitions=[("open", "accepted"), ("open", "declined")], condition=pgtrigger.Q(old__is_rehearsal=False))',
+            (3, 4),
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["is_rehearsal"])', (1,)),
+        ('pgtrigger.ReadOnly(name="a", fields=["status", "is_rehearsal"])', (0, 2)),
+        (
+            'pgtrigger.FSM(name="a", field="status", transitions=[("open", "accepted"), ("open", "declined")], condition=pgtrigger.Q(old__is_rehearsal=True)), pgtrigger.ReadOnly(name="b", fields=["is_rehearsal"])',
+            (1, 2),
+        ),
+    ],
+    "tracking_history": [
+        ('pghistory.UpdateEvent("changed", condition=pgtrigger.AnyChange("title"))', (0,)),
+        ('pghistory.UpdateEvent("retitled")', (1,)),
+        ('pghistory.UpdateEvent("retitled", condition=pgtrigger.AnyChange("text"))', (0, 1)),
+        ('pghistory.InsertEvent("retitled")', (0, 2)),
+        (
+            'pghistory.UpdateEvent("retitled", condition=pgtrigger.AnyChange("title")), pghistory.DeleteEvent()',
+            (3,),
+        ),
+    ],
+    "tracking_users": [
+        ("pghistory.InsertEvent()", (1,)),
+        ("pghistory.DeleteEvent()", (0,)),
+        ("pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent()", (2,)),
+        ('pghistory.InsertEvent("added"), pghistory.DeleteEvent("removed")', (0, 1)),
+        ("pghistory.UpdateEvent()", (0, 1, 2)),
+    ],
+    "revert": [
+        ("pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent()", (0, 1, 3)),
+        ('pghistory.InsertEvent("added"), pghistory.UpdateEvent("changed")', (3,)),
+        (
+            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("changed", condition=None), pghistory.DeleteEvent("removed")',
+            (2,),
+        ),
+        (
+            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("changed", condition=pgtrigger.AnyChange("title")), pghistory.DeleteEvent("removed")',
+            (1,),
+        ),
+        ('pghistory.UpdateEvent("changed"), pghistory.DeleteEvent("removed")', (0,)),
+    ],
+    "deferred_constraints": [
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__name=""))',
+            (0, 2),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert, when=pgtrigger.After, timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__name=""))',
+            (2,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, when=pgtrigger.After, timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__name=""))',
+            (0,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, when=pgtrigger.After, timing=pgtrigger.Immediate, condition=pgtrigger.Q(new__name=""))',
+            (0, 2),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, when=pgtrigger.After, timing=pgtrigger.Deferred)',
+            (1, 3),
+        ),
+    ],
+    "refined_errors": [
+        ('(conversion.Unique(model=User, fields=("email",)), EmailTaken)', (1,)),
+        ('(conversion.NotNull(model=User, field="email"), EmailMissing)', (0,)),
+        (
+            '(conversion.Unique(model=User, fields=("email",)), EmailMissing), (conversion.NotNull(model=User, field="email"), EmailTaken)',
+            (0, 1),
+        ),
+        (
+            '(conversion.Unique(model=User, fields=("email",)), EmailTaken), (conversion.NotNull(model=User, field="email"), EmailMissing), (conversion.Named(name="constraint_islowercase"), EmailMissing)',
+            (2,),
+        ),
+        ('(conversion.Named(name="no_such_constraint"), EmailTaken)', (0, 1)),
+    ],
+    "refined_rules": [
+        ('(conversion.Trigger(model=Passport, name="no_such_rule"), NumberIsFinal)', (0,)),
+        ('(conversion.NotNull(model=Passport, field="number"), NumberIsFinal)', (0, 2)),
+        (
+            '(conversion.Trigger(model=Passport, name="number_is_final"), NumberIsFinal), (conversion.NotNull(model=Passport, field="number"), NumberIsFinal)',
+            (2,),
+        ),
+        ("(conversion.PrimaryKey(model=Passport), NumberIsFinal)", (0,)),
+        ('(conversion.Named(name="number"), NumberIsFinal)', (0,)),
+    ],
+    "typed_errors": [
+        ('pgtrigger.ReadOnly(name="a", fields=["number"])', (1,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete)', (0, 2)),
+        (
+            'pgtrigger.ReadOnly(name="a", fields=["number", "holder"]), pgtrigger.Protect(name="b", operation=pgtrigger.Delete)',
+            (2,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete, condition=pgtrigger.Q(old__number="C1") | pgtrigger.Q(old__number="C2"))',
+            (0,),
+        ),
+    ],
+    "statement_triggers": [
+        (
+            'pgtrigger.Protect(name="a", level=pgtrigger.Statement, operation=pgtrigger.Delete)',
+            (0, 2),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Truncate)',
+            "Line 1: Protect 'a': Truncate has no rows: it needs level=pgtrigger.Statement.",
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0, 2)),
+        (
+            'pgtrigger.Protect(name="a", level=pgtrigger.Statement, operation=pgtrigger.Update)',
+            (1, 2),
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete)', (0, 1, 2)),
+    ],
+    "drift": [
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (1,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update, ignorable=False)', (0, 1)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Delete, ignorable=False)',
+            (2,),
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Insert, ignorable=False)', (0, 1, 2)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Delete, ignorable=False, condition=pgtrigger.Q(old__id=1001))',
+            (1,),
+        ),
+    ],
+}

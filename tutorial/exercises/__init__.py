@@ -1,0 +1,1 @@
+"""Exercises: a declaration is typed, installed on private tables, and judged by writes."""
