@@ -4,6 +4,7 @@ https://www.postgresql.org/docs/current/catalogs.html
 """
 
 import asyncio
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import psycopg
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg.pq import TransactionStatus
 
@@ -32,19 +34,17 @@ class Constraint:
     has_expressions: bool  # it is over expressions too, which are no columns
 
 
-def databases(model: type[Model]) -> list[str]:
-    """Where an error may come from, for it does not say: the connections open in this thread.
+def database_of(error: BaseException, model: type[Model]) -> str:
+    """The alias of the connection that raised the error, else of the one that writes the model.
 
-    The one that the model is written to comes first. In an event loop, where none is open, it is
-    the only one.
+    Neither psycopg's error nor Django's names its connection, but its traceback goes through it.
     """
-    written_to = router.db_for_write(model)
-    opened = [
-        connection.alias
-        for connection in connections.all(initialized_only=True)
-        if connection.connection is not None
-    ]
-    return sorted(opened, key=lambda alias: alias != written_to) or [written_to]
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        owner = frame.f_locals.get("self")
+        connection = owner.db if isinstance(owner, CursorWrapper) else owner
+        if isinstance(connection, BaseDatabaseWrapper):
+            return connection.alias
+    return router.db_for_write(model)
 
 
 # What an error of a SQLSTATE can be about. A check and a unique index may share a name.
@@ -57,29 +57,29 @@ KINDS = {
 }
 
 
-def constraints(error: psycopg.Error, aliases: list[str]) -> list[Constraint]:
+def constraints(error: psycopg.Error, using: str) -> list[Constraint]:
     """The constraint that ``error`` is about, if it is about one that is in the catalog."""
     report, kinds = error.diag, KINDS.get(error.sqlstate or "", set())
     return [
         Constraint(schema, table, name, kind, frozenset(columns), has_expressions)
-        for schema, table, name, kind, columns, has_expressions in _first_found(
-            aliases, "constraint", report.schema_name, report.table_name, report.constraint_name
+        for schema, table, name, kind, columns, has_expressions in _known(
+            using, "constraint", report.schema_name, report.table_name, report.constraint_name
         )
         if kind in kinds
     ]
 
 
-def root(error: psycopg.Error, aliases: list[str]) -> tuple[str, str] | None:
+def root(error: psycopg.Error, using: str) -> tuple[str, str] | None:
     """Schema and name of the table that ``error`` is about; of a partition, those of its root."""
     report = error.diag
-    found = _first_found(aliases, "root", report.schema_name, report.table_name, None)
+    found = _known(using, "root", report.schema_name, report.table_name, None)
     return (found[0][0], found[0][1]) if found else None
 
 
-def trigger_uris(error: psycopg.Error, aliases: list[str]) -> set[str]:
+def trigger_uris(error: psycopg.Error, using: str) -> set[str]:
     """The URIs of the triggers on the table that ``error`` is about: how their comments begin."""
     report = error.diag
-    comments = _first_found(aliases, "triggers", report.schema_name, report.table_name, None)
+    comments = _known(using, "triggers", report.schema_name, report.table_name, None)
     return {comment.split(maxsplit=1)[0] for (comment,) in comments if comment.strip()}
 
 
@@ -91,19 +91,17 @@ def forget() -> None:
     _answers.clear()
 
 
-def _first_found(
-    aliases: list[str], question: str, schema: str | None, table: str | None, name: str | None
+def _known(
+    using: str, question: str, schema: str | None, table: str | None, name: str | None
 ) -> list[Row]:
-    """The rows of the first database that has any. What none of them has is asked again."""
-    for using in aliases:
-        key = (using, question, schema, table, name)
-        rows = _answers.get(key) or _read(
-            using, question, {"schema": schema, "table": table, "name": name}
-        )
-        if rows:
-            _answers[key] = rows
-            return rows
-    return []
+    """The rows that the catalog has. What it does not have is asked again."""
+    key = (using, question, schema, table, name)
+    rows = _answers.get(key) or _read(
+        using, question, {"schema": schema, "table": table, "name": name}
+    )
+    if rows:
+        _answers[key] = rows
+    return rows
 
 
 def _read(using: str, question: str, parameters: Parameters) -> list[Row]:

@@ -100,7 +100,7 @@ def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | Non
     report = reported(error)
     if report is None or not is_refused_write(report):
         return None
-    table = catalog.root(report, [using])
+    table = catalog.root(report, using)
     model = model_at(*table) if table else None
     fields, declared = _subject(report, model, using)
     message, code = _explanation(report, model, fields, declared)
@@ -156,7 +156,7 @@ def _subject(
     columns = {report.diag.column_name}
     declared = None
     unique_by_name = {name: unique for unique, name in uniques(model)}
-    for broken in catalog.constraints(report, [using]):
+    for broken in catalog.constraints(report, using):
         known = frozenset() if broken.has_expressions else broken.columns
         columns |= unique_by_name.get(broken.name, known)
         declared = next((c for c in model._meta.constraints if kept(c.name) == broken.name), None)

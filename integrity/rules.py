@@ -230,7 +230,7 @@ class Trigger:
         if not _concerns(self.model, report):
             return False
         uri = f"{name_of(self.model)}:{self.name}"
-        found = catalog.trigger_uris(report, catalog.databases(self.model))
+        found = catalog.trigger_uris(report, catalog.database_of(report, self.model))
         if uri not in found:
             raise RuleCannotMatch(
                 f"No trigger of the table {report.diag.table_name} is {uri};"
@@ -258,7 +258,7 @@ def _concerns(model: type[Model], error: psycopg.Error) -> bool:
     table = table_of(model)
     if table.is_at(error.diag.schema_name, error.diag.table_name):
         return True
-    root = catalog.root(error, catalog.databases(model))
+    root = catalog.root(error, catalog.database_of(error, model))
     return root is not None and table.is_at(*root)
 
 
@@ -267,7 +267,7 @@ def _broken(model: type[Model], error: psycopg.Error) -> list[catalog.Constraint
     table = table_of(model)
     return [
         constraint
-        for constraint in catalog.constraints(error, catalog.databases(model))
+        for constraint in catalog.constraints(error, catalog.database_of(error, model))
         if table.is_at(constraint.schema, constraint.table)
     ]
 

@@ -43,7 +43,7 @@ def append_only() -> bool | str:
 
 
 def created_at_function() -> str:
-    """CREATED_AT_FUNCTION: the SQL of an event's time.
+    """CREATED_AT_FUNCTION: the SQL of the time of an event that a trigger writes.
 
     ``clock_timestamp()`` tells the events of one transaction apart, which ``now()`` does not.
     """

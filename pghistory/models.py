@@ -14,7 +14,7 @@ from pghistory.reading.event_query import EventQuerySet
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.timelines import DerivedField, TimelineQuerySet
 from pghistory.utils import JSONField
-from pghistory.vocabulary.field_options import ClockTimestamp
+from pghistory.vocabulary.field_options import ClockTimestamp, EventTimeField
 
 __all__ = [
     "AggregateEvent",
@@ -66,7 +66,7 @@ class Event(models.Model):
     """
 
     pgh_id = models.BigAutoField(primary_key=True)
-    pgh_created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+    pgh_created_at = EventTimeField(db_default=ClockTimestamp(), editable=False)
     pgh_label = models.TextField()
 
     pgh_tracked_model: ClassVar[Any] = None

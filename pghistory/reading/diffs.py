@@ -86,6 +86,19 @@ def tracked_columns(event_model: Any) -> list[Field[Any, Any]]:
     return [field for field in event_model._meta.local_concrete_fields if field.name in tracked]
 
 
+def shown_columns(event_model: Any) -> list[Field[Any, Any]]:
+    """The columns of ``pgh_data``: the tracked ones, and those that a project added.
+
+    A column that begins with ``pgh_`` is about the event and not part of its data.
+    """
+    tracked = {field.name for field in tracked_columns(event_model)}
+    return [
+        field
+        for field in event_model._meta.local_concrete_fields
+        if field.name in tracked or not str(field.column).startswith("pgh_")
+    ]
+
+
 def obj_columns(event_model: Any) -> list[str]:
     """The columns of an event table that say which object an event is about."""
     obj = {field.name: field for field in event_model._meta.local_fields}.get("pgh_obj")
@@ -98,7 +111,7 @@ def obj_columns(event_model: Any) -> list[str]:
 def _data(table: EventTable) -> sql.Composable:
     event_model = table.event_model
     others = {field.column for field in event_model._meta.local_concrete_fields} - {
-        field.column for field in tracked_columns(event_model)
+        field.column for field in shown_columns(event_model)
     }
     return sql.SQL("pg_catalog.to_jsonb(e) - {}::text[]").format(sql.Literal(sorted(others)))
 
@@ -140,7 +153,7 @@ def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -
             sql.SQL(after),
             column_identifier(field),
         )
-        for field in tracked_columns(event_model)
+        for field in shown_columns(event_model)
     ]
     if not values:
         return sql.SQL("NULL::jsonb")
@@ -167,7 +180,7 @@ def _previous(table: EventTable, per_label: bool, of_old: list[str]) -> sql.Comp
 def _next(table: EventTable) -> sql.Composable:
     """The state after the update before which ``e`` was: its label's next event, or the row."""
     event_model = table.event_model
-    columns = [column_identifier(field) for field in tracked_columns(event_model)]
+    columns = [column_identifier(field) for field in shown_columns(event_model)]
     following = sql.SQL(
         "(SELECT 1 AS place, {} FROM {} AS o WHERE {} AND o.pgh_id > e.pgh_id "
         "AND o.pgh_label = ANY ({}) ORDER BY o.pgh_id LIMIT 1)"
@@ -183,7 +196,10 @@ def _next(table: EventTable) -> sql.Composable:
 
 
 def _live_row(event_model: Any) -> sql.Composable:
-    """The row that ``e`` is about as it is now, with the event's columns in their order."""
+    """The row that ``e`` is about as it is now, with the event's columns in their order.
+
+    What only the event has, a project's own columns, stays as it is.
+    """
     tracked = event_model.pgh_tracked_model
     own = inheritance.concrete(tracked)
     joins = inheritance.joins(tracked, own, "live")
@@ -207,7 +223,10 @@ def _live_row(event_model: Any) -> sql.Composable:
         for near, far in event_model._meta.get_field("pgh_obj").related_fields
     ]
     return sql.SQL("(SELECT 2 AS place, {} FROM {} WHERE {})").format(
-        sql.SQL(", ").join(live[field.name] for field in tracked_columns(event_model)),
+        sql.SQL(", ").join(
+            live.get(field.name, sql.SQL("e.{}").format(column_identifier(field)))
+            for field in shown_columns(event_model)
+        ),
         sql.SQL(", ").join(tables),
         sql.SQL(" AND ").join(where),
     )

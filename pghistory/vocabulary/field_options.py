@@ -15,7 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 
 from pghistory.vocabulary.constants import DEFAULT
@@ -138,3 +140,22 @@ class ClockTimestamp(Now):
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, template="pg_catalog.CLOCK_TIMESTAMP()", **extra)
+
+
+class EventTimeField(models.DateTimeField):  # type: ignore[type-arg]
+    """The time of an event: by Python's clock for one that Python makes, else by the server's.
+
+    So a test that stops Python's clock knows the time of the events that it makes. Migrations see
+    a DateTimeField with a default in the database.
+    """
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = getattr(model_instance, self.attname)
+        if add and isinstance(value, DatabaseDefault):
+            value = timezone.now()
+            setattr(model_instance, self.attname, value)
+        return value
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DateTimeField", args, kwargs

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
 from django.db import router, transaction
-from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
-from pghistory import config
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA
 from pghistory.writing import metadata
 from pgtrigger.session import scopes
@@ -123,11 +122,14 @@ class context(scopes.Scope):
 
 
 def create_event(obj: Model, *, label: str, using: str | None = None) -> Any:
-    """Makes an event of the object as it is in Python now, and gives it.
+    """Make an event of the object as it is in Python now, at the time of Python's clock.
 
-    ValueError where no event model of it has that label.
+    Returns:
+        The event.
+
+    Raises:
+        ValueError: if no event model of the object has that label.
     """
-
     models = getattr(type(obj), "pgh_event_models", {})
     if label not in models:
         raise ValueError(
@@ -148,7 +150,7 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
     if "pgh_obj" in names and names["pgh_obj"].concrete:
         values[names["pgh_obj"].attname] = obj.pk
     if "pgh_created_at" in names:
-        values["pgh_created_at"] = RawSQL(config.created_at_function().replace("%", "%%"), ())
+        values["pgh_created_at"] = timezone.now()
     opened = current()
     with transaction.atomic(using=alias):
         if opened and "pgh_context" in names and names["pgh_context"].is_relation:
@@ -159,8 +161,6 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
             values["pgh_context_id"] = opened.id
         event = event_model(pgh_label=label, **values)
         event.save(using=alias, force_insert=True)
-        if "pgh_created_at" in values and not names["pgh_created_at"].db_returning:
-            event.refresh_from_db(using=alias, fields=["pgh_created_at"])
     return event
 
 

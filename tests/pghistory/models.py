@@ -224,3 +224,15 @@ class Ticket(models.Model):
 @pghistory.track()
 class TicketLine(models.Model):
     ticket = models.ForeignKey(Ticket, models.CASCADE)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.UpdateEvent("before", row=pghistory.Old),
+    attrs={"note": models.TextField(null=True), "pgh_origin": models.TextField(null=True)},
+)
+class Noted(models.Model):
+    """An event model with columns of the project."""
+
+    name = models.TextField()

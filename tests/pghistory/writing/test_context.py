@@ -1,6 +1,7 @@
 """``context()``: who or what made a change."""
 
 import asyncio
+import datetime
 import json
 import math
 import threading
@@ -335,16 +336,28 @@ class TestManualEvents:
         assert event.pgh_context.metadata == {"user": 1}
         assert event.pgh_created_at is not None
 
-    def test_their_time_is_that_of_the_setting(self, settings):
+    def test_their_time_is_that_of_pythons_clock(self, monkeypatch):
         from tests.pghistory.models import Partial
 
-        settings.PGHISTORY_CREATED_AT_FUNCTION = "now() - 10 % 3 * interval '1 day'"
-        event = pghistory.create_event(Partial.objects.create(), label="seen")
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT now() - interval '1 day'")
-            assert cursor.fetchone() == (event.pgh_created_at,)
+        stopped = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+        monkeypatch.setattr("django.utils.timezone.now", lambda: stopped)
+        obj = Partial.objects.create()
+        event = pghistory.create_event(obj, label="seen")
+        values = {"pgh_label": "seen", "pgh_obj": obj, "kept": 1, "other": 2}
+        type(event).objects.create(**values)
+        type(event).objects.bulk_create([type(event)(**values)])
+        times = type(event).objects.values_list("pgh_created_at", flat=True)
+        assert [event.pgh_created_at, *times] == [stopped] * 4
+        assert Partial.pgh_event_models["insert"].objects.get().pgh_created_at > stopped
+
+    def test_a_time_that_is_given_is_kept(self):
+        from tests.pghistory.models import Partial
+
+        given = datetime.datetime(1999, 1, 1, tzinfo=datetime.UTC)
+        values = {"pgh_label": "seen", "pgh_obj": Partial.objects.create(), "kept": 1, "other": 2}
+        event = Partial.pgh_event_models["seen"].objects.create(**values, pgh_created_at=given)
         event.refresh_from_db()
-        assert event.pgh_created_at.utcoffset() is not None
+        assert event.pgh_created_at == given
 
     def test_an_unknown_label_is_refused(self):
         from tests.pghistory.models import Partial
