@@ -20,6 +20,7 @@ from pgtrigger.errors import (
 from pgtrigger.session.deferral import constraints
 from pgtrigger.session.ignore import ignore, is_ignored
 from pgtrigger.session.search_path import schema
+from pgtrigger.triggers.aggregates import Count, Sum
 from pgtrigger.triggers.composer import Composer
 from pgtrigger.triggers.frozen import Frozen
 from pgtrigger.triggers.fsm import FSM
@@ -74,6 +75,7 @@ __all__ = [
     "Before",
     "Composer",
     "Condition",
+    "Count",
     "DeclarationError",
     "Deferred",
     "Delete",
@@ -100,6 +102,7 @@ __all__ = [
     "SoftDelete",
     "StaleError",
     "Statement",
+    "Sum",
     "Timing",
     "Touch",
     "Trigger",

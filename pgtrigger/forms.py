@@ -37,6 +37,9 @@ def forecast(model: type[Model], row: Model | None = None) -> Forecast:
     for owner, trigger in registry.registered():
         if owner._meta.concrete_model in concrete:
             known |= trigger.forecast(owner, stored)
+        other, field = trigger.maintains(owner) or (None, "")
+        if other is not None and other._meta.concrete_model in concrete:
+            known |= Forecast(read_only=frozenset([field]))
     return known
 
 

@@ -87,7 +87,9 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
     for trigger in triggers:
         trigger.register(sender)
     if apps.models_ready and triggers and sender._meta.apps is apps:
-        _compile_all(sender)
+        # Its relations are resolved only after this signal.
+        key = (sender._meta.app_label, str(sender._meta.model_name))
+        apps.lazy_model_operation(_compile_all, key)
 
 
 def _compile_all(model: type[Model]) -> None:

@@ -187,6 +187,10 @@ class Declaration(Deconstructible):
         """
         return NOTHING
 
+    def maintains(self, model: type[Model]) -> tuple[type[Model], str] | None:
+        """Return the model and the field of other rows that the trigger keeps up to date."""
+        return None
+
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         """Return further triggers that the rule needs, each with a name of its own.
 

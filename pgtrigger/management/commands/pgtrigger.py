@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from pgtrigger import administration
+from pgtrigger import administration, recounting
 from pgtrigger.database import catalog
 from pgtrigger.session import search_path
 from pgtrigger.triggers import registry
@@ -28,6 +28,7 @@ every declared trigger, and install and uninstall then also drop those that noth
   manage.py pgtrigger diff shop.Order:paid    how a trigger in the database differs from its model
   manage.py pgtrigger install --dry-run       the SQL that would bring the database up to date
   manage.py pgtrigger sql shop.Order:paid     the SQL of one trigger
+  manage.py pgtrigger recount --check         exit code 1 if a Count or Sum is wrong
 
 status   INSTALLED    in the database as declared
          OUTDATED     declared otherwise since, or changed by hand in the database
@@ -66,6 +67,13 @@ class Command(BaseCommand):
         add("enable", "Lets triggers fire.", uris, place)
         add("disable", "Keeps triggers from firing, for everybody.", uris, place)
         add("prune", "Drops the triggers that no model declares.", place)
+        recount = add(
+            "recount", "Compares the numbers of Count and Sum with the rows, and repairs them.",
+            uris, place,
+        )  # fmt: skip
+        recount.add_argument(
+            "--check", action="store_true", help="change nothing; exit code 1 if a number is wrong"
+        )
         sql = add("sql", "Prints the SQL that installs a trigger.")
         sql.add_argument("uri")
 
@@ -135,6 +143,19 @@ class Command(BaseCommand):
 
     def do_prune(self, database: str, **options: Any) -> None:
         administration.prune(database)
+
+    def do_recount(self, uris: Sequence[str], database: str, check: bool, **options: Any) -> None:
+        is_wrong = False
+        for model, rule in recounting.aggregates(*uris):
+            compare = recounting.differences if check else recounting.repair
+            found = compare(model, rule, database)
+            is_wrong = is_wrong or bool(found)
+            state = "wrong" if check else "repaired"
+            self.stdout.write(f"{rule.get_uri(model)}: {len(found)} {state}")
+            for each in found:
+                self.stdout.write(f"  {each.key}: {each.stored}, counted {each.counted}")
+        if check and is_wrong:
+            sys.exit(1)
 
     def do_sql(self, uri: str, **options: Any) -> None:
         model, trigger = registry.find(uri)
