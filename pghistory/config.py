@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CREATED_AT = "pg_catalog.clock_timestamp()"
+
 
 def default_trackers() -> Sequence[Tracker] | None:
     """DEFAULT_TRACKERS: what ``track()`` tracks when it is given no tracker."""
@@ -47,7 +49,7 @@ def created_at_function() -> str:
 
     ``clock_timestamp()`` tells the events of one transaction apart, which ``now()`` does not.
     """
-    return str(_get("CREATED_AT_FUNCTION", "pg_catalog.clock_timestamp()"))
+    return str(_get("CREATED_AT_FUNCTION", CREATED_AT))
 
 
 def record_session() -> bool:
@@ -56,6 +58,15 @@ def record_session() -> bool:
     Its metadata are the database role, the application name and the client's address.
     """
     return bool(_get("RECORD_SESSION", False))
+
+
+def definer() -> bool:
+    """DEFINER: whether events are written with the privileges of the tables' owner.
+
+    The application's role then needs no privilege on event tables and contexts but SELECT, so it
+    cannot forge events. ``manage.py pgtrigger roles`` grants what it needs.
+    """
+    return bool(_get("DEFINER", False))
 
 
 def install_context_func_on_migrate() -> bool:

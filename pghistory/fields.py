@@ -1,5 +1,5 @@
-"""The path that migrations import ``ClockTimestamp`` from."""
+"""The path that migrations import ``ClockTimestamp`` and ``SessionUser`` from."""
 
-from pghistory.vocabulary.field_options import ClockTimestamp
+from pghistory.vocabulary.field_options import ClockTimestamp, SessionUser
 
-__all__ = ["ClockTimestamp"]
+__all__ = ["ClockTimestamp", "SessionUser"]

@@ -10,34 +10,54 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connections
+from psycopg import sql
 
 from pghistory import config
+from pghistory.vocabulary.constants import CONTEXT_ID
+from pghistory.writing import capture
+from pgtrigger import naming
+from pgtrigger.database import catalog
+from pgtrigger.sql import function_body
 
-_CREATE = """\
-CREATE OR REPLACE FUNCTION _pgh_attach_context() RETURNS uuid LANGUAGE plpgsql AS $pghistory$
+# See Note [Names in functions] of the engine.
+_CREATE = sql.SQL(
+    """\
+CREATE OR REPLACE FUNCTION {function}() RETURNS pg_catalog.uuid
+LANGUAGE plpgsql SET search_path TO pg_catalog, pg_temp AS {body}"""
+)
+
+_BODY = sql.SQL(
+    """\
 DECLARE
-    context_id uuid := NULLIF(current_setting('pghistory.context_id', true), '')::uuid;
+    context_id pg_catalog.uuid := {context_id};
 BEGIN
     IF context_id IS NOT NULL THEN
-        INSERT INTO pghistory_context (id, created_at, updated_at, metadata)
-        VALUES (
-            context_id, now(), now(),
-            COALESCE(NULLIF(current_setting('pghistory.context_metadata', true), ''), '{}')::jsonb
-        )
-        ON CONFLICT (id) DO UPDATE
-            SET metadata = EXCLUDED.metadata, updated_at = EXCLUDED.updated_at;
+        {insert};
     END IF;
     RETURN context_id;
-END
-$pghistory$
-"""
+END"""
+)
 
 
 def install(connection: Any) -> None:
     """Creates the function, or replaces it."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(_CREATE)
+    if connection.vendor != "postgresql":
+        return
+    found = catalog.tables(connection, [capture.CONTEXT_TABLE]).get(capture.CONTEXT_TABLE)
+    schema = (found.schema,) if found else ()
+    insert = capture.insert_context(
+        sql.Identifier(*schema, capture.CONTEXT_TABLE), sql.SQL("context_id"), capture.METADATA
+    )
+    body = _BODY.format(
+        context_id=capture.optional_setting(CONTEXT_ID, "uuid"),
+        insert=sql.SQL(str(insert)),
+    )
+    create = _CREATE.format(
+        function=sql.Identifier(*schema, "_pgh_attach_context"),
+        body=sql.SQL(function_body.dollar_quote(naming.as_text(body))),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(naming.as_text(create))
 
 
 def install_in_migration(apps: Any, schema_editor: Any) -> None:

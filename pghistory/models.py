@@ -14,7 +14,7 @@ from pghistory.reading.event_query import EventQuerySet
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.timelines import DerivedField, TimelineQuerySet
 from pghistory.utils import JSONField
-from pghistory.vocabulary.field_options import ClockTimestamp, EventTimeField
+from pghistory.vocabulary.field_options import ClockTimestamp, EventTimeField, SessionUser
 
 __all__ = [
     "AggregateEvent",
@@ -28,12 +28,20 @@ __all__ = [
 
 
 class Context(models.Model):
-    """What ``pghistory.context()`` said of the changes that share it."""
+    """What ``pghistory.context()`` said of the changes that share it.
+
+    ``metadata`` are what the application claims; see ``database_role`` for what it cannot choose.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     metadata = JSONField(default=dict)
+    database_role = models.TextField(null=True, editable=False, db_default=SessionUser())  # noqa: DJ001
+    """The role that logged in to the database (session_user), which metadata cannot change.
+
+    None for contexts that are older than this column.
+    """
 
 
 class Maintenance(models.Model):

@@ -17,15 +17,28 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.sql import comments, ignore_check
-from pgtrigger.sql.function_body import Body, Quoted, Relation, Target, dollar_quote
+from pgtrigger.sql.function_body import (
+    Body,
+    InstallersPath,
+    Operator,
+    Place,
+    Quoted,
+    Relation,
+    SchemaOf,
+    Target,
+    dollar_quote,
+)
 
 __all__ = [
     "Body",
     "DisableTriggerSql",
     "DropTriggerSql",
     "EnableTriggerSql",
+    "InstallersPath",
+    "Operator",
     "Quoted",
     "Relation",
+    "SchemaOf",
     "Target",
     "Trigger",
     "UpsertTriggerSql",
@@ -43,6 +56,10 @@ class UpsertTriggerSql:
     ``execute`` is the call of a function, ``suppress_redundant_updates_trigger()``, or the whole
     clause, ``EXECUTE FUNCTION suppress_redundant_updates_trigger()``. The function is made of
     ``func`` if the call has the name ``pgid``; any other function must exist.
+
+    A SECURITY DEFINER function cannot be executed by PUBLIC: a role that may execute a trigger
+    function can attach it to a temporary table, and so write what only the owner may write.
+    See also Note [Names in functions].
     """
 
     pgid: str
@@ -59,7 +76,7 @@ class UpsertTriggerSql:
     execute: str = ""
     ignorable: bool = True
     security: str = ""
-    search_path: tuple[str, ...] = ()
+    search_path: tuple[Place, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     uri: str = ""
     hash: str = field(default="", compare=False)
@@ -116,6 +133,17 @@ class UpsertTriggerSql:
         """The tables whose schemas must be known to install this."""
         return self.func.tables() if isinstance(self.func, Body) else set()
 
+    @property
+    def types(self) -> set[str]:
+        """The types whose schemas must be known to install this."""
+        of_body = self.func.types() if isinstance(self.func, Body) else set()
+        return of_body | {each.type for each in self.search_path if isinstance(each, SchemaOf)}
+
+    @property
+    def reads_installers_path(self) -> bool:
+        """Whether the search_path must be known to install this."""
+        return InstallersPath() in self.search_path
+
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         changed = {
             item.name: getattr(self, item.name)
@@ -126,14 +154,15 @@ class UpsertTriggerSql:
 
     def function_definition(self, target: Target) -> str:
         """``LANGUAGE plpgsql … AS …``: all of the function but its name."""
-        func = self.func.render(target.schemas) if isinstance(self.func, Body) else self.func
+        func = self.func.render(target) if isinstance(self.func, Body) else self.func
         check = [self._ignore_check()] if self.ignorable else []
         lines = [*([self.declare] if self.declare else []), "BEGIN", *check, func, "END;"]
         options = ["LANGUAGE plpgsql"]
         if self.security:
             options.append(f"SECURITY {self.security}")
         if self.search_path:
-            path = sql.SQL(", ").join(map(sql.Identifier, self.search_path))
+            schemas = target.search_path(self.search_path)
+            path = sql.SQL(", ").join(map(sql.Identifier, schemas))
             options.append(naming.as_text(sql.SQL("SET search_path TO {}").format(path)))
         for name, value in self.settings:
             setting = sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.Literal(value))
@@ -142,10 +171,13 @@ class UpsertTriggerSql:
 
     def function_sql(self, target: Target) -> str:
         """Creates the function, or replaces it."""
-        create = sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS TRIGGER ").format(
-            target.function(self.function_name)
-        )
-        return f"{naming.as_text(create)}{self.function_definition(target)};"
+        function = target.function(self.function_name)
+        create = sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS TRIGGER ").format(function)
+        created = f"{naming.as_text(create)}{self.function_definition(target)};"
+        if self.security != "DEFINER":
+            return created
+        revoke = sql.SQL("REVOKE EXECUTE ON FUNCTION {}() FROM PUBLIC;").format(function)
+        return f"{created}\n{naming.as_text(revoke)}"
 
     def trigger_sql(self, target: Target) -> str:
         """Creates the trigger, or replaces it; a constraint trigger can only be made anew."""
@@ -195,7 +227,7 @@ class UpsertTriggerSql:
         elif self.operation == "DELETE":
             leave = "RETURN OLD;"
         elif "DELETE" in self.operation:
-            leave = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
+            leave = "IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
         else:
             leave = "RETURN NEW;"
         return ignore_check.check(naming.ignore_key(self.table, self.pgid), leave)

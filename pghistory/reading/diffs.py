@@ -217,7 +217,7 @@ def _live_row(event_model: Any) -> sql.Composable:
         )
         for join in joins
     ]
-    where = [join.on for join in joins]
+    where = [sql.SQL("{} = {}").format(*join.on) for join in joins]
     where += [
         sql.SQL("e.{} = {}").format(sql.Identifier(near.column), live[far.name])
         for near, far in event_model._meta.get_field("pgh_obj").related_fields

@@ -131,6 +131,17 @@ class ContextUUIDField(Field):
     defaults: ClassVar[dict[str, Any]] = {"null": True}
 
 
+@deconstructible(path="pghistory.fields.SessionUser")
+class SessionUser(models.Func):
+    """The role that logged in, which neither SET ROLE nor a SECURITY DEFINER function changes.
+
+    https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION
+    """
+
+    template = "SESSION_USER"
+    output_field = models.TextField()
+
+
 @deconstructible(path="pghistory.fields.ClockTimestamp")
 class ClockTimestamp(Now):
     """The time at this very moment, where ``Now()`` is that of the transaction's start.

@@ -22,7 +22,18 @@ class Joined:
 
     model: type[Model]
     alias: str
-    on: sql.Composable
+    child: str
+    parent: str
+    link: Any
+
+    @property
+    def on(self) -> tuple[sql.Composable, sql.Composable]:
+        """The two columns that are equal."""
+        column = sql.SQL("{}.{}")
+        return (
+            column.format(sql.SQL(self.child), column_identifier(self.link)),
+            column.format(sql.SQL(self.parent), column_identifier(self.link.target_field)),
+        )
 
 
 def concrete(model: type[Model]) -> type[Model]:
@@ -73,12 +84,6 @@ def joins(model: type[Model], start: type[Model], alias: str) -> list[Joined]:
                 continue
             added = parent if child in aliases else child
             aliases[added] = f"pghistory_table_{len(aliases)}"
-            on = sql.SQL("{}.{} = {}.{}").format(
-                sql.SQL(aliases[child]),
-                column_identifier(link),
-                sql.SQL(aliases[parent]),
-                column_identifier(link.target_field),
-            )
-            found.append(Joined(added, aliases[added], on))
+            found.append(Joined(added, aliases[added], aliases[child], aliases[parent], link))
             break
     return found

@@ -7,6 +7,10 @@ transaction and context: the function compares what is wanted (``pghistory.conte
 the latter. A savepoint's rollback takes back variable and row together. The row comes after the
 events, so that a statement without events writes none.
 
+The transaction that creates the row may change its keys. A later one can only add some: otherwise
+any role could change who made an old change, by setting ``pghistory.context_id`` to the old key.
+``created_at`` is the time at which the transaction began, so it tells the two apart.
+
 See also Note [Statement plans] of ``pgtrigger.triggers.pairing``.
 """
 
@@ -22,7 +26,7 @@ from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing
-from pgtrigger.vocabulary.columns import value_of
+from pgtrigger.vocabulary.columns import equals, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,9 +110,15 @@ class Capture:
         for join in joined:
             sources += [", "] if sources else []
             sources += [Relation(join.model._meta.db_table), f" AS {join.alias}"]
-        where = [*(join.on for join in joined), *chosen]
+        where: list[Any] = [
+            Body(child, " ", equals(join.link), " ", parent)
+            for join in joined
+            for child, parent in [join.on]
+        ]
+        where += chosen
         if condition is not None:
             where.append(sql.SQL("({})").format(sql.SQL(condition.render(self.table, self.rows))))
+        filters = [part for each in where for part in (" AND ", each)][1:]
         return Body(
             "INSERT INTO ",
             Relation(self.event_model._meta.db_table),
@@ -117,7 +127,7 @@ class Capture:
                 sql.SQL(", ").join(columns.values()),
             ),
             *(("\nFROM ", *sources) if sources else ()),
-            sql.SQL("\nWHERE {}").format(sql.SQL(" AND ").join(where)) if where else "",
+            *(("\nWHERE ", *filters) if filters else ()),
             ";",
         )
 
@@ -145,7 +155,7 @@ class Capture:
         return {
             "pgh_created_at": sql.SQL(config.created_at_function()),
             "pgh_label": sql.Literal(self.label),
-            "pgh_context": context if self._has_context_key else _METADATA,
+            "pgh_context": context if self._has_context_key else METADATA,
             "pgh_context_id": context,
             **({"pgh_obj": row[obj.target_field.name]} if has_obj_column else {}),
         }
@@ -167,25 +177,49 @@ class Capture:
         )
 
 
+def insert_context(table: Relation | sql.Composable, key: sql.Composable, metadata: Any) -> Body:
+    """The statement that writes a context: see Note [One context row]."""
+    values = _CONTEXT_VALUES.format(key=key, metadata=metadata)
+    return Body("INSERT INTO ", table, values)
+
+
 def declarations() -> list[tuple[str, str]]:
     """The variables of the function."""
-    return [(CONTEXT, f"uuid := {context_id()}"), (EVENTS, "bigint")]
+    return [(CONTEXT, f"pg_catalog.uuid := {context_id()}"), (EVENTS, "pg_catalog.int8")]
 
 
 def context_id() -> str:
     """The SQL of the id of the context that is open, NULL without one."""
-    return _optional_setting(CONTEXT_ID, "uuid").as_string(None)
+    return optional_setting(CONTEXT_ID, "uuid").as_string(None)
 
 
 def _setting(name: str) -> sql.Composable:
     return sql.SQL("pg_catalog.current_setting({}, true)").format(sql.Literal(name))
 
 
-def _optional_setting(name: str, type_: str) -> sql.Composable:
-    return sql.SQL("NULLIF({}, '')::{}").format(_setting(name), sql.SQL(type_))
+def optional_setting(name: str, type_: str) -> sql.Composable:
+    """The setting as a value of this type, NULL if it is not set or empty."""
+    return sql.SQL(
+        "(CASE WHEN {0} OPERATOR(pg_catalog.<>) '' THEN {0} END)::pg_catalog.{1}"
+    ).format(_setting(name), sql.SQL(type_))
 
 
-_METADATA = _optional_setting(CONTEXT_METADATA, "jsonb")
+METADATA = optional_setting(CONTEXT_METADATA, "jsonb")
+_CONTEXT_VALUES = sql.SQL(
+    """\
+ AS kept (id, created_at, updated_at, metadata)
+        VALUES ({key}, pg_catalog.now(), pg_catalog.now(), COALESCE({metadata}, '{{}}'))
+        ON CONFLICT (id) DO UPDATE
+            SET metadata = CASE
+                    WHEN kept.created_at OPERATOR(pg_catalog.=) pg_catalog.now()
+                    THEN kept.metadata OPERATOR(pg_catalog.||) EXCLUDED.metadata
+                    ELSE EXCLUDED.metadata OPERATOR(pg_catalog.||) kept.metadata
+                END,
+                updated_at = EXCLUDED.updated_at
+            WHERE pg_catalog.jsonb_typeof(EXCLUDED.metadata) OPERATOR(pg_catalog.=) 'object'
+                AND pg_catalog.jsonb_typeof(kept.metadata) OPERATOR(pg_catalog.=) 'object'
+                AND NOT kept.metadata OPERATOR(pg_catalog.@>) EXCLUDED.metadata"""
+)
 _WANTED = sql.SQL("pg_catalog.concat({}, {})").format(
     _setting(CONTEXT_ID), _setting(CONTEXT_METADATA)
 )
@@ -195,27 +229,23 @@ _CONTEXT_ROW = (
         """
 IF {context} IS NOT NULL THEN
     GET DIAGNOSTICS {events} = ROW_COUNT;
-    IF {events} > 0 AND {written} IS DISTINCT FROM {wanted} THEN
-        INSERT INTO """
+    IF {events} OPERATOR(pg_catalog.>) 0
+        AND ({written} OPERATOR(pg_catalog.=) {wanted}) IS NOT TRUE
+    THEN
+        """
     ).format(
         context=sql.SQL(CONTEXT),
         events=sql.SQL(EVENTS),
         written=_setting(CONTEXT_WRITTEN),
         wanted=_WANTED,
     ),
-    Relation(CONTEXT_TABLE),
+    insert_context(Relation(CONTEXT_TABLE), sql.SQL(CONTEXT), METADATA),
     sql.SQL(
-        """ AS kept (id, created_at, updated_at, metadata)
-        VALUES ({context}, pg_catalog.now(), pg_catalog.now(), COALESCE({metadata}, '{{}}'))
-        ON CONFLICT (id) DO UPDATE
-            SET metadata = kept.metadata || EXCLUDED.metadata, updated_at = EXCLUDED.updated_at
-            WHERE kept.metadata <> kept.metadata || EXCLUDED.metadata;
+        """;
         PERFORM pg_catalog.set_config({setting}, {wanted}, true);
     END IF;
 END IF;"""
     ).format(
-        context=sql.SQL(CONTEXT),
-        metadata=_METADATA,
         setting=sql.Literal(CONTEXT_WRITTEN),
         wanted=_WANTED,
     ),
@@ -225,17 +255,19 @@ END IF;"""
 _SESSION_CONTEXT = sql.SQL(
     """\
 IF {context} IS NULL THEN
-    PERFORM pg_catalog.set_config({id_setting}, pg_catalog.gen_random_uuid()::text, true),
+    PERFORM pg_catalog.set_config(
+            {id_setting}, pg_catalog.gen_random_uuid()::pg_catalog.text, true
+        ),
         pg_catalog.set_config(
             {metadata_setting},
             pg_catalog.jsonb_build_object(
                 'database_role', session_user,
                 'application_name', pg_catalog.current_setting('application_name'),
                 'client_address', pg_catalog.host(pg_catalog.inet_client_addr())
-            )::text,
+            )::pg_catalog.text,
             true
         );
-    {context} := {id}::uuid;
+    {context} := {id}::pg_catalog.uuid;
 END IF;
 """
 ).format(

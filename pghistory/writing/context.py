@@ -9,11 +9,13 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.utils import timezone
+from psycopg import sql
 
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA
-from pghistory.writing import metadata
+from pghistory.writing import capture, metadata
+from pgtrigger import naming
 from pgtrigger.session import scopes
 from pgtrigger.session.variables import Variable
 
@@ -167,12 +169,13 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
 def write_row(opened: OpenContext, alias: str) -> None:
     """Write the context's row, or what was added to it since."""
     contexts = apps.get_model("pghistory.Context")
-    contexts.objects.using(alias).bulk_create(
-        [contexts(id=opened.id, metadata=opened.metadata)],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["metadata", "updated_at"],
+    statement = capture.insert_context(
+        naming.table_identifier(contexts._meta.db_table),
+        sql.SQL("%s::pg_catalog.uuid"),
+        sql.SQL("%s::pg_catalog.jsonb"),
     )
+    with connections[alias].cursor() as cursor:
+        cursor.execute(str(statement), [str(opened.id), metadata.encode(opened.metadata)])
 
 
 def _attnames(fields: dict[str, Any]) -> set[str]:

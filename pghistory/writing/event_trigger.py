@@ -14,6 +14,7 @@ from pghistory.writing import capture
 from pgtrigger import naming
 from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import pairing
+from pgtrigger.triggers.declaration import own_path
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, TRANSITION_TABLES, columns_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from pghistory.vocabulary.trackers import RowEvent
+    from pgtrigger.sql.function_body import Place
     from pgtrigger.triggers.declaration import Options
 
 
@@ -74,6 +76,25 @@ class Event(pgtrigger.Trigger):
         """See the engine's Note [Statement plans]."""
         pairs = self._reads_transition_tables and len(self._sides_read(model)) == 2
         return pairing.PLAN_SETTINGS if pairs else {}
+
+    def get_security(self, model: type[Model]) -> str:
+        return super().get_security(model) or ("DEFINER" if config.definer() else "")
+
+    def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
+        """A generated function writes event tables only, so it may have a search_path.
+
+        At row level it has none unless it must: PostgreSQL would set it for each row.
+        See the engine's Note [Names in functions].
+        """
+        is_definer = self.get_security(model) == "DEFINER"
+        is_generated = self.func is None and isinstance(func, Body)
+        if self.search_path or not is_generated:
+            return super().get_search_path(model, func)
+        if self.level == pgtrigger.Row and not is_definer:
+            return ()
+        condition = self.get_condition(model) if self.level == pgtrigger.Statement else None
+        is_raw = config.created_at_function() != config.CREATED_AT
+        return own_path(model, condition, is_raw=is_raw)
 
     def render_condition(self, model: type[Model]) -> str:
         return super().render_condition(model) if self.level == pgtrigger.Row else ""

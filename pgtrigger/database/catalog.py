@@ -186,6 +186,24 @@ def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
         return {by_text[text]: Table(*found) for text, *found in cursor.fetchall()}
 
 
+def schemas_of_types(connection: Any, names: Iterable[str]) -> dict[str, str]:
+    """The schema of each type that ``search_path`` finds by its name."""
+    wanted = sorted(names)
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_TYPES, [wanted])
+        return dict(cursor.fetchall())
+
+
+def search_path(connection: Any) -> list[str]:
+    """The schemas in which names are looked up, without pg_catalog and pg_temp."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]")
+        (schemas,) = cursor.fetchone()
+    return [each for each in schemas if not each.startswith("pg_temp")]
+
+
 def on_table(connection: Any, name: str) -> list[InstalledTrigger]:
     """The engine's triggers on the table that ``search_path`` finds by this name."""
     table = tables(connection, [name]).get(name)
@@ -270,6 +288,13 @@ _TABLES = """
     FROM pg_catalog.unnest(%s::text[]) AS asked(name)
     JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+"""
+
+_TYPES = """
+    SELECT asked.name, n.nspname::pg_catalog.text
+    FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS asked(name)
+    JOIN pg_catalog.pg_type t ON t.oid = pg_catalog.to_regtype(asked.name)
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 """
 
 _DEPENDING = """

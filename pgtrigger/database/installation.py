@@ -89,7 +89,10 @@ def changes(
     # A table that is not there under this name, such as this one before its renaming, is looked
     # for beside this one.
     target = function_body.Target(
-        table, {**dict.fromkeys({*declared.tables, table}, home.schema or ""), **schemas}
+        table,
+        {**dict.fromkeys({*declared.tables, table}, home.schema or ""), **schemas},
+        catalog.schemas_of_types(connection, declared.types),
+        catalog.search_path(connection) if declared.reads_installers_path else (),
     )
     if not (installed and installed.does_as(declared)) and declared.makes_function:
         yield declared.function_sql(target)

@@ -15,7 +15,14 @@ from pgtrigger import naming
 from pgtrigger.sql.function_body import Target, dollar_quote
 
 # What of a function PostgreSQL holds, `p` being its row in pg_proc. A dump and restore keeps it.
-FUNCTION = sql.SQL("pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.prosecdef, p.proconfig))")
+# That PUBLIC may execute it is part of a SECURITY DEFINER function: see `compiler`.
+FUNCTION = sql.SQL(
+    """pg_catalog.md5(pg_catalog.concat_ws(
+        ' ', p.prosrc, p.prosecdef, p.proconfig,
+        CASE WHEN p.prosecdef AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+            THEN 'public' END
+    ))"""
+)
 # What of a trigger PostgreSQL holds, `t` being its row in pg_trigger. Which names it qualifies
 # depends on search_path, so both who writes and who compares it set that to pg_catalog.
 TRIGGER = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
@@ -39,7 +46,7 @@ def comment_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str
 _COMMENT_BLOCK = sql.SQL(
     """\
 DECLARE
-    path text := pg_catalog.current_setting('search_path');
+    path pg_catalog.text := pg_catalog.current_setting('search_path');
     target pg_catalog.regclass := {table}::pg_catalog.regclass;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);

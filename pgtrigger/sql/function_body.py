@@ -1,16 +1,28 @@
-"""The text of a function, with the tables in it still without schema."""
+"""The text of a function, with the tables in it still without schema.
+
+Note [Names in functions]. PostgreSQL looks up the names in a function when it runs, in the caller's
+search_path, and types and tables in pg_temp before all others. So any role could put an object of
+its own in the place of the one that was meant. Every type, function and operator in generated SQL
+is therefore qualified: ``pg_catalog.text``, ``OPERATOR(pg_catalog.=)``. IN, CASE x WHEN, NULLIF,
+JOIN USING and IS DISTINCT FROM cannot be qualified: a function that has them, or that has SQL which
+Django compiled, gets a search_path of its own (``SET search_path``), which names pg_temp last. A
+function that writes a user's table must not have one, because the triggers of that table would
+inherit it.
+
+https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from psycopg import sql
 
 from pgtrigger import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -26,31 +38,68 @@ class Relation:
         return "pgtrigger.compiler.Relation", [self.table], {}
 
 
+@dataclass(frozen=True)
+class SchemaOf:
+    """The schema of a type, which is looked up when the function is installed."""
+
+    type: str
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "pgtrigger.compiler.SchemaOf", [self.type], {}
+
+
+@dataclass(frozen=True)
+class InstallersPath:
+    """The schemas of the search_path with which the function is installed."""
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "pgtrigger.compiler.InstallersPath", [], {}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of a type that is not PostgreSQL's own, in the schema of that type."""
+
+    symbol: str
+    type: str
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "pgtrigger.compiler.Operator", [self.symbol, self.type], {}
+
+
+# Where names are looked up: a schema, or something that stands for one or more.
+Place: TypeAlias = str | SchemaOf | InstallersPath
+
+
 @dataclass(frozen=True, init=False)
 class Body:
     """The statements of a function, with the tables in them still without schema."""
 
-    parts: tuple[str | Relation | Quoted, ...]
+    parts: tuple[str | Relation | Operator | Quoted, ...]
 
-    def __init__(self, *parts: str | sql.Composable | Relation | Quoted | Body):
+    def __init__(self, *parts: str | sql.Composable | Relation | Operator | Quoted | Body):
         object.__setattr__(self, "parts", tuple(_merge(parts)))
 
-    def render(self, schemas: Mapping[str, str]) -> str:
-        """The text, each table in the schema that ``schemas`` has for it."""
-        return "".join(_render_part(part, schemas) for part in self.parts)
+    def render(self, target: Target) -> str:
+        """The text, each table and operator in the schema that ``target`` has for it."""
+        return "".join(_render_part(part, target) for part in self.parts)
 
     def tables(self) -> set[str]:
         """The tables that need a schema."""
-        found: set[str] = set()
+        return {part.table for part in self._all_parts() if isinstance(part, Relation)}
+
+    def types(self) -> set[str]:
+        """The types that need a schema."""
+        return {part.type for part in self._all_parts() if isinstance(part, Operator)}
+
+    def _all_parts(self) -> Iterator[str | Relation | Operator | Quoted]:
         for part in self.parts:
-            if isinstance(part, Relation):
-                found.add(part.table)
-            elif isinstance(part, Quoted):
-                found |= part.body.tables()
-        return found
+            yield part
+            if isinstance(part, Quoted):
+                yield from part.body._all_parts()
 
     def __str__(self) -> str:
-        return self.render({})
+        return self.render(Target(""))
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         return "pgtrigger.compiler.Body", list(self.parts), {}
@@ -68,10 +117,15 @@ class Quoted:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a trigger goes: a table by its name of the moment, and the schemas of all tables."""
+    """Where a trigger goes: a table by its current name, and the schemas of all names.
+
+    ``schemas`` are those of tables, ``types`` those of types, ``path`` the installer's search_path.
+    """
 
     table: str
     schemas: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    path: Sequence[str] = ()
 
     @property
     def schema(self) -> str | None:
@@ -80,6 +134,18 @@ class Target:
     @property
     def identifier(self) -> sql.Identifier:
         return naming.table_identifier(self.table, self.schema)
+
+    def search_path(self, places: Iterable[Place]) -> list[str]:
+        """The schemas that ``places`` stand for."""
+        found: list[str] = []
+        for place in places:
+            if isinstance(place, InstallersPath):
+                found += self.path
+            elif isinstance(place, SchemaOf):
+                found += [self.types[place.type]] if place.type in self.types else []
+            else:
+                found.append(place)
+        return list(dict.fromkeys(found))
 
     def function(self, name: str) -> sql.Identifier:
         return sql.Identifier(self.schema, name) if self.schema else sql.Identifier(name)
@@ -98,8 +164,8 @@ def dollar_quote(text: str) -> str:
 
 
 def _merge(
-    parts: tuple[str | sql.Composable | Relation | Quoted | Body, ...],
-) -> Iterator[str | Relation | Quoted]:
+    parts: tuple[str | sql.Composable | Relation | Operator | Quoted | Body, ...],
+) -> Iterator[str | Relation | Operator | Quoted]:
     text = ""
     for part in parts:
         for piece in part.parts if isinstance(part, Body) else (part,):
@@ -116,9 +182,15 @@ def _merge(
         yield text
 
 
-def _render_part(part: str | Relation | Quoted, schemas: Mapping[str, str]) -> str:
+def _render_part(part: str | Relation | Operator | Quoted, target: Target) -> str:
     if isinstance(part, Relation):
-        return naming.as_text(naming.table_identifier(part.table, schemas.get(part.table)))
+        return naming.as_text(naming.table_identifier(part.table, target.schemas.get(part.table)))
+    if isinstance(part, Operator):
+        schema = target.types.get(part.type)
+        qualified = sql.SQL("OPERATOR({}.{})").format(
+            sql.Identifier(schema or "public"), sql.SQL(part.symbol)
+        )
+        return naming.as_text(qualified)
     if isinstance(part, Quoted):
-        return naming.as_text(sql.Literal(part.body.render(schemas)))
+        return naming.as_text(sql.Literal(part.body.render(target)))
     return part

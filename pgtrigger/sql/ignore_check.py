@@ -49,13 +49,19 @@ def _element(text: str) -> str:
 # text is a cheap way to say no; the comparison is exact.
 _CHECK = sql.SQL(
     """\
-    IF pg_catalog.current_setting('pgtrigger.ignore', true) <> '' THEN
+    IF pg_catalog.current_setting('pgtrigger.ignore', true) OPERATOR(pg_catalog.<>) '' THEN
         IF (
-            pg_catalog.current_setting('pgtrigger.ignore_all_but', true) <> ''
-            AND {key} <> ALL (pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::text[])
+            pg_catalog.current_setting('pgtrigger.ignore_all_but', true)
+                OPERATOR(pg_catalog.<>) ''
+            AND {key} OPERATOR(pg_catalog.<>) ALL (
+                pg_catalog.current_setting('pgtrigger.ignore_all_but', true)::pg_catalog.text[]
+            )
         ) OR (
-            pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped}) > 0
-            AND {key} = ANY (pg_catalog.current_setting('pgtrigger.ignore', true)::text[])
+            pg_catalog.strpos(pg_catalog.current_setting('pgtrigger.ignore', true), {escaped})
+                OPERATOR(pg_catalog.>) 0
+            AND {key} OPERATOR(pg_catalog.=) ANY (
+                pg_catalog.current_setting('pgtrigger.ignore', true)::pg_catalog.text[]
+            )
         )
         THEN
             {leave}

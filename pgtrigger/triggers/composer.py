@@ -11,7 +11,7 @@ from pgtrigger.errors import DeclarationError
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, key_fields
+from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, foreign_type, key_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -119,7 +119,9 @@ class Composer(Trigger):
         rows = self._rows(model, [OLD, NEW])
         condition = self.get_condition(model)
         on = [
-            sql.SQL("{} = {}").format(rows.column(OLD, field), rows.column(NEW, field))
+            (_SAME_IMAGE if foreign_type(field) else _SAME_KEY).format(
+                rows.column(OLD, field), rows.column(NEW, field)
+            )
             for field in key_fields(model)
         ]
         if condition is not None:
@@ -129,6 +131,11 @@ class Composer(Trigger):
                 sql.SQL(rows.old), sql.SQL(rows.new), sql.SQL(" AND ").join(on)
             )
         )
+
+
+_SAME_KEY = sql.SQL("{} OPERATOR(pg_catalog.=) {}")
+# https://www.postgresql.org/docs/current/functions-comparisons.html#COMPOSITE-TYPE-COMPARISON
+_SAME_IMAGE = sql.SQL("ROW({}) OPERATOR(pg_catalog.*=) ROW({})")
 
 
 def _reference(name: str | None, usual: str) -> str:

@@ -10,7 +10,14 @@ from pgtrigger.errors import DeclarationError
 from pgtrigger.triggers.forecast import NOTHING
 from pgtrigger.triggers.templates import AttrDict, Func
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, is_virtual, own_field
+from pgtrigger.vocabulary.columns import (
+    NEW,
+    OLD,
+    ROW_VARIABLES,
+    foreign_type,
+    is_virtual,
+    own_field,
+)
 from pgtrigger.vocabulary.deconstruction import Deconstructible
 
 if TYPE_CHECKING:
@@ -18,9 +25,31 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
+    from pgtrigger.sql import function_body
     from pgtrigger.triggers.forecast import Forecast
     from pgtrigger.triggers.trigger import Trigger
     from pgtrigger.vocabulary.conditions import Condition
+
+
+PG_TEMP = "pg_temp"
+
+
+def own_path(
+    model: type[Model], condition: Condition | None, *, is_raw: bool = False
+) -> tuple[function_body.Place, ...]:
+    """The search_path of a generated function: see Note [Names in functions].
+
+    It has pg_catalog and the schemas of the other types that the condition compares. If the
+    function has SQL that neither Django nor this engine wrote (``is_raw``, or in the condition), it
+    also has the search_path of the installation.
+    """
+    places: list[function_body.Place] = ["pg_catalog"]
+    if is_raw or (condition is not None and condition.is_raw(model)):
+        places.append(compiler.InstallersPath())
+    elif condition is not None:
+        types = {foreign_type(field) for _, field in condition.columns(model)} - {None}
+        places.extend(compiler.SchemaOf(str(name)) for name in sorted(map(str, types)))
+    return (*places, PG_TEMP)
 
 
 class Options(TypedDict, total=False):
@@ -170,6 +199,23 @@ class Declaration(Deconstructible):
         """Settings of PostgreSQL's that hold while the function runs."""
         return {}
 
+    def get_security(self, model: type[Model]) -> str:
+        """``"DEFINER"``, ``"INVOKER"`` or nothing."""
+        return (self.security or "").upper()
+
+    def get_search_path(
+        self, model: type[Model], func: str | compiler.Body
+    ) -> Sequence[function_body.Place]:
+        """The search_path of the function; empty: that of whoever calls it.
+
+        A SECURITY DEFINER function always has one. If none was declared, it is the search_path of
+        the installation: names mean what they meant then. See Note [Names in functions].
+        """
+        if self.get_security(model) != "DEFINER":
+            return tuple(self.search_path or ())
+        declared = self.search_path or ("pg_catalog", compiler.InstallersPath())
+        return (*(each for each in declared if each != PG_TEMP), PG_TEMP)
+
     def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
         """What a ``Func`` may name."""
         fields = {field.name: field for field in model._meta.fields}
@@ -275,13 +321,14 @@ class Declaration(Deconstructible):
         makes_function = not execute or compiler.calls(execute, self.get_pgid(model))
         timing = f"DEFERRABLE INITIALLY {self.timing}" if self.timing else ""
         try:
+            func = self.render_func(model) if makes_function else ""
             return compiler.Trigger(
                 name=str(self.name),
                 sql=compiler.UpsertTriggerSql(
                     uri=self.get_uri(model),
                     pgid=self.get_pgid(model),
                     table=model._meta.db_table,
-                    func=self.render_func(model) if makes_function else "",
+                    func=func,
                     declare=self.render_declare(model),
                     operation=self.operation.render(model),
                     when=str(self.when),
@@ -292,8 +339,8 @@ class Declaration(Deconstructible):
                     referencing=str(self.get_referencing(model) or ""),
                     execute=execute,
                     ignorable=self.ignorable,
-                    security=(self.security or "").upper(),
-                    search_path=tuple(self.search_path or ()),
+                    security=self.get_security(model),
+                    search_path=tuple(self.get_search_path(model, func)),
                     settings=tuple(sorted(self.get_settings(model).items())),
                 ),
             )

@@ -229,7 +229,7 @@ def _state(field: Field[Any, Any], state: Any) -> Any:
 
 
 def _or_null(value: sql.Composable) -> sql.Composable:
-    return sql.SQL("COALESCE({}::text, 'NULL')").format(value)
+    return sql.SQL("COALESCE({}::pg_catalog.text, 'NULL')").format(value)
 
 
 def _shown(state: Any) -> str:

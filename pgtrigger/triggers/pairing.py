@@ -24,6 +24,8 @@ from psycopg import sql
 
 from pgtrigger.sql.function_body import Body
 from pgtrigger.vocabulary.columns import (
+    NEW,
+    OLD,
     column_identifier,
     columns_of,
     is_virtual,
@@ -73,11 +75,13 @@ def _are_keys_short(model: type[Model]) -> bool:
 
 
 def _keys_stay(model: type[Model], rows: Rows) -> sql.Composable:
-    limit = sql.Literal(COMPARED_KEYS)
+    limit, more = sql.Literal(COMPARED_KEYS), sql.Literal(COMPARED_KEYS + 1)
     return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(
+        sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(
             *(
-                _COMPARED.format(key=column_identifier(field), table=sql.SQL(table), limit=limit)
+                _COMPARED.format(
+                    key=column_identifier(field), table=sql.SQL(table), limit=limit, more=more
+                )
                 for table in (rows.old, rows.new)
             )
         )
@@ -88,17 +92,22 @@ def _keys_stay(model: type[Model], rows: Rows) -> sql.Composable:
 _COMPARED = sql.SQL(
     """(
         SELECT pg_catalog.array_agg({key})
-        FROM (SELECT {key} FROM {table} LIMIT {limit} + 1) AS keys
-        HAVING pg_catalog.count(*) <= {limit}
+        FROM (SELECT {key} FROM {table} LIMIT {more}) AS keys
+        HAVING pg_catalog.count(*) OPERATOR(pg_catalog.<=) {limit}
     )"""
 )
 
 
 def _by_key(model: type[Model], rows: Rows) -> sql.Composable:
-    return sql.SQL("{} JOIN {} USING ({})").format(
-        sql.SQL(rows.old),
-        sql.SQL(rows.new),
-        sql.SQL(", ").join(map(column_identifier, key_fields(model))),
+    """The keys are short, so their types are PostgreSQL's own."""
+    same_key = [
+        sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(
+            rows.column(OLD, field), rows.column(NEW, field)
+        )
+        for field in key_fields(model)
+    ]
+    return sql.SQL("{} JOIN {} ON {}").format(
+        sql.SQL(rows.old), sql.SQL(rows.new), sql.SQL(" AND ").join(same_key)
     )
 
 
@@ -111,4 +120,6 @@ def _by_ordinal(model: type[Model], rows: Rows) -> sql.Composable:
         ).format(columns, table, table)
         for table in (sql.SQL(rows.old), sql.SQL(rows.new))
     ]
-    return sql.SQL("{} JOIN {} USING (pgtrigger_ordinal)").format(*numbered)
+    return sql.SQL(
+        "{} JOIN {} ON {}.pgtrigger_ordinal OPERATOR(pg_catalog.=) {}.pgtrigger_ordinal"
+    ).format(*numbered, sql.SQL(rows.old), sql.SQL(rows.new))

@@ -147,7 +147,7 @@ def _detail(
     arguments = sql.SQL(", ").join(
         sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in pairs
     )
-    return sql.SQL("pg_catalog.json_build_object({})::text").format(arguments)
+    return sql.SQL("pg_catalog.json_build_object({})::pg_catalog.text").format(arguments)
 
 
 def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:

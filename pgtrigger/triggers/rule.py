@@ -11,8 +11,10 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.errors import Declared
+from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import pairing, raising, registry
 from pgtrigger.triggers.composer import Composer
+from pgtrigger.triggers.declaration import own_path
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import own_field
 from pgtrigger.vocabulary.sentences import sentence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
     from django.utils.functional import _StrOrPromise
 
+    from pgtrigger.sql.function_body import Place
     from pgtrigger.triggers.declaration import Options
     from pgtrigger.triggers.raising import Refusal
 
@@ -76,13 +79,23 @@ class Rule(Composer):
         declared = super().get_declare(model)
         referencing = self.get_referencing(model) if model else self.referencing
         if self.level == clauses.Statement and referencing:
-            return [*declared, (raising.REFUSAL, "record")]
+            return [*declared, (raising.REFUSAL, "pg_catalog.record")]
         return declared
 
     def get_settings(self, model: type[Model]) -> dict[str, str]:
         """See Note [Statement plans]."""
         has_transition_tables = self.level == clauses.Statement and self.get_referencing(model)
         return pairing.PLAN_SETTINGS if has_transition_tables else {}
+
+    def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
+        """The generated search reads transition tables and writes nothing, so it has a path.
+
+        See Note [Names in functions].
+        """
+        is_generated = self.func is None and isinstance(func, Body)
+        if self.search_path or not is_generated:
+            return super().get_search_path(model, func)
+        return own_path(model, self.get_condition(model))
 
     def get_func(self, model: type[Model] | None) -> Any:
         if self.func is not None:

@@ -13,6 +13,7 @@ from pgtrigger.vocabulary.columns import (
     OLD,
     ROW_VARIABLES,
     column_identifier,
+    equals,
     key_fields,
     own_field,
 )
@@ -50,16 +51,18 @@ class SoftDelete(Trigger):
         if model is None or self.func is not None:
             return super().get_func(model)
         field = own_field(model, str(self.field))
-        same_row = [
-            sql.SQL("{} = {}").format(column_identifier(key), ROW_VARIABLES.column(OLD, key))
-            for key in key_fields(model)
-        ]
+        same_row: list[Any] = []
+        for key in key_fields(model):
+            same_row += [" AND "] if same_row else []
+            same_row += [column_identifier(key), " ", equals(key), " "]
+            same_row += [ROW_VARIABLES.column(OLD, key)]
         return Body(
             "UPDATE ",
             Relation(model._meta.db_table),
-            sql.SQL(" SET {} = {} WHERE {};\nRETURN NULL;").format(
+            sql.SQL(" SET {} = {} WHERE ").format(
                 column_identifier(field),
                 sql.SQL(RowQuery(model, ROW_VARIABLES).value(self.value, field)),
-                sql.SQL(" AND ").join(same_row),
             ),
+            *same_row,
+            ";\nRETURN NULL;",
         )

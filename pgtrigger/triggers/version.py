@@ -52,7 +52,7 @@ class Version(Rule):
         refusal = self.declared_refusal(model)
         return naming.as_text(
             sql.SQL(
-                "IF {new} IS DISTINCT FROM {old} THEN\n{refuse}\nEND IF;\n"
+                "IF ({new} OPERATOR(pg_catalog.=) {old}) IS NOT TRUE THEN\n{refuse}\nEND IF;\n"
                 "{new} := {old} OPERATOR(pg_catalog.+) 1;\nRETURN NEW;"
             ).format(new=new, old=old, refuse=raising.raise_for_row(refusal, model, clauses.Update))
         )

@@ -11,6 +11,7 @@ from django.db.models.lookups import Lookup
 from psycopg import sql
 
 from pgtrigger.errors import DeclarationError
+from pgtrigger.sql.function_body import Operator
 from pgtrigger.vocabulary import generated
 
 if TYPE_CHECKING:
@@ -26,6 +27,18 @@ OLD = "old"
 
 
 NEW = "new"
+
+
+# Types of PostgreSQL's own, by the names that Django's fields have for them.
+# https://www.postgresql.org/docs/current/datatype.html
+_BUILT_IN_NAMES = """
+    bigint bigserial bit boolean box bytea char character cidr circle date daterange datemultirange
+    decimal double inet int int4multirange int4range int8multirange int8range integer interval json
+    jsonb line lseg macaddr macaddr8 money name numeric nummultirange numrange oid path pg_lsn point
+    polygon real serial smallint smallserial text time timestamp timestamptz timetz tsmultirange
+    tsquery tsrange tstzmultirange tstzrange tsvector uuid varbit varchar xid8 xml
+"""
+_BUILT_IN = frozenset(_BUILT_IN_NAMES.split())
 
 
 @dataclass(frozen=True)
@@ -123,3 +136,16 @@ def postgres_connection() -> BaseDatabaseWrapper:
         if connections[alias].vendor == "postgresql":
             return connections[alias]
     raise DeclarationError("Triggers need a PostgreSQL database: settings.DATABASES has none.")
+
+
+def foreign_type(field: Field[Any, Any]) -> str | None:
+    """The column's type if it is not one of PostgreSQL's own, such as citext."""
+    db_type = str(field.db_type(postgres_connection()))
+    name = db_type.partition("(")[0].removesuffix("[]").strip()
+    return None if name.partition(" ")[0].lower() in _BUILT_IN else name
+
+
+def equals(field: Field[Any, Any]) -> str | Operator:
+    """The operator ``=`` of the column's type, qualified: see Note [Names in functions]."""
+    foreign = foreign_type(field)
+    return Operator("=", foreign) if foreign else "OPERATOR(pg_catalog.=)"

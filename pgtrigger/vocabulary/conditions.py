@@ -76,6 +76,10 @@ class Condition:
         """Which of ``"old"`` and ``"new"`` it reads."""
         return {side for side, _ in self.columns(model)}
 
+    def is_raw(self, model: type[Model]) -> bool:
+        """Whether it has SQL that neither Django nor this engine wrote."""
+        return True
+
     def __and__(self, other: Any) -> Condition:
         return _Combined("AND", self, other) if isinstance(other, Condition) else NotImplemented
 
@@ -111,6 +115,9 @@ class _Combined(Condition):
     def over(self, fields: Sequence[str]) -> Condition:
         return _Combined(self.connector, *(each.over(fields) for each in self.conditions))
 
+    def is_raw(self, model: type[Model]) -> bool:
+        return any(condition.is_raw(model) for condition in self.conditions)
+
     def __invert__(self) -> Condition:
         # A Q is to be negated by itself: it knows what may be NULL.
         other = {"AND": "OR", "OR": "AND"}[self.connector]
@@ -131,6 +138,9 @@ class _Prefixed(Condition):
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         return self.condition.columns(model)
 
+    def is_raw(self, model: type[Model]) -> bool:
+        return self.condition.is_raw(model)
+
 
 class NotTrue(Condition):
     """True where the condition is false and where it is NULL."""
@@ -146,6 +156,9 @@ class NotTrue(Condition):
 
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         return self.condition.columns(model)
+
+    def is_raw(self, model: type[Model]) -> bool:
+        return self.condition.is_raw(model)
 
 
 def conjuncts(condition: Condition) -> list[Condition]:
@@ -254,6 +267,11 @@ class Q(models.Q, Condition):
         query.condition(self)
         return query.columns
 
+    def is_raw(self, model: type[Model]) -> bool:
+        query = RowQuery(model, ROW_VARIABLES)
+        query.condition(self)
+        return query.is_raw
+
 
 class _FieldsCondition(Condition):
     """A condition that compares fields of the old row with those of the new one.
@@ -291,6 +309,9 @@ class _FieldsCondition(Condition):
         comparisons = [of_field(rows, field) for field in compared]
         text = naming.as_text(sql.SQL(f" {self.connector} ").join(comparisons))
         return f"({text})" if len(comparisons) > 1 else text
+
+    def is_raw(self, model: type[Model]) -> bool:
+        return False
 
     def compared_fields(self, model: type[Model]) -> list[Field[Any, Any]] | None:
         """The fields, sorted by name, or None where rows can be compared whole.

@@ -15,7 +15,7 @@ from django.core.exceptions import (
 )
 from django.db import models
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.expressions import Expression, Subquery, Window
+from django.db.models.expressions import Expression, Func, RawSQL, Subquery, Window
 from django.db.models.lookups import IsNull
 from django.db.models.sql import Query
 from django.utils.tree import Node
@@ -69,6 +69,8 @@ class RowQuery(Query):
         self.declared_on = model
         self.rows = rows
         self.columns: set[tuple[str, Field[Any, Any]]] = set()
+        self.is_raw = False
+        """Whether what was compiled has SQL that neither Django nor this engine wrote."""
 
     def condition(self, condition: models.Q) -> str:
         """A condition as SQL text."""
@@ -101,6 +103,7 @@ class RowQuery(Query):
 
     def compile(self, node: Any) -> str:
         connection = postgres_connection()
+        self.is_raw = self.is_raw or any(map(_is_raw, _parts(node)))
         compiler = self.get_compiler(connection=connection)
         text, params = compiler.compile(node)
         return naming.bind(text, params)
@@ -164,6 +167,15 @@ def split_side(path: str) -> tuple[str, str]:
             f'"{path}" names no row: it must start with "old{LOOKUP_SEP}" or "new{LOOKUP_SEP}".'
         )
     return side, rest
+
+
+def _is_raw(part: Any) -> bool:
+    module = type(part).__module__
+    is_expression = hasattr(part, "as_sql")
+    return isinstance(part, RawSQL) or (
+        is_expression
+        and (type(part) is Func or not module.startswith(("django.db.models.", "pgtrigger.")))
+    )
 
 
 def _may_be_unknown(lookup: Any) -> bool:

@@ -167,7 +167,7 @@ class TestWays:
             model.objects.create(number=2)
             pghistory.context(steps=[1])
             model.objects.create(number=3)
-        assert said(model) == [{"user": 1, "second": True, "steps": [1]}] * 3
+        assert said(model) == [{"user": 1, "second": True, "steps": [1, 2]}] * 3
 
 
 class TestSavepoints:

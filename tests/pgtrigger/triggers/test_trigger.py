@@ -276,7 +276,7 @@ class TestAttributes:
                 "SELECT prosecdef, proconfig FROM pg_proc WHERE proname = %s",
                 [made.compile(models.Plain).sql.function_name],
             )
-            assert cursor.fetchone() == (True, ["search_path=pg_catalog, public"])
+            assert cursor.fetchone() == (True, ["search_path=pg_catalog, public, pg_temp"])
 
 
 class TestClauses:
