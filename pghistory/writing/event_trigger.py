@@ -15,7 +15,14 @@ from pgtrigger import naming
 from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import pairing
 from pgtrigger.triggers.declaration import own_path
-from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, TRANSITION_TABLES, columns_of
+from pgtrigger.vocabulary.columns import (
+    NEW,
+    OLD,
+    ROW_VARIABLES,
+    TRANSITION_TABLES,
+    columns_of,
+    is_virtual,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,10 +97,11 @@ class Event(pgtrigger.Trigger):
         is_generated = self.func is None and isinstance(func, Body)
         if self.search_path or not is_generated:
             return super().get_search_path(model, func)
-        if self.level == pgtrigger.Row and not is_definer:
+        computes = any(map(is_virtual, inheritance.all_columns(model)))
+        if self.level == pgtrigger.Row and not (is_definer or computes):
             return ()
         condition = self.get_condition(model) if self.level == pgtrigger.Statement else None
-        is_raw = config.created_at_function() != config.CREATED_AT
+        is_raw = computes or config.created_at_function() != config.CREATED_AT
         return own_path(model, condition, is_raw=is_raw)
 
     def render_condition(self, model: type[Model]) -> str:

@@ -43,13 +43,11 @@ def own_path(
     function has SQL that neither Django nor this engine wrote (``is_raw``, or in the condition), it
     also has the search_path of the installation.
     """
-    places: list[function_body.Place] = ["pg_catalog"]
-    if is_raw or (condition is not None and condition.is_raw(model)):
-        places.append(compiler.InstallersPath())
-    elif condition is not None:
-        types = {foreign_type(field) for _, field in condition.columns(model)} - {None}
-        places.extend(compiler.SchemaOf(str(name)) for name in sorted(map(str, types)))
-    return (*places, PG_TEMP)
+    fields = {field for _, field in condition.columns(model)} if condition else set()
+    if is_raw or any(map(is_virtual, fields)) or (condition and condition.is_raw(model)):
+        return "pg_catalog", compiler.InstallersPath(), PG_TEMP
+    types = sorted(filter(None, map(foreign_type, fields)))
+    return "pg_catalog", *map(compiler.SchemaOf, dict.fromkeys(types)), PG_TEMP
 
 
 class Options(TypedDict, total=False):
