@@ -1,5 +1,6 @@
 """Triggers declared on Django models: compiled to SQL, migrated, installed, inspected, ignored."""
 
+from pgtrigger import contrib, core, registry, utils
 from pgtrigger.administration import (
     disable,
     enable,
@@ -115,6 +116,8 @@ __all__ = [
     "When",
     "__version__",
     "constraints",
+    "contrib",
+    "core",
     "disable",
     "enable",
     "ignore",
@@ -124,6 +127,8 @@ __all__ = [
     "prune",
     "register",
     "registered",
+    "registry",
     "schema",
     "uninstall",
+    "utils",
 ]
