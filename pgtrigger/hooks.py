@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from pgtrigger.triggers import registry, rule, written
 from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -168,13 +170,16 @@ class _FlushingCursor:
     Where autocommit is off, that may be what begins a transaction.
     """
 
-    def copy(self, *args: Any, **kwargs: Any) -> Any:
-        scopes.flush()
-        return super().copy(*args, **kwargs)  # type: ignore[misc]
+    connection: Any
+
+    @contextlib.contextmanager
+    def copy(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        with scopes.transaction(self.connection), super().copy(*args, **kwargs) as copy:  # type: ignore[misc]
+            yield copy
 
     def callproc(self, *args: Any, **kwargs: Any) -> Any:
-        scopes.flush()
-        return super().callproc(*args, **kwargs)  # type: ignore[misc]
+        with scopes.transaction(self.connection):
+            return super().callproc(*args, **kwargs)  # type: ignore[misc]
 
 
 @functools.cache

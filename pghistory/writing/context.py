@@ -91,8 +91,8 @@ class context(scopes.Scope):
     ``with context() as opened`` gives an ``OpenContext``.
 
     Metadata are JSON. Raises MetadataError (a ValueError) for NaN, Infinity and NUL, and
-    TypeError for what the encoder does not know. Outside a transaction a COPY, a CALL, a DO and
-    a SELECT of a function that writes carry no context.
+    TypeError for what the encoder does not know. Outside a transaction a SELECT of
+    a function that writes carries no context, nor does a procedure that commits.
     """
 
     def __init__(self, /, **metadata: Any):

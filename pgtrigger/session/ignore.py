@@ -76,8 +76,8 @@ class ignore(Scope):
     ignored is so for this thread or asyncio task only, and for deferred triggers until COMMIT if
     the transaction ends inside.
 
-    Outside a transaction COPY, CALL, DO, and a SELECT of a function that writes carry no setting:
-    put them inside ``transaction.atomic()``.
+    Outside a transaction, a SELECT of a function that writes carries no setting, nor does a
+    procedure that commits: put the SELECT inside ``transaction.atomic()``.
     """
 
     def __init__(self, *triggers: Named, databases: Iterable[str] | None = None):

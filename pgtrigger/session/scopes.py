@@ -103,3 +103,12 @@ def flush() -> None:
         synchronizer = Synchronizer.of(connection)
         if synchronizer is not None:
             synchronizer.flush()
+
+
+def transaction(driver: Any) -> contextlib.AbstractContextManager[None]:
+    """A transaction with the variables on this connection of the driver, if one is needed."""
+    for connection in connections.all(initialized_only=True):
+        synchronizer = Synchronizer.of(connection)
+        if synchronizer is not None and connection.connection is driver:
+            return synchronizer.transaction()
+    return contextlib.nullcontext()

@@ -36,7 +36,7 @@ class schema(Scope):
 
     Outside a transaction each statement gets one of its own for it, so that a procedure that
     commits cannot be called there. What cannot be or means nothing in a transaction of its own
-    (VACUUM, CLUSTER, REINDEX, LOCK, ... CONCURRENTLY), and COPY, look where they always look.
+    (VACUUM, CLUSTER, REINDEX, LOCK, ... CONCURRENTLY) looks where it always looks.
     """
 
     def __init__(self, *schemas: str, databases: Iterable[str] | None = None):

@@ -1,11 +1,18 @@
-"""What the text of a statement tells: what it does, and whether it may be in a transaction."""
+"""What the text of a query tells: its statements, and whether each may be in a transaction.
+
+https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class _Anything:
@@ -18,55 +25,150 @@ class _Anything:
 # The first words of statements, by what they do. EXPLAIN ANALYZE does what it explains.
 WRITES = frozenset(
     {"insert", "update", "delete", "merge", "truncate", "with", "execute", "explain"}
+    | {"call", "do", "copy"}
 )
 ANYTHING = _Anything()
+# What they run may commit, and then cannot be in a transaction.
+MAY_COMMIT = frozenset({"call", "do"})
 
 # To begin, end or divide a transaction, or to change the session's settings; what needs the
-# user's own transaction to mean something; what PostgreSQL refuses in one, always or for some
-# tables; and COPY, whose data follow and do not pass through a pipeline.
-_AS_THEY_ARE = (
-    frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
-    | frozenset({"set", "reset", "discard"})
-    | frozenset({"lock", "vacuum", "cluster", "reindex", "copy"})
+# user's own transaction to mean something; and what PostgreSQL refuses in one, always or for some
+# tables.
+_ENDS_SETTINGS = frozenset(
+    {"begin", "start", "commit", "end", "rollback", "abort", "reset", "discard"}
 )
-_BLANK = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
-_FIRST_WORD = re.compile(rf"(?:{_BLANK}|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
-_NEVER_IN_A_TRANSACTION = re.compile(
-    rf"{_BLANK}*(?:(?:create|alter|drop){_BLANK}+(?:unique{_BLANK}+)?"
-    rf"(?:database|system|tablespace|subscription|index{_BLANK}+concurrently)"
-    rf"|alter{_BLANK}+table\b.*\bdetach\b.*\bconcurrently"
-    rf"|prepare{_BLANK}+transaction)\b",
-    re.IGNORECASE | re.DOTALL,
+_AS_THEY_ARE = (
+    _ENDS_SETTINGS
+    | frozenset({"savepoint", "release", "set"})
+    | frozenset({"lock", "vacuum", "cluster", "reindex"})
 )
 _PERHAPS = frozenset({"create", "alter", "drop", "prepare"})
+_CONTROL_WORD = re.compile(r"\b(?:begin|start|commit|end|rollback|abort|reset)\b", re.IGNORECASE)
 
-_TRANSACTION_CONTROL = re.compile(
-    r"\b(?:begin|start|commit|end|rollback|abort|reset)\b", re.IGNORECASE
+_LETTER = r"A-Za-z_\x80-\U0010ffff"
+_TOKEN = re.compile(
+    rf"""
+    (?P<blank>[\ \t\n\r\f\v]+ | --[^\r\n]*)
+    | (?P<comment>/\*)
+    | (?P<quoted>
+        [eE]'(?:[^'\\]|\\.|'')*+'(?:[ \t\f]*[\r\n]\s*'(?:[^'\\]|\\.|'')*+')*
+        | '(?:[^']|'')*+'
+        | "(?:[^"]|"")*+"
+        | \$(?P<tag>(?:[{_LETTER}][{_LETTER}0-9]*)?)\$.*?\$(?P=tag)\$
+    )
+    | (?P<word>[{_LETTER}][{_LETTER}0-9$]*)
+    | (?P<number>[0-9][{_LETTER}0-9.$]*)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
 )
+_COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
-def text_of(query: Any) -> str:
-    """A query as it is given to a cursor, as text."""
-    text = query.as_string(None) if isinstance(query, sql.Composable) else query
-    return text.decode() if isinstance(text, bytes) else cast("str", text)
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a query, by its unquoted words in lower case; at least the first of them."""
+
+    words: tuple[str, ...]
+
+    @property
+    def first_word(self) -> str:
+        """The first word of what may get a transaction of its own; else nothing."""
+        word = self.words[0]
+        return "" if word in _AS_THEY_ARE or self._is_never_in_a_transaction else word
+
+    @property
+    def ends_settings(self) -> bool:
+        """Whether settings that are local to the transaction may be gone after it."""
+        return self.words[0] in _ENDS_SETTINGS or self.words[:2] == ("prepare", "transaction")
+
+    @property
+    def _is_never_in_a_transaction(self) -> bool:
+        if self.words[0] not in _PERHAPS:
+            return False
+        action, *words = (word for word in self.words if word != "unique")
+        if action == "prepare":
+            return words[:1] == ["transaction"]
+        if words[:1] == ["index"]:
+            return words[1:2] == ["concurrently"]
+        is_detached = words[:1] == ["table"] and {"detach", "concurrently"} <= set(words)
+        return is_detached or bool(
+            {"database", "system", "tablespace", "subscription"}.intersection(words[:1])
+        )
 
 
-def first_word(query: Any) -> str:
-    """Of a statement that may get a transaction of its own, in lower case; else nothing."""
-    text = text_of(query)
-    if text.startswith("SELECT "):  # as most do: seen at a glance
-        return "select"
-    found = _FIRST_WORD.match(text)
-    word = found.group(1).lower() if found else ""
-    alone = word in _AS_THEY_ARE or (word in _PERHAPS and _NEVER_IN_A_TRANSACTION.match(text))
-    return "" if alone else word
+def statements(query: Any) -> list[Statement]:
+    """The statements of a query as it is given to a cursor."""
+    text = _text_of(query)
+    if ";" not in text:
+        if text.startswith("SELECT "):  # as most do: seen at a glance
+            return [_SELECT]
+        found = next(_split(text, is_one=True), None)
+        return [] if found is None else [found]
+    return list(_split(text))
 
 
-def may_be_several(query: Any) -> bool:
-    """Whether it may be more than one statement."""
-    return ";" in text_of(query)
+_SELECT = Statement(("select",))
 
 
 def may_control_a_transaction(query: Any) -> bool:
     """Whether something in it may begin, end or take back a transaction, or reset a setting."""
-    return _TRANSACTION_CONTROL.search(text_of(query)) is not None
+    return _CONTROL_WORD.search(_text_of(query)) is not None
+
+
+def _text_of(query: Any) -> str:
+    text = query.as_string(None) if isinstance(query, sql.Composable) else query
+    return text.decode(errors="replace") if isinstance(text, bytes) else cast("str", text)
+
+
+def _split(text: str, *, is_one: bool = False) -> Iterator[Statement]:
+    """The statements; of what is one statement no more words than are needed.
+
+    A semicolon ends a statement outside parentheses and outside the body of a function, which is
+    BEGIN ATOMIC ... END, as in psql.
+    """
+    words: list[str] = []
+    parentheses = blocks = 0
+    for kind, token in _tokens(text):
+        if kind == "word":
+            word = token.lower()
+            words.append(word)
+            if is_one and words[0] not in _PERHAPS:
+                break
+            if words[0] == "create" and (word == "begin" or (blocks and word == "case")):
+                blocks += 1
+            elif blocks and word == "end":
+                blocks -= 1
+        elif token == "(":
+            parentheses += 1
+        elif token == ")":
+            parentheses -= 1
+        elif token == ";" and parentheses <= 0 and not blocks:
+            if words:
+                yield Statement(tuple(words))
+            words, parentheses = [], 0
+    if words:
+        yield Statement(tuple(words))
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    while match := _TOKEN.match(text, position):
+        position = match.end()
+        kind = cast("str", match.lastgroup)
+        if kind == "comment":
+            position = _end_of_comment(text, position)
+        elif kind in ("word", "other"):
+            yield kind, match[0]
+
+
+def _end_of_comment(text: str, position: int) -> int:
+    """The end of a comment that begins before the position. Comments nest."""
+    depth = 1
+    while depth:
+        mark = _COMMENT_MARK.search(text, position)
+        if mark is None:
+            return len(text)
+        depth += 1 if mark[0] == "/*" else -1
+        position = mark.end()
+    return position

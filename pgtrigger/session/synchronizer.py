@@ -5,22 +5,26 @@ See Note [Transaction variables].
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import psycopg.errors
+from django.db import NotSupportedError
 from psycopg import Cursor, Pipeline, ServerCursor, sql
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
-from pgtrigger.session import statements
+from pgtrigger.session.statements import MAY_COMMIT, may_control_a_transaction, statements
 from pgtrigger.session.variables import NOTHING, RestoredVariable, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from django.db.backends.postgresql.base import DatabaseWrapper
     from psycopg import Connection
 
+    from pgtrigger.session.statements import Statement
     from pgtrigger.session.variables import Values, Variable
 
 # What a statement reports that may have changed, taken back or ended the settings sent.
@@ -40,9 +44,9 @@ class _Rendered:
     values: Values
     texts: Mapping[Variable, str]
 
-    def are_needed_by(self, query: Any) -> bool:
+    def are_needed_by(self, statement: Statement) -> bool:
         """Whether the statement needs any of them even outside a transaction."""
-        word = statements.first_word(query)
+        word = statement.first_word
         return any(word in variable.statements for variable in self.texts)
 
 
@@ -83,17 +87,20 @@ class Synchronizer:
         values = wanted.get()
         if not values and not self.sent:
             return execute(query, params, many, context)
+        found = statements(query)
+        if len(found) > 1:
+            self._refuse_what_would_lose_settings(found)
         pgconn = self._driver.pgconn
         if values is not self._in_step or pgconn.transaction_status != _INTRANS:
             if not self._is_outside():
                 self._synchronize()
-            elif self._wanted().are_needed_by(query):
-                return self._execute_alone(execute, query, params, many, context)
+            elif any(map(self._wanted().are_needed_by, found)):
+                return self._execute_alone(found, execute, query, params, many, context)
         result = execute(query, params, many, context)
         if pgconn.transaction_status == _IDLE:
             if self.sent:
                 self.forget()
-        elif _may_change_settings(query, context["cursor"].cursor):
+        elif _may_change_settings(query, found, context["cursor"].cursor):
             self.sent = dict.fromkeys(self.sent, _UNKNOWN)
             self._in_step = None
             in_pipeline = self._status == TransactionStatus.ACTIVE and not self._driver.autocommit
@@ -114,6 +121,38 @@ class Synchronizer:
             else:
                 self._synchronize()
 
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """For what passes no execute wrapper: a transaction with the variables, if one is needed.
+
+        It is not needed inside another, or if there are no variables.
+        """
+        if self._driver is None or not wanted.get() or not self._is_outside():
+            self.flush()
+            yield
+            return
+        with self._driver.transaction():
+            self._synchronize()
+            yield
+
+    def _refuse_what_would_lose_settings(self, found: Sequence[Statement]) -> None:
+        """NotSupportedError if a statement would come after the end of its settings.
+
+        The string goes to the server as one, so nothing can be sent between its statements.
+        """
+        rendered = self._wanted()
+        is_lost = self._is_outside() and any(statement.ends_settings for statement in found)
+        for statement in found:
+            if is_lost and rendered.are_needed_by(statement):
+                names = ", ".join(sorted(variable.setting for variable in rendered.texts))
+                control = next(s.words[0] for s in found if s.ends_settings)
+                raise NotSupportedError(
+                    f"A query with several statements contains {control.upper()}, so its"
+                    f" {statement.words[0].upper()} would be executed without {names}."
+                    " Execute each statement on its own, or use transaction.atomic()."
+                )
+            is_lost = is_lost or statement.ends_settings
+
     def forget(self) -> None:
         """The transaction has ended, and the settings with it."""
         self.sent = {}
@@ -131,9 +170,15 @@ class Synchronizer:
         return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
 
     def _execute_alone(
-        self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
+        self,
+        found: Sequence[Statement],
+        execute: Callable[..., Any],
+        query: Any,
+        params: Any,
+        many: bool,
+        context: Any,
     ) -> Any:
-        """The statement in a transaction of its own, in one round trip where that is possible.
+        """The query in a transaction of its own, in one round trip where that is possible.
 
         https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
         """
@@ -141,28 +186,44 @@ class Synchronizer:
         with self.connection.wrap_database_errors:
             if self._status == TransactionStatus.ACTIVE:
                 # To enter a pipeline inside another ends the transaction that the outer one is.
-                with driver.pipeline():
+                with _pipeline(driver):
                     return self(execute, query, params, many, context)
-            if not _fits_a_pipeline(query, context["cursor"].cursor):
+            if not _fits_a_pipeline(found, context["cursor"].cursor):
                 with driver.transaction():
                     self._synchronize()
                     return execute(query, params, many, context)
             cursor = Cursor(driver)
             try:
-                with driver.pipeline():
+                with _pipeline(driver):
                     # Not the transaction that a pipeline is by itself: psycopg cannot cope with
-                    # an error at the end of that, such as a deferred trigger's.
-                    cursor.execute("BEGIN")
+                    # an error at the end of that, such as a deferred trigger's. Not prepared,
+                    # as another connection of a pooler may have prepared the same name.
+                    cursor.execute("BEGIN", prepare=False)
                     for variable, text in self._wanted().texts.items():
                         # A long text costs less as a parameter than in SET LOCAL.
                         cursor.execute(_SET_CONFIG, (variable.setting, text), prepare=False)
                     result = execute(query, params, many, context)
-                    cursor.execute("COMMIT")
-            except BaseException:
+                    cursor.execute("COMMIT", prepare=False)
+            except BaseException as error:
                 if not driver.closed:
                     driver.rollback()
-                raise
-            return result
+                if not self._has_committed(error, found):
+                    raise
+            else:
+                return result
+        return execute(query, params, many, context)
+
+    def _has_committed(self, error: BaseException, found: Sequence[Statement]) -> bool:
+        """Whether it failed because it is a procedure that ends its transaction itself.
+
+        Such a one is executed again as it is, without variables, but for those that every
+        statement needs.
+        """
+        return (
+            found[0].first_word in MAY_COMMIT
+            and isinstance(error.__cause__ or error, psycopg.errors.InvalidTransactionTermination)
+            and not any(isinstance(each, RestoredVariable) for each in self._wanted().texts)
+        )
 
     def _synchronize(self) -> None:
         """Sends what differs, unless the transaction has failed or the connection is busy."""
@@ -219,7 +280,7 @@ class Synchronizer:
             # Unlike SELECT, SHOW may still be followed by SET TRANSACTION ISOLATION LEVEL.
             show = sql.SQL("SHOW {}").format(sql.Identifier(variable.setting))
             with self.connection.wrap_database_errors, self._cursor() as cursor:
-                found = cursor.execute(show).fetchone()
+                found = cursor.execute(show, prepare=False).fetchone()
             assert found is not None
             self.originals[variable] = found[0]
 
@@ -227,20 +288,41 @@ class Synchronizer:
         return self._driver.cursor(row_factory=tuple_row)
 
 
-def _may_change_settings(query: Any, cursor: Any) -> bool:
+def _may_change_settings(query: Any, found: Sequence[Statement], cursor: Any) -> bool:
     tag = cursor.pgresult.command_status if cursor.pgresult else None
     if tag in _CONTROL_TAGS:
         return True
     # A pipeline has no tag yet, and several statements give the first one's.
-    return (tag is None or statements.may_be_several(query)) and (
-        statements.may_control_a_transaction(query)
-    )
+    return (tag is None or len(found) > 1) and may_control_a_transaction(query)
 
 
-def _fits_a_pipeline(query: Any, cursor: Any) -> bool:
-    """It takes one statement at a time, and declares no cursors."""
+def _fits_a_pipeline(found: Sequence[Statement], cursor: Any) -> bool:
+    """It takes one statement at a time, declares no cursors, and passes no data of COPY."""
     return (
         Pipeline.is_supported()
-        and not statements.may_be_several(query)
+        and len(found) == 1
+        and found[0].first_word != "copy"
         and not isinstance(cursor, ServerCursor)
     )
+
+
+@contextlib.contextmanager
+def _pipeline(driver: Connection[Any]) -> Iterator[None]:
+    """A pipeline that raises an error of the block or of the server, and logs nothing.
+
+    At the end of a pipeline psycopg logs the errors that follow from the first.
+    """
+    failure: Exception | None = None
+    try:
+        with driver.pipeline() as pipeline:
+            try:
+                yield
+            except Exception as error:
+                failure = error
+                with contextlib.suppress(psycopg.Error):
+                    pipeline.sync()
+    except psycopg.Error:
+        if failure is None:
+            raise
+    if failure is not None:
+        raise failure

@@ -16,8 +16,10 @@ after a ROLLBACK TO SAVEPOINT, which takes the setting back too. So
 
 Outside a transaction a statement that needs a variable gets a transaction of its own; any other
 goes as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs nothing.
-``search_path`` is needed by whatever may get one, the others only by what says that it writes:
-not by SELECT, whose functions may write, nor by CALL and DO, whose procedures may commit.
+``search_path`` is needed by whatever may get one, the others by what may write, but not by SELECT,
+although its functions may write. A procedure or DO block that commits fails in a transaction, and
+is then executed again as it is, without the variables. A query of several statements that ends a
+transaction before one that needs a variable is refused, as nothing can be sent in between.
 
 Where autocommit is off a transaction begins with any statement, and COPY and callproc are told of
 by the driver's cursor: to send at every COMMIT what the next transaction needs would begin it, and

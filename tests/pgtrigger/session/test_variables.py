@@ -11,6 +11,7 @@ from django.db import (
     DEFAULT_DB_ALIAS,
     DatabaseError,
     IntegrityError,
+    NotSupportedError,
     OperationalError,
     ProgrammingError,
     connections,
@@ -440,6 +441,97 @@ class TestAutocommit:
             execute(f"EXPLAIN ANALYZE {INSERT}")
         assert execute("SELECT value FROM seen") == "a"
 
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            f"SELECT 1; {INSERT}",
+            f";; {INSERT};",
+            f"/* a /* nested */ one; */ {INSERT}",
+            f"-- a comment that ends with a return\r{INSERT}",
+            f"SELECT ';', $$;$$, E'\\';', U&'\\0061'; {INSERT}",
+            f'SELECT 1 AS ";"; (WITH x AS (SELECT 1) SELECT * FROM x); {INSERT}',
+            f"SELECT $a$ $$; -- $a$; {INSERT}",
+            f"DO $$BEGIN {INSERT.removesuffix(' RETURNING value')}; END$$",
+            f"CREATE TEMP TABLE IF NOT EXISTS made (a int); {INSERT}",
+            f"EXPLAIN ANALYZE {INSERT}; SELECT 1",
+            "CREATE FUNCTION pg_temp.one() RETURNS int BEGIN ATOMIC; SELECT CASE WHEN true THEN 1"
+            f" END; END; {INSERT}",
+        ],
+    )
+    def test_wherever_the_write_is_in_the_string(self, connection, execute, statement):
+        if ";" in statement.rstrip(";") and "DO $$" not in statement:
+            skip_where_prepared(connection)
+        with wanting("a"):
+            execute(statement)
+        assert execute("SELECT value FROM seen") == "a"
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            f"BEGIN; {INSERT}; COMMIT",
+            f"{INSERT}; COMMIT",
+            f"/* */ start transaction; {INSERT}; END",
+            f"ROLLBACK; {INSERT}",
+            f"DISCARD ALL; {INSERT}",
+        ],
+    )
+    def test_a_string_that_would_lose_it_is_refused(self, execute, statement):
+        with (
+            wanting("a"),
+            pytest.raises(NotSupportedError, match=r"INSERT .* without tests\.value"),
+        ):
+            execute(statement)
+        assert execute("SELECT count(*) FROM seen") == 0
+
+    @pytest.mark.parametrize("statement", ["ROLLBACK TO s", "RESET ALL", "COMMIT", "ABORT"])
+    def test_also_inside_a_transaction(self, execute, statement):
+        with wanting("a"), atomic():
+            execute("SAVEPOINT s")
+            with pytest.raises(NotSupportedError, match="Execute each"):
+                execute(f"{statement}; {INSERT}")
+
+    def test_what_needs_nothing_may_control_a_transaction(self, connection, execute):
+        skip_where_prepared(connection)
+        with wanting("a"):
+            execute("BEGIN; SELECT 1; COMMIT")
+            with atomic():
+                execute(f"{INSERT}; SAVEPOINT s; ROLLBACK TO s")
+                assert execute("SELECT current_setting('tests.value')") == "a"
+
+    def test_copy_carries_it(self, connection, execute):
+        execute("CREATE TEMP TABLE copied (a text, b text DEFAULT current_setting('tests.value'))")
+        copied = "COPY copied (a) FROM STDIN"
+        with wanting("a"), connection.cursor() as cursor, cursor.copy(copied) as rows:
+            rows.write_row(["1"])
+        assert execute("SELECT b FROM copied") == "a"
+
+    def test_a_copy_on_the_server_carries_it(self, connection, execute):
+        with wanting("a"):
+            execute(f"COPY ({INSERT}) TO PROGRAM 'cat > /dev/null'")
+        assert execute("SELECT value FROM seen") == "a"
+
+    def test_a_copy_that_fails_leaves_no_transaction(self, connection, execute):
+        def copy_twice(cursor):
+            with cursor.copy("COPY seen (value) FROM STDIN") as rows:
+                rows.write_row(["1"])
+                rows.write_row(["1"])
+
+        with connection.cursor() as cursor, pytest.raises(psycopg.errors.UniqueViolation):
+            wanting("a")(copy_twice)(cursor)
+        assert execute("SELECT count(*) FROM seen") == 0
+
+    def test_callproc_carries_it(self, connection):
+        with wanting("a"), connection.cursor() as cursor:
+            cursor.callproc("current_setting", ["tests.value"])
+            assert cursor.fetchone() == ("a",)
+
+    def test_a_procedure_carries_it(self, execute):
+        body = INSERT.removesuffix(" RETURNING value").replace("'", "''")
+        execute(f"CREATE PROCEDURE pg_temp.writes() LANGUAGE plpgsql AS 'BEGIN {body}; END'")
+        with wanting("a"):
+            execute("CALL pg_temp.writes()")
+        assert execute("SELECT value FROM seen") == "a"
+
     def test_a_procedure_may_commit(self, execute):
         execute("CREATE PROCEDURE pg_temp.ends() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
         with wanting("a"):
@@ -498,6 +590,29 @@ class TestAutocommit:
             execute(INSERT)
         assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
         assert execute("SELECT count(*) FROM seen") == 1
+
+    def test_an_error_of_the_statement_logs_nothing(self, connection, execute, caplog):
+        execute("INSERT INTO seen VALUES ('a')")
+        for statement in (INSERT, f"{INSERT};", f"WITH x AS ({INSERT}) SELECT * FROM x"):
+            with wanting("a"), pytest.raises(IntegrityError):
+                execute(statement)
+        with wanting("a"), pytest.raises(IntegrityError), connection.connection.pipeline():
+            execute(INSERT)
+        with wanting("a"), pytest.raises(IntegrityError), connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO seen VALUES (%s)", [("b",), ("a",), ("c",)])
+        assert caplog.records == []
+
+    @counting
+    def test_nothing_is_prepared_but_the_users_own_statement(self, connection, execute):
+        with wanting("a"), defining("b"), traffic(connection) as seen:
+            execute("DELETE FROM seen")
+            with atomic():
+                execute("DELETE FROM seen")
+        for text in ("BEGIN", "COMMIT", "set_config", "SET LOCAL"):
+            prepared = [
+                message for message in seen.messages if "Parse" in message and text in message
+            ]
+            assert all('"_pg' not in message for message in prepared), prepared
 
     def test_an_error_at_the_commit(self, execute):
         execute("ALTER TABLE seen DROP CONSTRAINT seen_value_key")
