@@ -18,6 +18,7 @@ from tutorial.exercises.judging import judge
 from tutorial.exercises.parsing import MAX_CHARACTERS
 from tutorial.exercises.tasks import EXERCISES
 from tutorial.listing import listing
+from tutorial.project_steps import project_steps
 from tutorial.running import ChapterRun, run_chapter
 from tutorial.scenarios import PARTS
 from tutorial.source import source_lines
@@ -137,6 +138,7 @@ def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[st
         "next": chapters[chapter.number] if chapter.number < len(chapters) else None,
         "run": run,
         "lines": lines,
+        "steps": project_steps(chapter),
         "refused": refused,
         "states": [found for model in chapter.models for found in diagrams(model, run)],
         "tables": changes_by_table(run.frames) if run else [],

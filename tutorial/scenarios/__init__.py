@@ -17,22 +17,22 @@ PARTS = {
         "soft_delete_cascades",
         "versioning",
     ),
-    "Permit one way": (
+    "Restrict": (
         "official_interface",
         "transitions",
         "conditional_transitions",
     ),
-    "Remember": (
+    "History": (
         "tracking_history",
         "tracking_users",
         "revert",
     ),
-    "Constraints": (
+    "Integrity errors": (
         "deferred_constraints",
         "refined_errors",
         "refined_rules",
     ),
-    "Further": (
+    "Errors, performance and drift": (
         "typed_errors",
         "statement_triggers",
         "drift",

@@ -1,16 +1,25 @@
 """Append-only models
 
-Operations combine with `|`. Protecting both updates and deletions makes a model *append-only*: a
-ledger, a log, a table of signatures. Rows come in, and stay as they are.
+Somebody corrected last month's ledger, and the totals no longer match the report that was sent. A
+ledger, a log and a table of signatures have one thing in common: rows are added and never change.
 
-`django.db.InternalError` catches a broken rule, as the code here does. So does
-`django.db.IntegrityError`, because that is what it is: a fact about the data, like a unique or a
-foreign key constraint. And there are [errors with a type of their own](/typed-errors/), which say
-which rule it was.
+A model without a form and without a `save()` override still has `update()`, `bulk_update()` and
+`delete()`. In Python each of them would need its own check.
 
-Note that `save()` here changes nothing, and is refused all the same: Django sends an `UPDATE`
-whether or not a value differs, and it is the `UPDATE` that the rule is about. The next chapter
-asks what changed.
+Operations combine with `|`. A `Protect` for `pgtrigger.Update | pgtrigger.Delete` makes a model
+*append-only*.
+
+The code catches `django.db.InternalError`, as in the documentation of the rule. A refused write is
+a `django.db.IntegrityError` too, like a broken unique constraint. To find out which rule refused a
+write, see [errors with a type](/typed-errors/).
+
+`save()` changes nothing here, and is refused: Django sends an `UPDATE` even if no value differs,
+and this rule is about the operation. The next chapter asks what changed.
+
+## What it does not stop
+
+- `TRUNCATE`: see the chapter on [statement-level triggers](/statement-triggers/).
+- Rows that are wrong when they are added. A correction is then a further row.
 """
 
 from tutorial.models import AppendOnly

@@ -1,12 +1,21 @@
-"""Transitions under a condition
+"""Transitions with a condition
 
-Every trigger takes a condition, `pgtrigger.FSM` as well. A `Review` goes from `open` to
-`accepted` or `declined` and stays there, *unless* it is a rehearsal: where `is_rehearsal` is
-true, any transition passes.
+In training, people open and close reviews as often as they like. In production a decision is final.
+Both use the same table.
 
-The condition reads the row as it was, `old__is_rehearsal`. Had it read `new__…`, whoever wants a
-forbidden transition would only have to turn the flag on in the same update. Try that in the
-sandbox below.
+An `if` in Python must be repeated in every place that writes, and each place must know the row as
+it was before.
+
+Every trigger takes a condition, also `pgtrigger.FSM`. A `Review` goes from `open` to `accepted` or
+`declined` and stays there, unless `is_rehearsal` is true: then every transition passes.
+
+The condition reads the row as it was, `old__is_rehearsal`. With `new__is_rehearsal`, the same
+update could turn the flag on and change the status. Try it in the sandbox.
+
+## What it does not stop
+
+- Two updates: the first sets `is_rehearsal`, the second changes the status. Make `is_rehearsal`
+  read-only, as the exercise asks.
 """
 
 from tutorial.models import Review

@@ -1,19 +1,23 @@
 """Deferred constraints
 
-Django makes every foreign key `DEFERRABLE INITIALLY DEFERRED`: Postgres checks it when the
-transaction commits, and not before. That is what lets rows that refer to each other be written in
-any order.
+An import failed at `COMMIT` with a foreign key error, an hour after the wrong row was inserted. The
+`try` around the `INSERT` caught nothing.
 
-It has a price. A `try` round the `INSERT` catches nothing, because nothing is wrong yet; the
-error comes at the `COMMIT`, far from the line that is to blame, and takes the whole transaction
-with it.
+Django makes every foreign key `DEFERRABLE INITIALLY DEFERRED`: PostgreSQL checks it when the
+transaction commits. So rows that refer to each other can be written in any order, and the error is
+far from the line that caused it.
 
-`integrity.constraints.immediate` checks the constraints it is given right after each statement,
-inside its block and nowhere else. The error then arrives at the `INSERT`, where it can be caught,
-and the transaction goes on.
+`integrity.constraints.immediate` checks the constraints that you name after each statement, inside
+its block only. The error then comes with the `INSERT`, where it can be caught, and the transaction
+goes on.
 
-Outside a transaction `SET CONSTRAINTS` would do nothing at all. So that nobody relies on it
-there, it raises `NotInTransaction`.
+Outside a transaction `SET CONSTRAINTS` has no effect. There `immediate` raises `NotInTransaction`.
+
+## What it does not stop
+
+- Constraints that are not deferrable are always checked at once. Django's unique and check
+  constraints are, unless you declare them `deferrable`.
+- Errors after the block: what is checked at `COMMIT` still fails there.
 """
 
 from tutorial.models import Author, Book

@@ -1,16 +1,22 @@
-"""Drift, found and mended
+"""Detect changed triggers
 
-A rule in the database can be changed in the database. Somebody replaces a function at a prompt,
-at night, to get something done, and forgets to put it back. From then on the declaration says one
-thing and Postgres does another.
+Somebody replaced a trigger's function in production to repair data at night, and did not restore
+it. The declaration is unchanged, and the rule has no effect.
 
-When a trigger is installed, a comment on it keeps two fingerprints: of what was declared, and of
-how the catalog showed it right then. If either no longer fits, the status is `OUTDATED` in
-`manage.py pgtrigger ls`, in `manage.py check --database default`, in the admin and on the [map of
+Migrations only know what was migrated. Tests run on a new database. Neither looks at production.
+
+When a trigger is installed, a comment on it stores two fingerprints: of the declaration, and of the
+function and trigger as PostgreSQL stores them. If one of them differs, the status is `OUTDATED` in
+`manage.py pgtrigger ls`, in `manage.py check --database default`, in the admin, and on the [page of
 all triggers](/triggers/).
 
-`pgtrigger.install()` mends it. It replaces what differs, the function alone if it is that, and
-touches nothing else.
+`pgtrigger.install()` repairs it. It replaces only what differs, here the function.
+
+## What it does not stop
+
+- It detects, and does not prevent: the owner of a table can always change its triggers. Run
+  `manage.py pgtrigger check` after each deployment.
+- Changes that were made and undone between two checks.
 """
 
 from tutorial.models import CannotDelete

@@ -1,18 +1,25 @@
 """Official interfaces
 
-Some operations must always go one way: a user is made by `create_user()`, an order by the service
-that also reserves the stock. A comment that says so is easily missed. `pgtrigger.Protect`
-together with `pgtrigger.ignore()` makes it so.
+An order was created without reserving the stock, because a new view called `create()` and not the
+service that does both.
 
-Inserts into `OfficialInterface` are protected. Its manager's `official_create()` is decorated
-with `pgtrigger.ignore('tutorial.OfficialInterface:protect_inserts')`: inside it, and nowhere
-else, that one rule is ignored, for this thread of execution alone.
+A comment or a leading underscore asks people to use the service. Nothing happens if they do not.
 
-How the database comes to know: while the block lasts, each transaction carries a setting of its
-own, sent with `SET LOCAL`, that the trigger's function reads first. It ends with the transaction,
-so nothing leaks to whoever uses the connection next.
+`pgtrigger.Protect` refuses the operation, and `pgtrigger.ignore()` allows it in one place. Inserts
+into `OfficialInterface` are protected. Its manager's `official_create()` is decorated with
+`pgtrigger.ignore('tutorial.OfficialInterface:protect_inserts')`: inside it, and only in this thread
+or task, the rule is ignored.
 
-Everything else that inserts is refused, the admin's "Add" button too. Try it.
+`ignore()` is sent to PostgreSQL with `SET LOCAL` in each transaction of the block, and the
+trigger's function reads it. It ends with the transaction, so it does not affect the next user of
+the connection.
+
+Every other INSERT is refused, also from the admin's "Add" button.
+
+## What it does not stop
+
+- Code that calls `pgtrigger.ignore()` itself. Search for it in reviews.
+- What happens inside the official method. The rule only says who may call.
 """
 
 from tutorial.models import OfficialInterface

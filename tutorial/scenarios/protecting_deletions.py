@@ -1,19 +1,24 @@
 """Protecting model deletions
 
-`pgtrigger.Protect` is a trigger that raises an exception: it protects a table from an operation.
-Which operation, and under what condition, is yours to say.
+An invoice was deleted by a clean-up script, and nobody noticed before the audit. The check was in
+the model's `delete()`, and the script called `delete()` on a queryset.
 
-The `CannotDelete` model declares one in its `Meta`. Nothing is deleted from its table any more:
-not by `delete()`, not by a queryset, not by the admin, and not by somebody at a `psql` prompt.
-`makemigrations` sees the declaration as it sees a field, and `migrate` installs it.
+Django calls a model's `delete()` for one object only. A queryset, a cascade, a raw query, another
+service and a person at `psql` never call it. A signal handler is not called by all of them either.
 
-**Press Run.** The row is created; the deletion fails loudly. The message is Postgres' own, and so
-is everything beneath it: the SQLSTATE, the table, the name of the rule that was broken (as the
-*constraint*), the row's key and a hint. A log, another service or a form can read each of them
-without taking a sentence apart.
+`pgtrigger.Protect` declares a trigger that raises an exception. You say for which operation, and
+under which condition. `CannotDelete` has one for `pgtrigger.Delete`: PostgreSQL refuses each
+deletion from its table, whatever sends it.
 
-A check in `delete()` is easily gone round, by a bulk operation or by whoever does not know of it.
-A rule in the database holds for everybody who writes.
+**Press Run.** The row is created, and the deletion is refused. Open the red line: the message, the
+SQLSTATE, the table, the rule (as the *constraint*), the row's key and a hint are separate fields. A
+log, another service or a form can read each of them.
+
+## What it does not stop
+
+- `TRUNCATE` is another operation. Add `pgtrigger.Truncate` in a rule at statement level.
+- The owner of the table can drop or disable the trigger. `manage.py pgtrigger check` reports it.
+- `pgtrigger.ignore()` skips the rule, unless it has `ignorable=False`.
 """
 
 from tutorial.models import CannotDelete

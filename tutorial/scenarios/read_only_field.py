@@ -1,16 +1,28 @@
 """Read-only fields
 
-A protection speaks of a whole table. A *condition* narrows it to some rows: it is the trigger's
-`WHEN` clause, over the row as it was (`OLD`) and the row as it would be (`NEW`).
+The creation date of an account was overwritten by an import, and a report about new customers was
+wrong. `editable=False` had kept the field out of forms, and the import used no form.
 
-You can write a condition in SQL, as `pgtrigger.Condition('OLD.x <> NEW.x')`, or with
-`pgtrigger.Q` and `pgtrigger.F`, which work as Django's own `Q` and `F` do, over fields called
-`old__…` and `new__…`. The lookup `df` is SQL's `IS DISTINCT FROM`: unlike `<>`, it counts a
-`NULL` that becomes a value as a change.
+`editable=False` and a serializer's `read_only_fields` are about forms. `save()` and `update()`
+write the field in any case.
 
-Here the rule fires only when the old `created_at` is distinct from the new one. An update of
-`int_field` passes; Postgres evaluates the condition before it calls the function, so an update
-that is allowed costs next to nothing.
+Without a condition, `Protect` applies to every row of the table. A *condition* limits it to some
+rows. It becomes the trigger's `WHEN` clause, which compares the row before (`OLD`) with the row
+after (`NEW`). Write it with `pgtrigger.Q` and `pgtrigger.F`, which work like Django's `Q` and `F`,
+on fields called `old__…` and `new__…`, or in SQL with `pgtrigger.Condition('OLD.x <> NEW.x')`. The
+lookup `df` is SQL's `IS DISTINCT FROM`: unlike `<>`, it treats a `NULL` that becomes a value as a
+change.
+
+Here the rule applies only if `created_at` differs. An update of `int_field` passes, and costs
+nearly nothing, because PostgreSQL checks the condition before it calls the function.
+
+The comment in the code, "does not allow updates or deletes", comes with the documented example. It
+is not what this model does: only `created_at` cannot be updated.
+
+## What it does not stop
+
+- The value that an INSERT writes. `auto_now_add` sets it in Python only.
+- The deletion of the row, followed by an INSERT with other values.
 """
 
 from tutorial.models import ReadOnlyField

@@ -1,12 +1,21 @@
 """Several read-only fields
 
-Conditions combine with `&`, `|` and `~`, so making a second field read-only is one more line.
+An order has a number, a customer and a currency that must not change after it was created. One rule
+for each field works, and is long.
+
+Conditions combine with `&`, `|` and `~`, so a second read-only field is one more line.
 `ReadOnlyFields` refuses an update of `created_at`, of `int_field`, and of both.
 
-What is left alone is fine: a `save()` that changes neither field passes, because the rule asks
-what differs, not which columns the `UPDATE` names.
+A `save()` that changes neither field passes, because the condition compares values. It does not
+matter which columns the `UPDATE` names.
 
-The same rule has a shorter name, `pgtrigger.ReadOnly(fields=['created_at', 'int_field'])`.
+`pgtrigger.ReadOnly(fields=['created_at', 'int_field'])` is a shorter way to write the same rule.
+`ReadOnly(exclude=[...])` makes all other fields read-only, and fields that you add later too.
+
+## What it does not stop
+
+- A change of a field that is not listed. Prefer `exclude` if new fields should be read-only.
+- The deletion of the row.
 """
 
 from tutorial.models import ReadOnlyFields

@@ -1,15 +1,22 @@
-"""Refining integrity errors
+"""Handle IntegrityError: which constraint was violated?
 
-An `IntegrityError` says that some constraint was broken. Which one matters: that an email is
-taken is for the user to mend, that it is missing is a bug in the form, and that the ids have run
-out is for somebody to be woken up. Whoever catches all of them as one will one day hide the last
-behind the first.
+A sign-up page said "email taken" for a week, while the real error was a missing value. The view
+caught `IntegrityError` and guessed the cause.
 
-`refine_integrity_error` takes a list of rules, each with an exception of yours. The first rule
-that matches what Postgres reported decides; an error that matches none comes through as it was.
-Nothing is guessed from the text of the message: a rule reads the error's fields.
+An `IntegrityError` says that *a* constraint was violated. A check before the write, such as
+`exists()`, says nothing about what another transaction does in between.
 
-`Unique` and `NotNull` find the constraint by model and field, `Named` by its name.
+`refine_integrity_error` takes a list of rules, each with an exception of yours. The first rule that
+matches the fields of PostgreSQL's error decides. An error that no rule matches is raised unchanged.
+The text of the message is never read.
+
+`Unique` and `NotNull` find the constraint by model and field, `Named` by its name. In the tab Code
+each refusal is followed by what the code printed about it.
+
+## What it does not stop
+
+- Values that no constraint refuses. It translates errors and validates nothing.
+- A failed statement still ends the transaction: use `transaction.atomic()` around the write.
 """
 
 from tutorial.models import User

@@ -1,14 +1,20 @@
-"""Refining a rule of a trigger
+"""Handle the error of a trigger
 
-A broken rule is an integrity error like any other: it carries an SQLSTATE, a table and, as the
-constraint, the name of the trigger. So the tool of the last chapter works for triggers as well.
+`publish()` raised `InternalError`, and its callers could not tell a forbidden transition from a bug
+in the database.
 
-`conversion.Trigger(model=FSM, name='validate_status_transitions')` matches the one rule, and
-`publish()` raises what its callers understand: `AlreadyInactive`. Other errors come through as they
-are.
+A check before the write is not enough: another transaction can change the row between the check and
+the write.
 
-Your code then speaks of your domain, and the database still has the last word: there is no moment
-between a check and a write in which somebody else could change the row.
+A refused write is an integrity error with an SQLSTATE, a table and, as the constraint, the name of
+the rule. So `refine_integrity_error` works for triggers too.
+`conversion.Trigger(model=FSM, name='validate_status_transitions')` matches this one rule, and
+`publish()` raises `AlreadyInactive`. Other errors are raised unchanged.
+
+## What it does not stop
+
+- Errors of triggers that were written by hand and give no constraint name. Use
+  `RAISE EXCEPTION ... USING CONSTRAINT = ...` in them.
 """
 
 from tutorial.models import FSM

@@ -1,15 +1,21 @@
-"""Back to what it was
+"""Revert an object
 
-An event that holds every field can be *reverted* to: `event.revert()` writes the row as it was.
-`dry_run=True` writes nothing and tells you the plan: insert, update or nothing, which fields
-change from what to what, and what stands in the way.
+A description was replaced by "Lorem ipsum", and the author wants the text of last week. A backup
+contains the whole database, and not this one row.
 
-A deleted row is inserted again, with its key. Reverting is a write like any other: it makes an
-event itself, and a rule that forbids it is broken by it.
+An event that holds every field can be reverted to: `event.revert()` writes the row as it was. With
+`dry_run=True` it writes nothing and returns the plan: insert, update or nothing, which fields
+change, and what prevents it. A deleted row is inserted again, with its key.
 
-`Page.history.as_of(time)` is a queryset over the table as it was at that time, which you can
-filter, order and count. `pghistory.as_of(obj, time)` is one object, not saved, and
-`pghistory.diff()` says what differs between any two states.
+`Page.history.as_of(time)` is a queryset of the table as it was at that time, which you can filter,
+order and count. `pghistory.as_of(obj, time)` returns one object, which is not saved.
+`pghistory.diff()` compares two states.
+
+## What it does not stop
+
+- A revert is a write like any other: it makes an event, and rules can refuse it.
+- Rows that referred to a deleted row are not restored with it.
+- A model whose events leave fields out cannot be reverted completely. The plan says so.
 """
 
 from tutorial.models import Page

@@ -1,15 +1,26 @@
 """Soft-deleting models
 
-A model is *soft-deleted* when a deletion sets a field instead of removing the row: here
-`is_active` becomes `False`.
+A customer was deleted by mistake, and restoring one row from a backup took a day. With *soft
+deletion* a deleted row stays in its table, marked as inactive.
 
-Triggers that fire *before* an operation can put another in its place. `pgtrigger.SoftDelete` does
-that: it updates the row, and answers Postgres with `NULL`, which means "this row is not to be
-deleted".
+A custom `delete()` that sets a flag is not called by a queryset, by a cascade, or by SQL. One of
+them deletes the row for real.
 
-Django notices nothing. `delete()` returns as ever and clears the object's primary key, which is
-why the code keeps the id aside. The row is still there, with `is_active = False`, and so it is
-for a queryset's `delete()`, for the admin and for a `DELETE` typed by hand.
+A trigger that fires *before* an operation can replace it. `pgtrigger.SoftDelete` updates the row
+and returns `NULL`, which tells PostgreSQL not to delete it. Here it sets `is_active` to `False`.
+
+Django does not notice. `delete()` returns as always, and clears the object's primary key, so the
+code stores the id before. The same applies to a queryset's `delete()`, to the admin, and to a
+`DELETE` in `psql`.
+
+The comment in the code, "does not allow updates or deletes", comes with the documented example. It
+is not what this model does: updates pass, and a deletion becomes an update.
+
+## What it does not stop
+
+- Queries still return inactive rows. Filter them in a manager.
+- A unique constraint still counts inactive rows. Add a condition to it.
+- Rows that refer to the deleted one: the next chapter is about them.
 """
 
 from tutorial.models import SoftDelete

@@ -1,17 +1,25 @@
 """Soft deletion and cascades
 
-Django cascades in Python: before it deletes a row, it collects the rows that refer to it and does
-what their `on_delete` says. It does not know that the row itself will stay. So for each model
-that refers to a soft-deleted one, there is a decision to make, and here are the three.
+A team was soft-deleted and could be restored. Its members' badges could not: Django had deleted
+them.
 
-- `Member` is soft-deletable too, with `on_delete=CASCADE`: it goes inactive together with its
-  team.
-- `Badge` has `on_delete=CASCADE` and no rule: its rows are deleted for good, though the team
-  stays.
-- `Minute` has `on_delete=DO_NOTHING`: its rows stay as they are. This is safe here, as the team
-  they refer to never goes away.
+Django cascades in Python. Before it deletes a row, it collects the rows that refer to it, and does
+what their `on_delete` says. It does not know that the row itself will stay.
 
-None of them is the right one. Which it is depends on what a row means without its parent.
+So there is a decision for each model that refers to a soft-deleted one. These are the three
+possibilities:
+
+- `Member` has `on_delete=CASCADE` and a `SoftDelete` rule: it becomes inactive with its team.
+- `Badge` has `on_delete=CASCADE` and no rule: its rows are deleted, although the team stays.
+- `Minute` has `on_delete=DO_NOTHING`: its rows stay as they are. This is safe here, because the
+  team that they refer to is never removed.
+
+Which one is right depends on what a row means without its parent.
+
+## What it does not stop
+
+- Restoring a team does not restore its members. Write that step yourself.
+- A new member can still refer to an inactive team. A condition on `INSERT` refuses that.
 """
 
 from tutorial.models import Badge, Member, Minute, Team

@@ -1,16 +1,23 @@
-"""Once a statement
+"""Statement-level triggers
 
-A row-level trigger is called for each row. A statement that writes ten thousand rows calls it ten
-thousand times. With `level=pgtrigger.Statement` it is called once, after the statement, and sees
-the rows in two *transition tables*: as they were, and as they are.
+A nightly import writes ten thousand readings, and became slow after a rule was added: PostgreSQL
+calls a row-level trigger once for each row.
 
-`Reading` has two such triggers. `never_backwards` is a `Protect` like any other: its condition is
-written for rows, and rendered for the transition tables. If one row breaks the rule, the
-statement as a whole is refused, and the error names that row. `log_batch` is written by hand; it
-adds one row to `Batch` for each statement, with the number of rows.
+With `level=pgtrigger.Statement` a trigger is called once, after the statement, and reads the rows
+from two *transition tables*: as they were, and as they are.
 
-For big statements this is many times faster. For a single `save()` it costs about what a
-row-level trigger does.
+`Reading` has two such triggers. `never_backwards` is a `Protect`: its condition is declared as for
+rows, and rendered for the transition tables. If one row breaks the rule, the whole statement is
+refused, and the error names that row. `log_batch` has a function of its own, which adds one row to
+`Batch` for each statement, with the number of rows.
+
+For large statements this is many times faster. For a single `save()` it costs about as much as a
+row-level trigger.
+
+## What it does not stop
+
+- A statement that writes no rows is never refused.
+- It cannot change rows: it fires after the statement. For that, use a row-level before trigger.
 """
 
 from tutorial.models import Batch, Reading

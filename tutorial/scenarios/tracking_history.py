@@ -1,20 +1,30 @@
 """Tracking model history
 
-Who changed what, and when? Triggers can answer that for every write, whoever makes it.
-`pghistory` is built on them: it makes an *event table* beside the model's own, and triggers that
-add a row to it.
+A price is wrong, and nobody knows since when. An audit log in `save()` has no entry, because the
+price was changed with `update()`.
 
-`Tracked` is tracked in three ways, each with a label of its own:
+Signals and `save()` do not see bulk operations, raw SQL and other programs. A history with gaps
+cannot be trusted.
 
-- `snapshot`: a copy of the row on each insert, and on each update that changes something;
-- `create`: one when the row is created;
-- `low_int`: one on each update that leaves `int_field` below 0.
+`pghistory` adds an *event table* beside the model's table, and triggers that insert a row into it
+with every change, in the same transaction. `Tracked` has three trackers, each with its label:
 
-`pghistory.context()` attaches whatever you like to the events inside its block, here
-`misc='context'`: the request, the job or the ticket that a change belongs to.
+- `snapshot`: the row after each insert, and after each update that changes something;
+- `create`: the row after the insert;
+- `low_int`: the row after each update that leaves `int_field` below 0.
 
-An event model is a Django model, and `tracked.event` a queryset like any other. `AggregateEvent`
-compares each event with the one before of its label, so `pgh_diff` says what changed.
+`pghistory.context()` attaches data to all events in its block, here `misc='context'`: a request, a
+job or a ticket.
+
+An event model is a Django model, and `tracked.event` is a queryset. `AggregateEvent` compares each
+event with the previous one of its label: `pgh_diff` says what changed. The tab Events shows one
+entry for each write.
+
+## What it does not stop
+
+- It records, and refuses nothing. Combine it with the rules of the other chapters.
+- Whoever may write to the event table can change it. `append_only=True` refuses that.
+- Deletions have no event unless you track them with `pghistory.DeleteEvent()`.
 """
 
 from tutorial.models import Tracked

@@ -1,15 +1,24 @@
-"""Who it was
+"""Track the user
 
-The context that is asked for most is the user. `HistoryMiddleware` opens one round each request
-that may write, with the `user` and the `url`; every event of that request refers to it. Your
-views need not know.
+The history says that the price was changed on Tuesday at 14:02. The question was: by whom?
 
-The scenario sends a request through the middleware by hand. A view can add to the context with a
-bare call of `pghistory.context(...)`: inside a request it joins the one that is open, and outside
-it does nothing at all.
+PostgreSQL sees the site's database role and not the person who is logged in. Passing
+`request.user` to every function that writes is easily forgotten.
 
-`MiddlewareEvents` lists the events of all models with both as columns, `user` as a foreign key,
-so that you can filter by it.
+`HistoryMiddleware` opens a context for each request that may write, with the `user` and the `url`.
+Every event of the request refers to it, and views need no change. A view can add to the context
+with a call of `pghistory.context(...)`: inside a request it adds to the open context, outside it
+does nothing. The scenario sends a request through the middleware by hand.
+
+`MiddlewareEvents` lists the events of all models, with `user` as a foreign key and `url` as columns
+that you can filter by.
+
+## What it does not stop
+
+- Changes outside a request have no user: commands, tasks and `psql`. Open a context in them, or set
+  `PGHISTORY_RECORD_SESSION = True` to record the database role.
+- GET requests that write are recorded, too, because `PGHISTORY_MIDDLEWARE_METHODS` contains GET by
+  default. HEAD and OPTIONS are not.
 """
 
 from tutorial.models import Page

@@ -1,14 +1,24 @@
 """Restricting transitions
 
-A status has states, and not every way from one to another makes sense. `pgtrigger.FSM` lists the
-transitions there are, and refuses all others.
+A published article was set back to draft by a script, and nobody noticed for a week. The check was
+in `save()`, and the script used `update()`.
 
-The model allows three: from `unpublished` to `published` or to `inactive`, and from `published`
-to `inactive`. There is no way back from `inactive`. The picture is drawn from the declaration;
-after a run it shows the state the row ended in, and crosses what was refused.
+A state machine in Python checks the objects that pass through it. `update()`, `bulk_update()` and
+SQL change the column without it.
 
-An update that leaves the field alone is no transition, and passes. What is refused says from
-where to where, in the error's detail, and its hint lists what is allowed.
+`pgtrigger.FSM` lists the transitions that a field may take, and PostgreSQL refuses all others. The
+model allows three: from `unpublished` to `published` or `inactive`, and from `published` to
+`inactive`. Nothing leaves `inactive`. The picture is drawn from the declaration. After a run it
+shows the last state of the row, and a cross on the transition that was refused.
+
+An update that does not change the field is not a transition, and passes. The error's detail
+contains both states, and its hint lists the transitions that are allowed.
+
+## What it does not stop
+
+- An INSERT may have any state: the rule is about updates. Add a `Protect` with a condition for
+  `pgtrigger.Insert`.
+- Values outside the choices, if they are inserted. A `CheckConstraint` refuses those.
 """
 
 from tutorial.models import FSM

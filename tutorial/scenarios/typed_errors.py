@@ -1,15 +1,22 @@
 """Errors with a type
 
-`InternalError` catches a broken rule, and so does `IntegrityError`. Where you want to know which
-rule it was, there is a class for each kind: `ProtectedError`, `ReadOnlyError` and
-`InvalidTransitionError`, all of them a `pgtrigger.TriggerError`.
+A form should show "This number is final" beside the right field. The code searched the error's text
+for the field's name, and stopped working after an upgrade.
 
-Each has attributes for what your code would otherwise cut out of a sentence: the `trigger` by its
-declared name, the `model`, the `operation` and the row's `key`; a read-only rule knows the
-`fields`, a transition its `field`, `old` and `new`.
+`InternalError` and `IntegrityError` catch every refused write. There is also a class for each kind
+of rule: `ProtectedError`, `ReadOnlyError` and `InvalidTransitionError`. All are
+`pgtrigger.TriggerError`.
 
-They are read from the *detail* that the trigger's function raises, which is a small JSON object.
-So they are the same for whoever else reads Postgres' errors, in whatever language.
+Each has attributes: the `trigger` by its declared name, the `model`, the `operation` and the row's
+`key`. A read-only rule has the `fields`, a transition its `field`, `old` and `new`. They come from
+the error's *detail*, a JSON object that the trigger's function raises, so programs in other
+languages can read them too.
+
+## What it does not stop
+
+- Nothing: this chapter is about what you know after a write was refused.
+- A function of your own that raises an exception without these fields becomes a `RaisedError`, with
+  the text only.
 """
 
 from tutorial.models import FSM, CannotDelete, Passport

@@ -1,18 +1,27 @@
 """Versioning a model
 
-Soft deletion put another operation in the place of one. A *before* trigger can also change the
-row that is about to be written, and for that the base class `pgtrigger.Trigger` is enough: you
-write the statements of the function, and the rest is made round them.
+Two editors saved the same article, and the second overwrote the first. A version number shows such
+a conflict, if every update increments it.
 
-`Versioned` has two triggers. One increments `version` on each update, by changing `NEW` and
-returning it; no further query is needed, because Postgres writes the row that the function
-returns. Its condition leaves redundant updates out. The other protects `version` from being
-edited by hand.
+`version = F('version') + 1` in `save()` is forgotten by `update()` and by every script. A number
+that is sometimes right is no use.
 
-They do not disturb each other: Postgres fires triggers of one kind in the order of their names,
-so `protect_version_edits` sees the row as you wrote it, before `versioned` has touched it.
+A *before* trigger can change the row that is about to be written. With the base class
+`pgtrigger.Trigger` you write the statements of its function. `Versioned` has two triggers: one sets
+`NEW.version` on each update and returns `NEW`, which PostgreSQL then writes, without a further
+query. Its condition leaves out updates that change nothing. The other refuses a change of `version`
+by hand.
 
-What a before trigger returns matters: the row to write, or `NULL` for "leave this row out".
+PostgreSQL fires triggers of the same kind in the order of their names. So `protect_version_edits`
+sees the row as you wrote it, before `versioned` changes it.
+
+A before trigger returns the row to write, or `NULL` to leave this row out.
+
+## What it does not stop
+
+- Django does not know the new number until you call `refresh_from_db()`.
+- The conflict itself: compare the number in your update, as in
+  `filter(pk=pk, version=version).update(...)`, and look at how many rows it changed.
 """
 
 from tutorial.models import Versioned

@@ -83,7 +83,15 @@ function makeTabs(box) {
 }
 
 function showLine(link) {
-  document.querySelector(link.hash)?.scrollIntoView({ block: "center" });
+  const line = document.querySelector(link.hash);
+  const scroll = line?.closest(".scroll");
+  // On a phone the page scrolls; otherwise only the workbench does.
+  if (scroll && scroll.scrollHeight > scroll.clientHeight) {
+    const above = line.getBoundingClientRect().top - scroll.getBoundingClientRect().top;
+    scroll.scrollTop += above - scroll.clientHeight / 3;
+  } else {
+    line?.scrollIntoView({ block: "center" });
+  }
 }
 
 function makeCopying(button) {
