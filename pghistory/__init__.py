@@ -1,5 +1,7 @@
 """History of Django models: every change as an event that the database writes itself."""
 
+from pghistory.changes.change_set import ChangeSet
+from pghistory.changes.undoing import CannotUndo
 from pghistory.core import (
     AfterDelete,
     AfterInsert,
@@ -75,6 +77,8 @@ __all__ = [
     "BeforeDelete",
     "BeforeUpdate",
     "CannotRevert",
+    "CannotUndo",
+    "ChangeSet",
     "Changed",
     "Condition",
     "ContextForeignKey",

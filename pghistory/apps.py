@@ -16,6 +16,7 @@ class PGHistoryConfig(AppConfig):
         hooks.before_models_load()
 
     def ready(self) -> None:
+        hooks.extend_schema_editors()
         checks.register()
         postponing.register()
         post_migrate.connect(

@@ -1,5 +1,18 @@
-"""The path that migrations import ``ClockTimestamp`` and ``SessionUser`` from."""
+"""The path that migrations import the fields of event models, and their defaults, from."""
 
 from pghistory.vocabulary.field_options import ClockTimestamp, SessionUser
+from pghistory.vocabulary.transaction_fields import (
+    CurrentTransaction,
+    TransactionIdField,
+    TransactionStart,
+    TransactionTimeField,
+)
 
-__all__ = ["ClockTimestamp", "SessionUser"]
+__all__ = [
+    "ClockTimestamp",
+    "CurrentTransaction",
+    "SessionUser",
+    "TransactionIdField",
+    "TransactionStart",
+    "TransactionTimeField",
+]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connections
+from django.db.models import NOT_PROVIDED
 from django.db.models.signals import class_prepared
 from django.http import HttpRequest
 
 from pghistory.reading import absent_columns
 from pghistory.reading.history import History
 from pghistory.tracking import event_models
+from pghistory.vocabulary.transaction_fields import AddedWithoutDefault
 from pghistory.writing import context
 
 MIDDLEWARE = "_pghistory_middleware"
@@ -20,6 +23,40 @@ def before_models_load() -> None:
     class_prepared.connect(event_models.prepare, dispatch_uid="pghistory.event_models")
     class_prepared.connect(_attach_history, dispatch_uid="pghistory.history")
     absent_columns.watch_migrations()
+
+
+def extend_schema_editors() -> None:
+    """Add columns without the default that is for new rows only, and set that afterwards.
+
+    ``AddField`` gives the default to the rows that are there, and a field cannot change that.
+    """
+    for alias in connections:
+        backend = type(connections[alias])
+        editor = backend.SchemaEditorClass
+        if backend.vendor != "postgresql" or editor is None:
+            continue
+        if not issubclass(editor, _AddingWithoutDefault):
+            backend.SchemaEditorClass = type(editor.__name__, (_AddingWithoutDefault, editor), {})
+
+
+class _AddingWithoutDefault:
+    """Django's schema editor on fields whose default is for new rows only."""
+
+    def add_field(self, model: Any, field: Any) -> None:
+        if not isinstance(field, AddedWithoutDefault):
+            super().add_field(model, field)  # type: ignore[misc]
+            return
+        bare = _without_default(field, model)
+        super().add_field(model, bare)  # type: ignore[misc]
+        self.alter_field(model, bare, field)  # type: ignore[attr-defined]
+
+
+def _without_default(field: Any, model: Any) -> Any:
+    bare = field.clone()
+    bare.db_default = NOT_PROVIDED
+    bare.set_attributes_from_name(field.name)
+    bare.model = model
+    return bare
 
 
 def watch_request_user() -> None:

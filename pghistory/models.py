@@ -15,6 +15,12 @@ from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.timelines import DerivedField, TimelineQuerySet
 from pghistory.utils import JSONField
 from pghistory.vocabulary.field_options import ClockTimestamp, EventTimeField, SessionUser
+from pghistory.vocabulary.transaction_fields import (
+    CurrentTransaction,
+    TransactionIdField,
+    TransactionStart,
+    TransactionTimeField,
+)
 
 __all__ = [
     "AggregateEvent",
@@ -70,12 +76,15 @@ class Event(models.Model):
     """The base of event models, which ``create_event_model()`` gives its other fields.
 
     ``pgh_obj`` is the object it is about, which may be gone; ``pgh_context`` is the context of
-    the change, if it had one. Events are ordered by ``pgh_id``.
+    the change, if it had one. Events are ordered by ``pgh_id``. ``pgh_xact`` and ``pgh_xact_at``
+    are the id and the start of the transaction, None for events from before they were recorded.
     """
 
     pgh_id = models.BigAutoField(primary_key=True)
     pgh_created_at = EventTimeField(db_default=ClockTimestamp(), editable=False)
     pgh_label = models.TextField()
+    pgh_xact = TransactionIdField(null=True, db_default=CurrentTransaction(), editable=False)
+    pgh_xact_at = TransactionTimeField(null=True, db_default=TransactionStart(), editable=False)
 
     pgh_tracked_model: ClassVar[Any] = None
     pgh_trackers: ClassVar[tuple[Any, ...]] = ()

@@ -44,14 +44,14 @@ class History:
         insert and update makes one, or where the model has its fields in several tables.
         Rows that went without an event are shown as they last were. See Note [What events say].
         """
-        witness = _witness(self.model)
+        found = witness(self.model)
         if len(inheritance.tables(self.model)) > 1:
             raise ValueError(
                 f"{self.model._meta.label} has its fields in several tables, which no queryset can "
                 "show as they were: ask for one object with pghistory.as_of()."
             )
         query = _PastQuery(self.model)
-        query.witness, query.time = witness, time
+        query.witness, query.time = found, time
         return PastQuerySet(self.model, query=query)
 
 
@@ -64,7 +64,7 @@ class PastQuerySet(ReadOnlyQuerySet):
 class _PastQuery(EventQuery):
     """A query over what a table was."""
 
-    witness: _Witness
+    witness: Witness
     time: datetime
 
     def table_sql(self, connection: Any) -> tuple[str, Any]:
@@ -91,10 +91,10 @@ def as_of(obj: Any, time: datetime) -> Any:
 
     ValueError where the events do not say it, as of an object that has gone without an event.
     """
-    witness = _witness(type(obj))
-    events = witness.events(obj)
+    found = witness(type(obj))
+    events = found.events(obj)
     event = events.filter(pgh_created_at__lte=time).last()
-    if event is None or event.pgh_label in witness.gone:
+    if event is None or event.pgh_label in found.gone:
         return None
     if not events.filter(pgh_id__gt=event.pgh_id).exists() and not _is_live(obj):
         raise ValueError(
@@ -138,7 +138,7 @@ def _is_live(obj: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class _Witness:
+class Witness:
     """An event model whose events say what each row was. See Note [What events say]."""
 
     event_model: Any
@@ -158,19 +158,19 @@ class _Witness:
 _STAYED, _GONE, _NEITHER = "stayed", "gone", "neither"
 
 
-def _witness(model: Any) -> _Witness:
+def witness(model: Any) -> Witness:
     """An event model that holds the whole row as each insert and update left it."""
     reasons = []
     for event_model in dict.fromkeys(getattr(model, "pgh_event_models", {}).values()):
         said = _said_by_label(event_model)
-        witness = _Witness(
+        made = Witness(
             event_model,
             sorted(label for label, kinds in said.items() if kinds == {_STAYED}),
             sorted(label for label, kinds in said.items() if kinds == {_GONE}),
         )
-        lack = _lack(witness)
+        lack = _lack(made)
         if not lack:
-            return witness
+            return made
         reasons.append(f"{event_model._meta.label} {lack}")
     raise ValueError(
         f"The history of {model._meta.label} does not say what it was: "
@@ -191,7 +191,7 @@ def _said_by_label(event_model: Any) -> dict[str, set[str]]:
     return found
 
 
-def _lack(witness: _Witness) -> str:
+def _lack(witness: Witness) -> str:
     """What the events do not say; nothing if they say all."""
     missing = revert.missing_fields(witness.event_model)
     if missing:

@@ -87,14 +87,14 @@ def plan(event: Any, *, using: str | None = None) -> Plan:
     if missing:
         return Plan(event, NOTHING, problems=[Problem(name, reason) for name in missing])
     alias = using or router.db_for_write(event.pgh_tracked_model, instance=event)
-    live = _live(event, alias).first()
-    before, after = _written(live, event) if live else {}, _written(event, event)
+    row = live(event, alias).first()
+    before, after = _written(row, event) if row else {}, _written(event, event)
     changes = [
         Change(name, before.get(name), value)
         for name, value in after.items()
-        if live is None or before[name] != value
+        if row is None or before[name] != value
     ]
-    action = INSERT if live is None else UPDATE if changes else NOTHING
+    action = INSERT if row is None else UPDATE if changes else NOTHING
     return Plan(event, action, changes, list(_problems(event, changes, alias)))
 
 
@@ -103,15 +103,15 @@ def revert(event: Any, *, using: str | None = None) -> Any:
     model = event.pgh_tracked_model
     alias = using or router.db_for_write(model, instance=event)
     with transaction.atomic(using=alias):
-        list(_live(event, alias).select_for_update().values_list("pk"))
+        list(live(event, alias).select_for_update().values_list("pk"))
         made = plan(event, using=alias)
         if made.problems:
             raise CannotRevert(made)
         if made.action == INSERT:
             _insert(event, {each.field: each.after for each in made.changes}, alias)
         elif made.changes:
-            _live(event, alias).update(**{each.field: _value(event, each) for each in made.changes})
-        return _live(event, alias).get()
+            live(event, alias).update(**{each.field: _value(event, each) for each in made.changes})
+        return live(event, alias).get()
 
 
 def instance(event: Any) -> Any:
@@ -208,7 +208,8 @@ def _insert(event: Any, values: dict[str, Any], alias: str) -> None:
             table(**row).save_base(raw=True, using=alias, force_insert=True)
 
 
-def _live(event: Any, alias: str) -> Any:
+def live(event: Any, alias: str) -> Any:
+    """Return the queryset of the row that the event holds."""
     model = inheritance.concrete(event.pgh_tracked_model)
     return model._base_manager.using(alias).filter(pk=_key(event))
 

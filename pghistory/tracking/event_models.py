@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STRICT = "strict"
 
 # The beginnings of the names of the indexes that an event table is given.
-INDEXES = ("pgh_timeline", "pgh_created_at")
+INDEXES = ("pgh_timeline", "pgh_created_at", "pgh_xact")
 CONTEXT_MODEL = "pghistory.Context"
 
 
@@ -244,11 +244,15 @@ def _register(model: type[models.Model], declared: event_trigger.Event, event_mo
 
 
 def _add_indexes(event_model: Any) -> None:
-    """A timeline reads an object's events by key, and a page of all events by time."""
+    """What reads events by key (timelines), by time (pages) and by transaction (change sets)."""
     names = {field.name for field in event_model._meta.local_fields}
     key = [field.name for field in inheritance.composite_key(event_model.pgh_tracked_model)]
     obj = key or ["pgh_obj"] if "pgh_obj" in names else []
-    wanted = {"pgh_timeline": [*obj, "pgh_id"] if obj else [], "pgh_created_at": ["pgh_created_at"]}
+    wanted = {
+        "pgh_timeline": [*obj, "pgh_id"] if obj else [],
+        "pgh_created_at": ["pgh_created_at"],
+        "pgh_xact": ["pgh_xact"],
+    }
     for purpose, columns in wanted.items():
         known = [list(index.fields) for index in event_model._meta.indexes]
         if columns and set(columns) <= names and columns not in known:

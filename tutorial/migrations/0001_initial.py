@@ -278,6 +278,8 @@ class Migration(migrations.Migration):
                 ('pgh_id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('pgh_created_at', models.DateTimeField(db_default=pghistory.fields.ClockTimestamp(), editable=False)),
                 ('pgh_label', models.TextField()),
+                ('pgh_xact', pghistory.fields.TransactionIdField(db_default=pghistory.fields.CurrentTransaction(), editable=False, null=True)),
+                ('pgh_xact_at', pghistory.fields.TransactionTimeField(db_default=pghistory.fields.TransactionStart(), editable=False, null=True)),
                 ('id', models.BigIntegerField(verbose_name='ID')),
                 ('title', models.CharField(max_length=64)),
                 ('text', models.TextField()),
@@ -286,7 +288,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
-                'indexes': [models.Index(fields=['pgh_obj', 'pgh_id'], name='pgh_timeline_6d537b620d9c09f'), models.Index(fields=['pgh_created_at'], name='pgh_created_at_1975a47b68d2731')],
+                'indexes': [models.Index(fields=['pgh_obj', 'pgh_id'], name='pgh_timeline_6d537b620d9c09f'), models.Index(fields=['pgh_created_at'], name='pgh_created_at_1975a47b68d2731'), models.Index(fields=['pgh_xact'], name='pgh_xact_6d13a5dfc0d1ce1')],
             },
         ),
         migrations.CreateModel(
@@ -295,6 +297,8 @@ class Migration(migrations.Migration):
                 ('pgh_id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('pgh_created_at', models.DateTimeField(db_default=pghistory.fields.ClockTimestamp(), editable=False)),
                 ('pgh_label', models.TextField()),
+                ('pgh_xact', pghistory.fields.TransactionIdField(db_default=pghistory.fields.CurrentTransaction(), editable=False, null=True)),
+                ('pgh_xact_at', pghistory.fields.TransactionTimeField(db_default=pghistory.fields.TransactionStart(), editable=False, null=True)),
                 ('id', models.BigIntegerField(verbose_name='ID')),
                 ('int_field', models.IntegerField()),
                 ('char_field', models.CharField(max_length=64)),
@@ -303,7 +307,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
-                'indexes': [models.Index(fields=['pgh_obj', 'pgh_id'], name='pgh_timeline_d66159ba9493649'), models.Index(fields=['pgh_created_at'], name='pgh_created_at_955a685fb49fadc')],
+                'indexes': [models.Index(fields=['pgh_obj', 'pgh_id'], name='pgh_timeline_d66159ba9493649'), models.Index(fields=['pgh_created_at'], name='pgh_created_at_955a685fb49fadc'), models.Index(fields=['pgh_xact'], name='pgh_xact_65a8e68181f116e')],
             },
         ),
         pgtrigger.migrations.AddTrigger(

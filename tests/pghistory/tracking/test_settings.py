@@ -83,7 +83,7 @@ class TestNames:
                 )
                 event_models._add_indexes(event_model)
                 named.update(index.name for index in event_model._meta.indexes)
-        assert len(named) == 4
+        assert len(named) == 6
 
     def test_an_event_model_declared_elsewhere_is_in_its_own_app(self):
         """The tracked model may be another package's, which has no room for migrations."""

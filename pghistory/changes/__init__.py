@@ -1,0 +1,1 @@
+"""Change sets: what one transaction or one context changed, and undoing it."""
