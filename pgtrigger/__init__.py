@@ -10,11 +10,14 @@ from pgtrigger.administration import (
     uninstall,
 )
 from pgtrigger.errors import (
+    CycleError,
     DeclarationError,
     InvalidTransitionError,
+    LimitError,
     ProtectedError,
     RaisedError,
     ReadOnlyError,
+    RequirementError,
     StaleError,
     TriggerError,
 )
@@ -22,11 +25,14 @@ from pgtrigger.session.deferral import constraints
 from pgtrigger.session.ignore import ignore, is_ignored
 from pgtrigger.session.search_path import schema
 from pgtrigger.triggers.aggregates import Count, Sum
+from pgtrigger.triggers.at_most import AtMost
 from pgtrigger.triggers.composer import Composer
 from pgtrigger.triggers.frozen import Frozen
 from pgtrigger.triggers.fsm import FSM
+from pgtrigger.triggers.no_cycle import NoCycle
 from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.triggers.registry import register, registered
+from pgtrigger.triggers.requires import Requires
 from pgtrigger.triggers.search_vector import UpdateSearchVector
 from pgtrigger.triggers.soft_delete import SoftDelete
 from pgtrigger.triggers.templates import Func
@@ -73,10 +79,12 @@ __all__ = [
     "AllDontChange",
     "AnyChange",
     "AnyDontChange",
+    "AtMost",
     "Before",
     "Composer",
     "Condition",
     "Count",
+    "CycleError",
     "DeclarationError",
     "Deferred",
     "Delete",
@@ -90,6 +98,8 @@ __all__ = [
     "IsDistinctFrom",
     "IsNotDistinctFrom",
     "Level",
+    "LimitError",
+    "NoCycle",
     "Operation",
     "Operations",
     "Protect",
@@ -99,6 +109,8 @@ __all__ = [
     "ReadOnly",
     "ReadOnlyError",
     "Referencing",
+    "RequirementError",
+    "Requires",
     "Row",
     "SoftDelete",
     "StaleError",

@@ -170,6 +170,24 @@ class StaleError(TriggerError):
         return self.detail.get("based_on")
 
 
+class LimitError(TriggerError):
+    """``pgtrigger.AtMost`` refused a row: the limit is ``detail["limit"]``."""
+
+    rule = "at_most"
+
+
+class CycleError(TriggerError):
+    """``pgtrigger.NoCycle`` refused a row that would be its own ancestor."""
+
+    rule = "no_cycle"
+
+
+class RequirementError(TriggerError):
+    """``pgtrigger.Requires`` refused a write because of the row that the written one refers to."""
+
+    rule = "requires"
+
+
 class RaisedError(InternalError, ProgrammingError):
     """A plain ``RAISE EXCEPTION`` (SQLSTATE P0001), such as one in a trigger's own ``func``.
 

@@ -18,6 +18,7 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing, raising
+from pgtrigger.triggers.relations import foreign_key
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
@@ -149,9 +150,7 @@ class Aggregate(Trigger):
     def fields(self, model: type[Model]) -> tuple[models.ForeignKey[Any, Any], Field[Any, Any]]:
         """Return the foreign key and the field of its model. Raise DeclarationError if unfit."""
         key_name, _, target_name = self.target.partition(".")
-        key: Any = own_field(model, key_name)
-        if not isinstance(key, models.ForeignKey):
-            self._refuse(f"{model._meta.label}.{key.name} is not a foreign key")
+        key = foreign_key(self, model, key_name)
         target = own_field(key.related_model, target_name)
         self._validate_number(target)
         if target.null or target.primary_key or getattr(target, "generated", False):

@@ -20,7 +20,7 @@ from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, key_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.db.models import Model
 
@@ -40,6 +40,7 @@ class Refusal:
     message: Callable[[Rows], sql.Composable]
     detail: Callable[[Rows], list[tuple[str, sql.Composable]]] = lambda rows: []
     column: Callable[[Rows], sql.Composable] | None = None
+    statement_detail: Sequence[tuple[str, sql.Composable]] = ()
 
 
 def raise_for_row(
@@ -55,13 +56,13 @@ def raise_for_row(
 
 
 def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
-    """``RAISE`` for a statement whose rows cannot be seen."""
+    """``RAISE`` for a statement of which no row is named."""
     return _raise(
         refusal,
         model,
         refusal.message(ROW_VARIABLES),
         _detail(refusal, model, None, [], sql.SQL("TG_OP")),
-        None,
+        refusal.column(ROW_VARIABLES) if refusal.column and refusal.statement_detail else None,
     )
 
 
@@ -144,6 +145,8 @@ def _detail(
     if rows and sides:
         pairs.append(("key", key(model, rows, sides)))
         pairs.extend(refusal.detail(rows))
+    else:
+        pairs.extend(refusal.statement_detail)
     arguments = sql.SQL(", ").join(
         sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in pairs
     )

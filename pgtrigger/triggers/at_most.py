@@ -1,0 +1,178 @@
+"""``AtMost``: a limit of the rows that refer to one parent.
+
+Note [Counting together]. Two transactions that add a row at the same time do not see each other's,
+so one must wait for the other. To lock the parent is not enough at REPEATABLE READ: after the wait,
+a transaction still does not see what the other has added, and gets no error. So the parent is
+really updated, to the values it has. Then READ COMMITTED counts what is there after the wait, and
+REPEATABLE READ and SERIALIZABLE end with a serialization failure, so that the client repeats.
+
+https://www.postgresql.org/docs/current/transaction-iso.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, Quoted, Relation
+from pgtrigger.triggers import raising
+from pgtrigger.triggers.raising import Refusal
+from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.rule import Rule
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, column_identifier
+from pgtrigger.vocabulary.conditions import of_side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db import models
+    from django.db.models import Model
+
+    from pgtrigger.triggers.rule import RuleOptions
+    from pgtrigger.triggers.trigger import Trigger
+
+_SUFFIX = "_update"
+_STORED = Rows(new="stored")
+
+
+class AtMost(Rule):
+    """Refuses a row if more than ``limit`` would refer to one parent.
+
+        pgtrigger.AtMost(10, per="team", where=Q(is_active=True))
+
+    Args:
+        limit: the greatest number of rows.
+        per: the foreign key to the parent.
+        where: count only rows that this condition is true of.
+    """
+
+    level = clauses.Statement
+    operation = clauses.Insert
+
+    def __init__(
+        self,
+        limit: int,
+        /,
+        *,
+        per: str,
+        where: models.Q | None = None,
+        **options: Unpack[RuleOptions],
+    ):
+        self.limit, self.per, self.where = limit, per, where
+        number: Any = limit
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            self._refuse(f"the limit is {limit!r}, expected an integer of at least 1")
+        longest = naming.MAX_NAME_LENGTH - len(_SUFFIX)
+        options.setdefault("name", f"at_most_{limit}_per_{per}"[:longest])
+        super().__init__(**options)
+
+    def companions(self, model: type[Model]) -> Sequence[Trigger]:
+        if self.operation != clauses.Insert:
+            return ()
+        args, kwargs = self._constructor_arguments
+        kwargs = kwargs | {"name": f"{self.name}{_SUFFIX}", "operation": clauses.Update}
+        return [type(self)(*args, **kwargs)]
+
+    def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
+        return [
+            ("pgtrigger_parents", "pg_catalog.refcursor"),
+            ("pgtrigger_parent", "record"),
+            ("pgtrigger_rows", "pg_catalog.int8"),
+        ]
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        if model is None:
+            return ""
+        key = foreign_key(self, model, self.per)
+        names = {"key": column_identifier(key.target_field), "per": column_identifier(key)}
+        parents = self._growing(model)
+        stored = self._counted(model, NEW, _STORED)
+        refusal = raising.raise_for_statement(self.declared_refusal(model), model)
+        parent_table = Relation(key.related_model._meta.db_table)
+        # See Note [Statement plans] and Note [Counting together].
+        return Body(
+            f"PERFORM 1 FROM {TRANSITION_TABLES.new} OFFSET 1 LIMIT 1;\n",
+            "IF FOUND THEN\nOPEN pgtrigger_parents FOR EXECUTE ",
+            Quoted(Body(parents)),
+            ";\nELSE\nOPEN pgtrigger_parents FOR ",
+            parents,
+            ";\nEND IF;\nLOOP\nFETCH pgtrigger_parents INTO pgtrigger_parent;\n",
+            "EXIT WHEN NOT FOUND;\nUPDATE ",
+            parent_table,
+            sql.SQL(
+                " AS parent SET {key} = parent.{key}\n"
+                "WHERE parent.{key} OPERATOR(pg_catalog.=) pgtrigger_parent.key;\n"
+            ).format(**names),
+            "IF NOT FOUND THEN\n",
+            self._raise_if_not_updated(model, key.related_model._meta.db_table),
+            "\nEND IF;\nSELECT pg_catalog.count(*) INTO pgtrigger_rows FROM ",
+            Relation(model._meta.db_table),
+            sql.SQL(
+                " AS stored\n"
+                "WHERE stored.{per} OPERATOR(pg_catalog.=) pgtrigger_parent.key AND ({where});\n"
+            ).format(where=stored, **names),
+            f"IF pgtrigger_rows OPERATOR(pg_catalog.>) {self.limit} THEN\n",
+            refusal,
+            "\nEND IF;\nEND LOOP;\nCLOSE pgtrigger_parents;\nRETURN NULL;",
+        )
+
+    def refusal(self, model: type[Model]) -> Refusal:
+        key = foreign_key(self, model, self.per)
+        of_where = " that the rule counts" if self.where else ""
+        return Refusal(
+            rule="at_most",
+            uri=self.get_uri(model),
+            name=str(self.name),
+            hint=f"At most {self.limit} rows{of_where} may have the same {key.name}.",
+            message=lambda rows: sql.Literal(
+                f"pgtrigger: More than {self.limit} rows of {model._meta.db_table} "
+                f"have the same {key.name}"
+            ),
+            statement_detail=[
+                ("field", sql.Literal(key.name)),
+                ("limit", sql.Literal(self.limit)),
+                ("parent", sql.SQL("pgtrigger_parent.key")),
+            ],
+            column=lambda rows: sql.Literal(key.column),
+        )
+
+    def _growing(self, model: type[Model]) -> sql.Composable:
+        """A query of the parents that have more rows after the statement, in the order of keys."""
+        key = foreign_key(self, model, self.per)
+        sides = [NEW] if self.operation == clauses.Insert else [OLD, NEW]
+        rows = [
+            sql.SQL("SELECT {} AS key, {} AS change FROM {} WHERE {}").format(
+                TRANSITION_TABLES.column(side, key),
+                sql.SQL("1" if side == NEW else "OPERATOR(pg_catalog.-) 1"),
+                sql.SQL(TRANSITION_TABLES.alias(side)),
+                self._counted(model, side, TRANSITION_TABLES),
+            )
+            for side in sides
+        ]
+        return sql.SQL(
+            "SELECT rows.key FROM (\n{}\n) AS rows WHERE rows.key IS NOT NULL GROUP BY rows.key\n"
+            "HAVING pg_catalog.sum(rows.change) OPERATOR(pg_catalog.>) 0 ORDER BY rows.key"
+        ).format(sql.SQL("\nUNION ALL\n").join(rows))
+
+    def _counted(self, model: type[Model], side: str, rows: Rows) -> sql.Composable:
+        if not self.where:
+            return sql.SQL("true")
+        return sql.SQL(of_side(self.where, side).render(model, rows))
+
+    def _raise_if_not_updated(self, model: type[Model], table: str) -> sql.Composable:
+        refusal = Refusal(
+            rule="at_most",
+            uri=self.get_uri(model),
+            name=str(self.name),
+            hint=(
+                f"A row of {table} is not there yet, row-level security hides it from this role, "
+                "or one of its triggers suppresses the update."
+            ),
+            message=lambda rows: sql.Literal(
+                f"pgtrigger: The row of {table} that limits its rows could not be updated"
+            ),
+        )
+        return raising.raise_for_statement(refusal, model)

@@ -1,0 +1,133 @@
+"""``NoCycle``: rows that refer to rows of their own table form trees.
+
+Two moves can form a cycle together, though neither sees the other. Therefore each move locks all
+ancestors of its new place. A cycle contains every row that was moved, so one of the moves finds a
+row that another transaction has changed: it waits for it, sees it, or is asked to repeat.
+
+https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, Quoted, Relation
+from pgtrigger.triggers import raising
+from pgtrigger.triggers.raising import Refusal
+from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.rule import Rule
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import NEW, ROW_VARIABLES, column_identifier
+from pgtrigger.vocabulary.conditions import AnyChange, Condition, Q
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import Model
+
+    from pgtrigger.triggers.rule import RuleOptions
+    from pgtrigger.triggers.trigger import Trigger
+
+_SUFFIX = "_insert"
+
+
+class NoCycle(Rule):
+    """Refuses a row that would be its own ancestor: ``pgtrigger.NoCycle("parent")``."""
+
+    when = clauses.After
+    operation = clauses.Update
+
+    def __init__(self, parent: str, /, **options: Unpack[RuleOptions]):
+        options.setdefault("name", f"no_cycle_{parent}"[: naming.MAX_NAME_LENGTH - len(_SUFFIX)])
+        options["field"] = options.get("field") or parent
+        self.parent = parent
+        super().__init__(**options)
+        if self.level != clauses.Row or self.when != clauses.After:
+            self._refuse("needs level=pgtrigger.Row and when=pgtrigger.After")
+
+    def companions(self, model: type[Model]) -> Sequence[Trigger]:
+        if self.operation == clauses.Insert:
+            return ()
+        args, kwargs = self._constructor_arguments
+        kwargs = kwargs | {"name": f"{self.name}{_SUFFIX}", "operation": clauses.Insert}
+        return [type(self)(*args, **kwargs)]
+
+    def get_condition(self, model: type[Model]) -> Condition:
+        placed: Condition = Q((f"new__{self.parent}__isnull", False))
+        if self.operation == clauses.Update:
+            placed = AnyChange(self.parent) & placed
+        return placed & self.condition if self.condition is not None else placed
+
+    def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
+        return [
+            ("pgtrigger_ancestor", "record"),
+            ("pgtrigger_mark", "record"),
+            ("pgtrigger_steps", "pg_catalog.int8 := 0"),
+            ("pgtrigger_turn", "pg_catalog.int8 := 2"),
+        ]
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        if model is None:
+            return ""
+        key = foreign_key(self, model, self.parent)
+        if key.related_model._meta.concrete_model is not model._meta.concrete_model:
+            self._refuse(
+                f"{model._meta.label}.{key.name} refers to {key.related_model._meta.label}, "
+                "expected a foreign key to its own table"
+            )
+        names = {
+            "parent": column_identifier(key),
+            "key": column_identifier(key.target_field),
+            "new_parent": ROW_VARIABLES.column(NEW, key),
+            "new_key": ROW_VARIABLES.column(NEW, key.target_field),
+            "refuse": raising.raise_for_row(
+                self.declared_refusal(model), model, self.operation or clauses.Update
+            ),
+        }
+        # The mark moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
+        return Body(
+            sql.SQL(
+                "SELECT {new_parent} AS key INTO pgtrigger_ancestor;\n"
+                "SELECT {new_key} AS key INTO pgtrigger_mark;\n"
+                "LOOP\n"
+                "IF pgtrigger_ancestor.key OPERATOR(pg_catalog.=) {new_key}\n"
+                "OR pgtrigger_ancestor.key OPERATOR(pg_catalog.=) pgtrigger_mark.key THEN\n"
+                "{refuse}\nEND IF;\n"
+                "pgtrigger_steps := pgtrigger_steps OPERATOR(pg_catalog.+) 1;\n"
+                "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n"
+                "pgtrigger_mark := pgtrigger_ancestor;\n"
+                "pgtrigger_turn := pgtrigger_turn OPERATOR(pg_catalog.*) 2;\nEND IF;\n"
+                "SELECT ancestor.{parent} AS key INTO pgtrigger_ancestor FROM "
+            ).format(**names),
+            Relation(model._meta.db_table),
+            sql.SQL(
+                " AS ancestor\n"
+                "WHERE ancestor.{key} OPERATOR(pg_catalog.=) pgtrigger_ancestor.key FOR SHARE;\n"
+                "IF NOT FOUND AND pg_catalog.row_security_active("
+            ).format(**names),
+            Quoted(Body(Relation(model._meta.db_table))),
+            "::pg_catalog.regclass) THEN\n",
+            names["refuse"],
+            "\nEND IF;\n"
+            "EXIT WHEN NOT FOUND OR pgtrigger_ancestor.key IS NULL;\n"
+            "END LOOP;\nRETURN NULL;",
+        )
+
+    def refusal(self, model: type[Model]) -> Refusal:
+        key = foreign_key(self, model, self.parent)
+        return Refusal(
+            rule="no_cycle",
+            uri=self.get_uri(model),
+            name=str(self.name),
+            hint=(
+                f"Follow {key.name} from the new {key.name} upwards: it leads back to the row, or "
+                "to a row that row-level security hides from this role."
+            ),
+            message=lambda rows: sql.Literal(
+                f"pgtrigger: A row of {model._meta.db_table} would be its own ancestor"
+            ),
+            detail=lambda rows: [("field", sql.Literal(key.name))],
+        )

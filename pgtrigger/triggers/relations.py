@@ -1,0 +1,21 @@
+"""Foreign keys that rules follow: to the row they refer to, or to the group of rows they form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from pgtrigger.vocabulary.columns import own_field
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+
+def foreign_key(rule: Any, model: type[Model], name: str) -> models.ForeignKey[Any, Any]:
+    """Return the foreign key of that name. Raise DeclarationError if it is not one."""
+    field: Any = own_field(model, name)
+    if not isinstance(field, models.ForeignKey):
+        rule._refuse(f"{model._meta.label}.{field.name} is not a foreign key")
+    found: models.ForeignKey[Any, Any] = field
+    return found

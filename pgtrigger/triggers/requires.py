@@ -1,0 +1,138 @@
+"""``Requires``: a row can be written only while the row it refers to meets a condition.
+
+The referenced row is locked with FOR SHARE, so it cannot change until the end of the transaction:
+the write comes before the change, or it sees it.
+
+https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from django.db import models
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, Relation
+from pgtrigger.triggers import raising
+from pgtrigger.triggers.forecast import NOTHING, Forecast
+from pgtrigger.triggers.raising import Refusal
+from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.rule import Rule
+from pgtrigger.vocabulary import clauses
+from pgtrigger.vocabulary.columns import (
+    NEW,
+    OLD,
+    ROW_VARIABLES,
+    Rows,
+    column_identifier,
+    columns_of,
+)
+from pgtrigger.vocabulary.conditions import AnyChange, of_side
+from pgtrigger.vocabulary.sentences import sentence
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from pgtrigger.triggers.rule import RuleOptions
+
+
+class Requires(Rule):
+    """Refuses to insert, change, move or delete a row unless the row it refers to is so.
+
+        pgtrigger.Requires("invoice__status", "draft")
+
+    The path is a foreign key, a field of the row it refers to, and a lookup if there is one. A row
+    whose foreign key is NULL requires nothing. ``operation`` may be limited.
+    """
+
+    operation = clauses.Insert | clauses.Update | clauses.Delete
+
+    def __init__(self, path: str, value: Any, /, **options: Unpack[RuleOptions]):
+        self.key_name, separator, self.rest = str(path).partition("__")
+        self.value = value
+        if not separator:
+            self._refuse(
+                f"found {path!r}, expected a foreign key and a field of the row it refers to, "
+                'such as "invoice__status"'
+            )
+        options.setdefault("name", f"requires_{path}"[: naming.MAX_NAME_LENGTH])
+        super().__init__(**options)
+        if self.level != clauses.Row or self.when != clauses.Before or self.condition is not None:
+            self._refuse('is a BEFORE trigger of each row: it has no "level", "when", "condition"')
+
+    def get_func(self, model: type[Model] | None) -> Any:
+        if model is None:
+            return ""
+        key = foreign_key(self, model, self.key_name)
+        old, new = ROW_VARIABLES.column(OLD, key), ROW_VARIABLES.column(NEW, key)
+        is_changed = sql.SQL(AnyChange().render(model, ROW_VARIABLES))
+        return Body(
+            sql.SQL(
+                "IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN\n"
+                "IF NOT ({}) THEN\nRETURN NEW;\nEND IF;\nEND IF;\n"
+            ).format(is_changed),
+            "IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN\n",
+            self._check(model, key, old),
+            "\nEND IF;\nIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN\nRETURN OLD;\nEND IF;\n",
+            sql.SQL(
+                "IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR {} IS DISTINCT FROM {} THEN\n"
+            ).format(old, new),
+            self._check(model, key, new),
+            "\nEND IF;\nRETURN NEW;",
+        )
+
+    def _check(
+        self, model: type[Model], key: models.ForeignKey[Any, Any], value: sql.Composable
+    ) -> Body:
+        assert self.operation is not None
+        return Body(
+            sql.SQL("IF {} IS NOT NULL THEN\nPERFORM 1 FROM ").format(value),
+            Relation(key.related_model._meta.db_table),
+            sql.SQL(
+                " AS required\nWHERE required.{} OPERATOR(pg_catalog.=) {} AND ({}) FOR SHARE;\n"
+                "IF NOT FOUND THEN\n"
+            ).format(
+                column_identifier(key.target_field),
+                value,
+                sql.SQL(self._required().render(key.related_model, Rows(new="required"))),
+            ),
+            raising.raise_for_row(self.declared_refusal(model), model, self.operation),
+            "\nEND IF;\nEND IF;",
+        )
+
+    def refusal(self, model: type[Model]) -> Refusal:
+        key = foreign_key(self, model, self.key_name)
+        words = sentence(self._required(), key.related_model).replace("the new ", "the ", 1)
+        return Refusal(
+            rule="requires",
+            uri=self.get_uri(model),
+            name=str(self.name),
+            hint=f"This is allowed only while {words} in the {key.name} that the row refers to.",
+            message=lambda rows: sql.Literal(
+                f"pgtrigger: The {key.name} of a row of {model._meta.db_table} does not allow this"
+            ),
+            detail=lambda rows: [("field", sql.Literal(key.name))],
+            column=lambda rows: sql.Literal(key.column),
+        )
+
+    def forecast(self, model: type[Model], row: Model | None) -> Forecast:
+        key = foreign_key(self, model, self.key_name)
+        if row is None or row.pk is None:
+            return NOTHING
+        stored = model._base_manager.using(row._state.db).filter(pk=row.pk)
+        is_met = models.Q((f"{key.name}__isnull", True)) | models.Q(
+            (f"{key.name}__{self.rest}", self.value)
+        )
+        if stored.filter(is_met).exists():
+            return NOTHING
+        operations = self.operation.names if self.operation else []
+        every = frozenset(field.name for field in columns_of(model))
+        return Forecast(
+            every if "UPDATE" in operations else frozenset(),
+            is_deletable="DELETE" not in operations,
+        )
+
+    def _required(self) -> Any:
+        return of_side(models.Q((self.rest, self.value)), NEW)
