@@ -13,7 +13,6 @@ from django.db import connection, models
 import pghistory
 import pgtrigger
 from bench.declared import execute
-from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,8 +98,6 @@ def tables() -> Iterator[None]:
             editor.create_model(each)
     for model in made:
         execute("ALTER TABLE {table} SET (autovacuum_enabled = false)", table=model._meta.db_table)
-        for trigger in registry.of_model(model):
-            trigger.install(model)
     _write_by_hand(RowByHand, _BY_ROW)
     _write_by_hand(StatementByHand, _BY_STATEMENT)
     try:

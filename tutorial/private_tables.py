@@ -174,6 +174,7 @@ def private_tables(
         connection.open_schema()
         created = with_related(shown)
         with connection.schema_editor(atomic=False) as editor:
+            editor.installs_triggers = False
             for model in created:
                 editor.create_model(model)
         for model, trigger in pgtrigger.registered():

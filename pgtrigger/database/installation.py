@@ -1,9 +1,11 @@
 """Compiled triggers into the database, and out of it.
 
 Note [Concurrent installs]. Two sessions that replace one function at once fail with "tuple
-concurrently updated", so each change takes an advisory lock first, and looks again, under the
-lock, at what is there. A change waits for the table no longer than ``lock_timeout``, so that
-writers do not queue up behind it, and tries again; so it does after a deadlock.
+concurrently updated", so each change takes an advisory lock first, and reads the catalog again
+under the lock. A change waits for its table as long as the connection's setting ``lock_timeout``
+says; in a migration it cannot be tried again. Outside one, ``lock_timeout`` can be given
+(``pgtrigger install --lock-timeout``): a change then waits no longer than that, so that writers do
+not queue up behind it, and is tried again. After a deadlock it is tried again in any case.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 # Any constant of ours: "pgtr" in ASCII.
 ADVISORY_LOCK = 0x70677472
-DEFAULT_LOCK_TIMEOUT = 2000
 RETRIES = 10
 
 

@@ -1,4 +1,4 @@
-"""Triggers on tables that no migration makes: ``migrate`` ends by installing them.
+"""Triggers on tables that no migration creates: ``migrate`` ends by installing them.
 
 Those are the tables of apps without migrations (``migrate --run-syncdb``, ``pytest
 --no-migrations``) and the many-to-many tables that Django makes by itself.
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from pgtrigger import administration, conf
 from pgtrigger.database import catalog, installation
+from pgtrigger.migrating.operations import AddTrigger
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
@@ -32,12 +34,12 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
     if connection.vendor != "postgresql":
         return
     everything = conf.install_on_migrate()
-    migrated_apps = _migrated_apps()
+    migrations = _Migrations()
     wanted = [
         (model, trigger)
         for model, trigger in registry.registered()
         if trigger.allow_migrate(model, using)
-        and (everything or model._meta.auto_created or model._meta.app_label not in migrated_apps)
+        and (everything or model._meta.auto_created or model._meta.app_label not in migrations.apps)
     ]
     existing = catalog.tables(connection, {model._meta.db_table for model, _ in wanted})
     uris = [t.get_uri(model) for model, t in wanted if model._meta.db_table in existing]
@@ -48,32 +50,54 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
     if everything:
         administration.prune(using)
         return
-    for trigger in _replaced(wanted, administration.undeclared(using), migrated_apps):
+    for trigger in _replaced(wanted, administration.undeclared(using), migrations):
         installation.prune(trigger, connection)
 
 
 def _replaced(
     wanted: Iterable[tuple[type[Model], Trigger]],
     undeclared: Iterable[InstalledTrigger],
-    migrated_apps: set[str],
+    migrations: _Migrations,
 ) -> list[InstalledTrigger]:
-    """What no migration will remove, though nothing declares it any more.
+    """Return the triggers that nothing declares any more and no migration will remove.
 
-    A trigger of a many-to-many table is named after the model, so one of the same name is declared
-    when that model was renamed. Others on such a table may be a proxy's, which has migrations.
+    A trigger of an automatic many-to-many table is named after the model, so that one of the same
+    name is declared if that model was renamed. If the table got a model of its own, no model has
+    the old name. Other triggers on such a table may be a proxy's, which has migrations.
     """
     names = {(model._meta.db_table, str(trigger.name).lower()) for model, trigger in wanted}
+    tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     found = []
     for trigger in undeclared:
         model_label, _, name = trigger.uri.partition(":")
-        app_label = model_label.partition(".")[0]
+        app_label, _, model_name = model_label.partition(".")
         is_replaced = (trigger.table, name.lower()) in names
-        if name and (app_label not in migrated_apps or is_replaced):
+        is_of_no_model = trigger.table in tables and not (
+            _exists(app_label, model_name) or migrations.have_triggers(app_label, model_name)
+        )
+        if name and (app_label not in migrations.apps or is_replaced or is_of_no_model):
             found.append(trigger)
     return found
 
 
-def _migrated_apps() -> set[str]:
-    loader = MigrationLoader(None, load=False)
-    loader.load_disk()
-    return set(loader.migrated_apps)
+def _exists(app_label: str, model_name: str) -> bool:
+    return model_name.lower() in apps.all_models.get(app_label, {})
+
+
+class _Migrations:
+    """The migrations on disk."""
+
+    def __init__(self) -> None:
+        loader = MigrationLoader(None, load=False)
+        loader.load_disk()
+        self.apps = set(loader.migrated_apps)
+        self._disk = loader.disk_migrations
+
+    def have_triggers(self, app_label: str, model_name: str) -> bool:
+        """Return whether an operation adds a trigger to the model."""
+        return any(
+            isinstance(operation, AddTrigger) and operation.model_name_lower == model_name.lower()
+            for (label, _), migration in self._disk.items()
+            if label == app_label
+            for operation in migration.operations
+        )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.migrations.state import StateApps
 
 from pgtrigger.database import catalog, installation
+from pgtrigger.sql import function_body
+from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,22 +19,63 @@ if TYPE_CHECKING:
 
 
 class DatabaseSchemaEditorMixin:
-    """Sets triggers aside while a column that they name changes its type.
+    """Install the triggers of new tables, and keep those of tables that are altered.
 
-    PostgreSQL refuses "to alter type of a column used in a trigger definition". What it follows by
-    itself is a renamed column or table; there the comment, which says how the definition is
-    rendered, must follow too. What it leaves behind, when a table goes, are functions.
+    PostgreSQL does not alter the type of "a column used in a trigger definition", so such triggers
+    are dropped first and created again afterwards. It follows a renamed column or table by itself,
+    but not in the comment that says how the definition is rendered. When a table is dropped it
+    leaves the functions of its triggers behind.
 
     https://www.postgresql.org/docs/current/sql-altertable.html
     """
 
     connection: Any
     collect_sql: bool
-    _set_aside: list[InstalledTrigger] | None = None
+    # Whether new tables get the triggers that their models declare.
+    installs_triggers = True
+    _set_aside: list[tuple[InstalledTrigger, bool]] | None = None
+
+    def __enter__(self) -> Any:
+        self._created: dict[str, Any] = {}
+        return super().__enter__()  # type: ignore[misc]
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        try:
+            if exc_type is None:
+                self._install_triggers_of_created()
+        except BaseException as error:
+            super().__exit__(type(error), error, error.__traceback__)  # type: ignore[misc]
+            raise
+        super().__exit__(exc_type, exc_value, traceback)  # type: ignore[misc]
+
+    def create_model(self, model: Any) -> None:
+        """Create the table; the triggers of the model and its proxies follow at the block's end.
+
+        The model of a migration's state gets none: each of its triggers has an operation, and
+        ``migrate`` ends by installing those on tables that no migration creates.
+        """
+        super().create_model(model)  # type: ignore[misc]
+        if self.installs_triggers and not isinstance(model._meta.apps, StateApps):
+            self._created[model._meta.db_table] = model
+
+    def _install_triggers_of_created(self) -> None:
+        """Install them once all tables are there, because functions qualify what they name.
+
+        Nobody else knows the tables yet, so that this needs no lock.
+        """
+        for table, model in self._created.items():
+            for trigger in registry.on_table_of(model):
+                if self.collect_sql:
+                    target = function_body.Target(table)
+                    self.execute(trigger.sql.install_sql(target), None)  # type: ignore[attr-defined]
+                elif catalog.tables(self.connection, [table]):
+                    installation.put(trigger, self.connection, table=table)
 
     def alter_field(self, model: Any, old_field: Any, new_field: Any, strict: bool = False) -> None:
         table = model._meta.db_table
         is_renamed = old_field.column != new_field.column
+        if is_renamed:
+            self._put_back()  # their definitions name the column as it is called now
         with (
             self._remarked(table, table) if is_renamed else contextlib.nullcontext(),
             self._setting_aside(),
@@ -41,6 +85,8 @@ class DatabaseSchemaEditorMixin:
     def alter_db_table(self, model: Any, old_db_table: str, new_db_table: str) -> None:
         with self._remarked(old_db_table, new_db_table):
             super().alter_db_table(model, old_db_table, new_db_table)  # type: ignore[misc]
+        if old_db_table in self._created:
+            self._created[new_db_table] = self._created.pop(old_db_table)
 
     def remove_field(self, model: Any, field: Any) -> None:
         """Drops the triggers whose definition names the column, as CASCADE would, and functions."""
@@ -59,6 +105,7 @@ class DatabaseSchemaEditorMixin:
         with self.connection.cursor() as cursor:
             for trigger in found:
                 installation.drop_function(trigger, cursor)
+        self._created.pop(model._meta.db_table, None)
 
     def _alter_column_type_sql(self, model: Any, old_field: Any, new_field: Any, *args: Any) -> Any:
         """Django asks for this once for each column it is about to alter.
@@ -72,27 +119,50 @@ class DatabaseSchemaEditorMixin:
                     self.connection, model._meta.db_table, new_field.column
                 ):
                     installation.drop_trigger(trigger, cursor)
-                    self._set_aside.append(trigger)
+                    self._set_aside.append((trigger, bool(model._meta.auto_created)))
         return super()._alter_column_type_sql(  # type: ignore[misc]
             model, old_field, new_field, *args
         )
 
     @contextlib.contextmanager
     def _setting_aside(self) -> Iterator[None]:
-        """Put back what was set aside, in one transaction with the change, in case that fails.
+        """Create again what was set aside, in one transaction with the change, in case that fails.
 
         Django alters the columns of an automatic many-to-many table while it alters the field, so
-        that this is called within itself. Each call puts back its own triggers: the columns that
-        their definitions name have their types by then.
+        that this is called within itself. The outermost call creates the triggers again: one may
+        compare two columns whose types change one after the other.
         """
-        outer, self._set_aside = self._set_aside, []
+        if self._set_aside is not None:
+            yield
+            return
+        self._set_aside = []
         try:
             with transaction.atomic(self.connection.alias, savepoint=False):
                 yield
-                for trigger in self._set_aside:
-                    installation.put_back(trigger, self.connection)
+                self._put_back()
         finally:
-            self._set_aside = outer
+            self._set_aside = None
+
+    def _put_back(self) -> None:
+        """Create again what was set aside, as it was.
+
+        A trigger of an automatic many-to-many table has no migration that could remove it before
+        its definition no longer fits. It is left out then: ``migrate`` ends by installing what is
+        declared.
+        """
+        if not self._set_aside:
+            return
+        found, self._set_aside = self._set_aside, []
+        for trigger, is_on_automatic_table in found:
+            if not is_on_automatic_table:
+                installation.put_back(trigger, self.connection)
+                continue
+            try:
+                with transaction.atomic(self.connection.alias):
+                    installation.put_back(trigger, self.connection)
+            except DatabaseError:
+                with self.connection.cursor() as cursor:
+                    installation.drop_function(trigger, cursor)
 
     @contextlib.contextmanager
     def _remarked(self, old_table: str, new_table: str) -> Iterator[None]:
@@ -101,5 +171,9 @@ class DatabaseSchemaEditorMixin:
             return
         found = catalog.on_table(self.connection, old_table)
         yield
-        for trigger in found:
-            installation.remark(trigger, new_table, self.connection)
+        if found:
+            self._put_back()
+            kept = {trigger.pgid for trigger in catalog.on_table(self.connection, new_table)}
+            for trigger in found:
+                if trigger.pgid in kept:
+                    installation.remark(trigger, new_table, self.connection)

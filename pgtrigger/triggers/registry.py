@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from django.apps.registry import Apps
     from django.db.models import Model
 
+    from pgtrigger.compiler import Trigger as CompiledTrigger
     from pgtrigger.triggers.trigger import Trigger
 
     M = TypeVar("M", bound=Model)
@@ -164,6 +165,15 @@ def of_model(model: type[Model]) -> list[Trigger]:
             trigger for owner, trigger in declared.by_uri.values() if owner is model
         ]
     return declared.by_model[model]
+
+
+def on_table_of(model: type[Model]) -> list[CompiledTrigger]:
+    """Return the compiled triggers of the model and of its proxies."""
+    return [
+        trigger.compile(owner)
+        for owner, trigger in _beside(model).by_uri.values()
+        if owner._meta.concrete_model is model
+    ]
 
 
 def ignore_key(model: type[Model], trigger: _Named) -> str:

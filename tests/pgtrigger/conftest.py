@@ -28,8 +28,6 @@ def make_model(db):
         if table:
             with connection.schema_editor() as editor:
                 editor.create_model(model)
-            for trigger in registry.of_model(model):
-                trigger.install(model)
         return model
 
     yield make

@@ -11,7 +11,6 @@ import pytest
 from django.db import connection
 
 from pghistory.models import Context
-from pgtrigger.triggers import registry
 from project.database import binaries
 from project.database.embedded import Server
 from project.errors import DatabaseUnavailable
@@ -49,10 +48,7 @@ def definitions():
     with connection.schema_editor(collect_sql=True) as editor:
         for model in (Context, StatementLevel, StatementLevel.pgh_event_model):
             editor.create_model(model)
-    triggers = [
-        trigger.compile(StatementLevel).install_sql for trigger in registry.of_model(StatementLevel)
-    ]
-    return [*editor.collected_sql, *triggers]
+    return editor.collected_sql
 
 
 def kill(server):

@@ -288,6 +288,136 @@ class ATag(Item.tags.through):
         app.migrate()
         assert app.leftovers() == []
 
+    def test_rules_of_both_models_and_of_both_foreign_keys(self, app):
+        source = """
+class Tag(models.Model):
+    id = models.{tag}(primary_key=True)
+
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="kept", fields=["id"])]
+
+class Entry(models.Model):
+    id = models.{entry}(primary_key=True)
+    {name} = models.ManyToManyField({to}, related_name="+")
+
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="kept", fields=["id"])]
+
+pgtrigger.register(
+    pgtrigger.Protect(
+        name="kept",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__{first}__gt=pgtrigger.F("new__{second}")),
+    )
+)(Entry.{name}.through)
+"""
+        versions = [
+            ("AutoField", "AutoField", "tags", "Tag", "entry", "tag"),
+            ("AutoField", "BigAutoField", "tags", "Tag", "entry", "tag"),
+            ("BigAutoField", "BigAutoField", "labels", "Tag", "entry", "tag"),
+            ("BigAutoField", "BigAutoField", "labels", "'self'", "from_entry", "to_entry"),
+            ("BigAutoField", "BigAutoField", "labels", "Group", "entry", "group"),
+        ]
+        names = ("tag", "entry", "name", "to", "first", "second")
+        for version in versions:
+            app.declare(source.format(**dict(zip(names, version, strict=True))))
+            app.makemigrations()
+            app.migrate()
+            assert not app.has_changes()
+            assert set(app.states().values()) == {"INSTALLED ENABLED"}
+            assert app.leftovers() == []
+        for target in ("0004", "0003", "0002", "0001", None):
+            app.migrate(target)
+        assert set(app.states().values()) == {"INSTALLED ENABLED"}
+
+    def test_a_rule_that_no_longer_fits_an_automatic_table_is_replaced(self, app):
+        source = """
+class Tag(models.Model):
+    id = models.{key}(primary_key=True)
+
+class Entry(models.Model):
+    tags = models.ManyToManyField(Tag)
+
+pgtrigger.register(
+    pgtrigger.Protect(
+        name="kept", operation=pgtrigger.Update, condition=pgtrigger.Q(old__tag={value})
+    )
+)(Entry.tags.through)
+"""
+        app.declare(source.format(key="IntegerField", value=1))
+        app.makemigrations()
+        app.migrate()
+        app.declare(source.format(key="TextField", value="'one'"))
+        app.makemigrations()
+        app.migrate()
+        assert app.states() == {"Entry_tags:kept": "INSTALLED ENABLED"}
+        assert app.leftovers() == []
+
+    def test_a_through_model_in_place_of_the_automatic_table(self, app):
+        """As Django documents it, with the table kept."""
+        automatic = """
+class Tag(models.Model):
+    pass
+
+class Entry(models.Model):
+    tags = models.ManyToManyField(Tag)
+
+pgtrigger.register(pgtrigger.Protect(name="kept", operation=pgtrigger.Delete))(Entry.tags.through)
+"""
+        explicit = """
+class Tag(models.Model):
+    pass
+
+class Entry(models.Model):
+    tags = models.ManyToManyField(Tag, through="EntryTag")
+
+class EntryTag(models.Model):
+    entry = models.ForeignKey(Entry, models.CASCADE)
+    tag = models.ForeignKey(Tag, models.CASCADE)
+
+    class Meta:
+        db_table = "throwaway_entry_tags"
+        triggers = [pgtrigger.Protect(name="kept", operation=pgtrigger.Update)]
+"""
+        app.declare(automatic)
+        app.makemigrations()
+        app.migrate()
+        app.declare(explicit)
+        app.write_migration(
+            "0002_through",
+            """
+            migrations.SeparateDatabaseAndState(state_operations=[
+                migrations.CreateModel("EntryTag", [
+                    ("id", models.BigAutoField(primary_key=True)),
+                    ("entry", models.ForeignKey("throwaway.entry", models.CASCADE)),
+                    ("tag", models.ForeignKey("throwaway.tag", models.CASCADE)),
+                ], options={"db_table": "throwaway_entry_tags"}),
+                migrations.AlterField("entry", "tags", models.ManyToManyField(
+                    "throwaway.tag", through="throwaway.EntryTag")),
+            ]),
+            """,
+            [("throwaway", "0001_initial")],
+        )
+        app.makemigrations()
+        app.migrate()
+        assert app.states() == {"EntryTag:kept": "INSTALLED ENABLED"}
+        assert app.leftovers() == []
+        app.migrate("zero")
+        assert app.leftovers() == []
+
+    def test_a_plain_field_in_its_place(self, app):
+        source = self.MODELS.format(name="Entry")
+        plain = source.partition("pgtrigger.register")[0].replace(
+            "models.ManyToManyField(Tag)", "models.IntegerField(default=0)"
+        )
+        for declared in (source, plain, source):
+            app.declare(declared)
+            app.makemigrations()
+            app.migrate()
+            assert not app.has_changes()
+            assert app.leftovers() == []
+        assert app.states() == {"Entry_tags:kept": "INSTALLED ENABLED"}
+
     @pytest.mark.parametrize("gone", ["field", "model"])
     def test_nothing_is_left_of_a_table_that_goes(self, app, gone):
         app.declare(self.MODELS.format(name="Entry"))
