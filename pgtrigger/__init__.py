@@ -34,7 +34,7 @@ from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.triggers.registry import register, registered
 from pgtrigger.triggers.requires import Requires
 from pgtrigger.triggers.search_vector import UpdateSearchVector
-from pgtrigger.triggers.soft_delete import SoftDelete
+from pgtrigger.triggers.soft_delete import SoftDelete, undelete
 from pgtrigger.triggers.templates import Func
 from pgtrigger.triggers.touch import Touch
 from pgtrigger.triggers.trigger import Trigger
@@ -141,6 +141,7 @@ __all__ = [
     "registered",
     "registry",
     "schema",
+    "undelete",
     "uninstall",
     "utils",
 ]

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 
 from pgtrigger.admin.rules import soft_deletion
 from pgtrigger.forms import RuledFormMixin, RuledFormSetMixin, forecast
+from pgtrigger.triggers.soft_delete import undelete
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -94,9 +95,8 @@ class SoftDeletedAdmin(RuledAdmin):
 
     @admin.action(description="Undelete selected %(verbose_name_plural)s", permissions=["change"])
     def undelete(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
-        """Set the field of the selected deleted rows to its default."""
-        name = str(self.rule.field)
-        field: Any = self.model._meta.get_field(name)
-        deleted = queryset.filter(**{name: self.rule.value})
-        number = deleted.update(**{name: field.get_default()})
+        """Restore the selected deleted rows, and what was deleted together with them."""
+        number = 0
+        for row in queryset.filter(self.rule.deleted(self.model)):
+            number += sum(undelete(row).values())
         self.message_user(request, f"Undeleted {number}.", messages.SUCCESS)

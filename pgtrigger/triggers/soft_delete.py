@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from django.db import models, router, transaction
 from psycopg import sql
 
 from pgtrigger.sql.function_body import Body, Relation
+from pgtrigger.triggers import registry
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
@@ -31,7 +33,9 @@ UNSET: Any = object()
 class SoftDelete(Trigger):
     """Sets ``field`` to ``value`` where a row would be deleted, and keeps the row.
 
-    ``value`` is any value of the field, or an expression such as ``Now()``.
+    ``value`` is any value of the field, or an expression such as ``Now()``. A DateTimeField with
+    ``null=True`` needs none: it gets the time of the transaction, so that ``undelete()`` finds what
+    was deleted together. A row that has a time already keeps it.
     """
 
     when = clauses.Before
@@ -51,6 +55,9 @@ class SoftDelete(Trigger):
         if model is None or self.func is not None:
             return super().get_func(model)
         field = own_field(model, str(self.field))
+        is_new: list[Any] = []
+        if self.has_time(model):
+            is_new = [" AND ", column_identifier(field), " IS NULL"]
         same_row: list[Any] = []
         for key in key_fields(model):
             same_row += [" AND "] if same_row else []
@@ -61,8 +68,103 @@ class SoftDelete(Trigger):
             Relation(model._meta.db_table),
             sql.SQL(" SET {} = {} WHERE ").format(
                 column_identifier(field),
-                sql.SQL(RowQuery(model, ROW_VARIABLES).value(self.value, field)),
+                sql.SQL(self._value(model)),
             ),
             *same_row,
+            *is_new,
             ";\nRETURN NULL;",
         )
+
+    def has_time(self, model: type[Model]) -> bool:
+        """Return whether the field holds the time of the deletion, and NULL before it."""
+        field = own_field(model, str(self.field))
+        is_time = isinstance(field, models.DateTimeField)
+        if is_time and not field.null:
+            self._refuse(
+                f"{model._meta.label}.{field.name} is the time of a deletion, so it needs null=True"
+            )
+        return is_time
+
+    def deleted(self, model: type[Model]) -> models.Q:
+        """Return a condition that is true of rows that are deleted."""
+        if self.has_time(model):
+            return models.Q((f"{self.field}__isnull", False))
+        return models.Q((str(self.field), self.value))
+
+    def _value(self, model: type[Model]) -> str:
+        if self.has_time(model) and self.value is False:
+            return "pg_catalog.now()"
+        field = own_field(model, str(self.field))
+        return RowQuery(model, ROW_VARIABLES).value(self.value, field)
+
+
+def rule_of(model: type[Model]) -> SoftDelete | None:
+    """Return the rule that marks rows of the model instead of deleting them, or None."""
+    declared = registry.of_model(model._meta.concrete_model or model)
+    return next((found for found in declared if isinstance(found, SoftDelete)), None)
+
+
+def undelete(obj: Model, *, using: str | None = None) -> dict[str, int]:
+    """Restore a soft-deleted row, and the rows that were deleted together with it.
+
+    Those are the rows of models with a SoftDelete rule that refer to it, directly or through each
+    other, by a foreign key with CASCADE, and have the same deletion time. Without a time, only the
+    row itself is restored.
+
+    Args:
+        obj: the row as it is stored now. Its field is changed.
+        using: the database, by default the one that the object is from.
+
+    Returns:
+        The number of restored rows by the label of their model.
+
+    Raises:
+        LookupError: the model has no SoftDelete rule.
+        ValueError: the row is not deleted.
+    """
+    model = type(obj)
+    rule = rule_of(model)
+    if rule is None:
+        raise LookupError(f"{model._meta.label} has no SoftDelete rule.")
+    alias = using or obj._state.db or router.db_for_write(model, instance=obj)
+    rows = model._base_manager.using(alias).filter(rule.deleted(model), pk=obj.pk)
+    restored: dict[str, int] = {}
+    with transaction.atomic(using=alias):
+        stored = rows.values_list(str(rule.field), flat=True).first()
+        if not rows.exists():
+            raise ValueError(f"{model._meta.label} {obj.pk} is not deleted, or not there.")
+        time = stored if rule.has_time(model) else None
+        _restore(model, rule, [obj.pk], time, alias, restored)
+    setattr(obj, str(rule.field), _default(model, rule))
+    return restored
+
+
+def _restore(
+    model: type[Model],
+    rule: SoftDelete,
+    keys: list[Any],
+    time: Any,
+    using: str,
+    restored: dict[str, int],
+) -> None:
+    rows = model._base_manager.using(using).filter(pk__in=keys)
+    number = rows.update(**{str(rule.field): _default(model, rule)})
+    restored[model._meta.label] = restored.get(model._meta.label, 0) + number
+    if time is None:
+        return
+    for relation in model._meta.related_objects:
+        other: Any = relation.related_model
+        other_rule = rule_of(other)
+        is_cascade = getattr(relation, "on_delete", None) is models.CASCADE
+        if other_rule is None or not is_cascade or not other_rule.has_time(other):
+            continue
+        referring = other._base_manager.using(using).filter(
+            **{f"{relation.field.name}__in": keys, str(other_rule.field): time}
+        )
+        found = list(referring.values_list("pk", flat=True))
+        if found:
+            _restore(other, other_rule, found, time, using, restored)
+
+
+def _default(model: type[Model], rule: SoftDelete) -> Any:
+    return own_field(model, str(rule.field)).get_default()
