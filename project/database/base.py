@@ -61,19 +61,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self._connect(conn_params)
 
     @contextmanager
-    def direct(self) -> Iterator[None]:
+    def direct(self, **parameters: str) -> Iterator[None]:
         """
-        Connect to the address in DIRECT_DATABASE_URL inside the ``with`` block.
+        Connect to the address in DIRECT_DATABASE_URL inside the ``with`` block, if it is set.
 
-        Without that setting the connection stays as it is.
+        Args:
+            parameters: PostgreSQL's settings for these connections, such as ``statement_timeout``.
+
+        Without address and parameters, and inside a transaction, the connection stays as it is.
         """
-        direct = self.settings_dict.get("DIRECT")
-        if not direct:
+        before = self.settings_dict
+        address = before.get("DIRECT", {})
+        if self.in_atomic_block or not (address or parameters):
             yield
             return
-        before = self.settings_dict
         options = {key: value for key, value in before["OPTIONS"].items() if key != "pool"}
-        self._use(before | direct | {"OPTIONS": options | direct.get("OPTIONS", {})})
+        options |= address.get("OPTIONS", {})
+        # They are sent when the connection begins, which sets nothing for a pooler's other clients.
+        limits = [options.get("options", ""), *(f"-c {k}={v}" for k, v in parameters.items())]
+        self._use(before | address | {"OPTIONS": options | {"options": " ".join(limits).strip()}})
         try:
             yield
         finally:
@@ -119,14 +125,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return "start that server, make that database, or correct DATABASE_URL"
 
 
-def direct(using: str) -> AbstractContextManager[None]:
+def direct(using: str, **parameters: str) -> AbstractContextManager[None]:
     """
     Return a context manager inside which ``using`` connects to DIRECT_DATABASE_URL, if it is set.
 
-    For work that needs a session: migrations, LISTEN, locks that outlive a transaction.
+    For work that needs a session: migrations, LISTEN. See ``DatabaseWrapper.direct``.
     """
     connection = connections[using]
-    return connection.direct() if isinstance(connection, DatabaseWrapper) else nullcontext()
+    if isinstance(connection, DatabaseWrapper):
+        return connection.direct(**parameters)
+    return nullcontext()
 
 
 def _reason(error: psycopg.Error) -> str:

@@ -31,6 +31,7 @@ REMOVED = [
     "tests/project/readme.py",
     "tests/project/test_architecture.py",
     "tests/project/test_eject.py",
+    "tests/project/test_poolers.py",
     "tests/project/test_readme.py",
     "tests/project/test_wheel.py",
 ]

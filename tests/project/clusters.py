@@ -66,6 +66,19 @@ class Pair:
 
 
 @contextmanager
+def one_server() -> Iterator[Server]:
+    """Start a server, and stop it at the end."""
+    with tempfile.TemporaryDirectory(prefix="clusters-", dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        server = Server(Path(name) / "server")
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
 def pair() -> Iterator[Pair]:
     """Start a primary and a replica, and stop both at the end."""
     with tempfile.TemporaryDirectory(prefix="clusters-", dir="/tmp") as name:

@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
 from pgtrigger.management.commands import migrate
+from project.database import locks
 from project.database.base import direct
 
 LOCK = 4_155_226_013  # any number that is the same in every process that migrates this database
@@ -17,28 +18,21 @@ class Command(migrate.Command):
     """Django's ``migrate``. If two processes start it, the second waits for the first."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Use DIRECT_DATABASE_URL, if it is set, for the system checks and the migrations."""
-        with direct(options["database"]):
+        """
+        Use DIRECT_DATABASE_URL, if it is set, for the system checks and the migrations.
+
+        A migration may take as long as it needs, but it may not make others wait longer than the
+        setting for lock_timeout.
+        """
+        with direct(options["database"], statement_timeout="0"):
             return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Migrate. Raise CommandError if the database is older than the project's user model."""
-        connection = connections[options["database"]]
-        with connection.cursor() as cursor:
-            # A migration may take as long as it needs, but it may not make others wait longer than
-            # the setting for lock_timeout. Waiting for another migration is not limited.
-            cursor.execute("SET statement_timeout = 0")
-            cursor.execute("SET lock_timeout = 0")
-            # The session holds the lock, so it is released if the process is killed.
-            # https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-            cursor.execute("RESET lock_timeout")
-            try:
-                self._check_user_model(connection)
-                return super().handle(*args, **options)
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
-                cursor.execute("RESET statement_timeout")
+        # If the process is killed, the server ends the transaction that holds the lock.
+        with locks.held(options["database"], LOCK):
+            self._check_user_model(connections[options["database"]])
+            return super().handle(*args, **options)
 
     def _check_user_model(self, connection: Any) -> None:
         applied = set(MigrationRecorder(connection).applied_migrations())
