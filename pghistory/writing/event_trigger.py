@@ -202,7 +202,7 @@ def _fitting(
             not model._meta.managed
             or hasattr(model, "_partitioning_meta")
             or isinstance(options["operation"], pgtrigger.UpdateOf)
-            or _is_sql(condition)
+            or (condition is not None and condition.is_text())
         )
         level = pgtrigger.Row if by_row_only else level
     return Event(**options, condition=condition, level=level)
@@ -237,11 +237,6 @@ def _tracked_columns(event_model: Any, model: type[Model]) -> list[str]:
     """The tracked fields that are columns of this model's own table."""
     own = {field.name for field in columns_of(model)}
     return [name for name in event_model.pgh_tracked_fields() if name in own]
-
-
-def _is_sql(condition: Any) -> bool:
-    parts = [*getattr(condition, "conditions", ()), getattr(condition, "condition", None)]
-    return hasattr(condition, "sql") or any(_is_sql(part) for part in parts if part is not None)
 
 
 def _name(event: RowEvent, operation: str) -> str:

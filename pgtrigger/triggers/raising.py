@@ -8,7 +8,7 @@ https://www.postgresql.org/docs/current/plpgsql-trigger.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -81,20 +81,23 @@ def raise_for_transition_rows(
     )
     if refusal.column:
         selected += sql.SQL(", {} AS column_name").format(refusal.column(rows))
-    where = sql.SQL(condition.render(model, rows)) if condition else sql.SQL("true")
+    is_text = condition is not None and condition.is_text()
+    rows_of_condition = replace(rows, for_text=tuple(sides)) if is_text else rows
+    where = sql.SQL(condition.render(model, rows_of_condition) if condition else "true")
     found = sql.SQL("SELECT {} FROM {} WHERE {} LIMIT 1")
+
+    def first(source: sql.Composable) -> Body:
+        query = found.format(selected, source, where)
+        return _execute(query) if is_text else Body(_into(query))
+
     if len(sides) == 1:
-        search = Body(_into(found.format(selected, sql.SQL(rows.alias(sides[0])), where)))
+        search = first(sql.SQL(rows.alias(sides[0])))
     else:
         search = pairing.of_updated_rows(
             model,
             rows,
-            one=lambda pair: Body(_into(found.format(selected, pair, where))),
-            many=lambda pairs: Body(
-                "EXECUTE ",
-                Quoted(Body(_FIRST_OF_ALL.format(selected, pairs, where))),
-                f" INTO {REFUSAL};",
-            ),
+            one=first,
+            many=lambda pairs: _execute(_FIRST_OF_ALL.format(selected, pairs, where)),
         )
     message = sql.SQL(f"{REFUSAL}.message")
     detail = sql.SQL(f"{REFUSAL}.detail")
@@ -119,6 +122,8 @@ def sides_to_search(sides: list[str], condition: Condition | None, model: type[M
     """The rows that must be seen to know which are refused, where any of ``sides`` would do."""
     if condition is None:
         return sides[:1]
+    if condition.is_text():
+        return sides
     read = condition.sides(model)
     return [side for side in (OLD, NEW) if side in read] or sides
 
@@ -193,6 +198,10 @@ def _raise(
         sql.SQL("        {} = {}").format(sql.SQL(name), value) for name, value in options.items()
     ]
     return sql.SQL("    RAISE EXCEPTION USING\n{};").format(sql.SQL(",\n").join(rendered))
+
+
+def _execute(query: sql.Composable) -> Body:
+    return Body("EXECUTE ", Quoted(Body(query)), f" INTO {REFUSAL};")
 
 
 def _into(query: sql.Composable) -> sql.Composable:

@@ -57,12 +57,21 @@ class Condition:
 
     def render(self, model: type[Model], rows: Rows) -> str:
         """The condition on these rows, as SQL text."""
-        if rows != ROW_VARIABLES:
+        if rows == ROW_VARIABLES:
+            return self.sql
+        if not rows.for_text:
             raise DeclarationError(
-                f"Condition({self.sql!r}) is SQL on the rows OLD and NEW, which a statement-level "
-                "trigger does not have. Write it with pgtrigger.Q, or use level=pgtrigger.Row."
+                f"Condition({self.sql!r}) is SQL on the rows OLD and NEW, which a function at "
+                "statement level does not have. Write it with pgtrigger.Q, or use "
+                "level=pgtrigger.Row."
             )
-        return self.sql
+        tables = [
+            sql.SQL("(SELECT {}.*) AS {}").format(sql.SQL(rows.alias(side)), sql.Identifier(side))
+            for side in rows.for_text
+        ]
+        return naming.as_text(
+            sql.SQL("(SELECT ({}) FROM {})").format(sql.SQL(self.sql), sql.SQL(", ").join(tables))
+        )
 
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         """What it reads, by ``"old"`` and ``"new"``; SQL of the user's own is not read."""
@@ -78,6 +87,10 @@ class Condition:
 
     def is_raw(self, model: type[Model]) -> bool:
         """Whether it has SQL that neither Django nor this engine wrote."""
+        return True
+
+    def is_text(self) -> bool:
+        """Whether it has SQL of a user that may name the rows OLD and NEW."""
         return True
 
     def __and__(self, other: Any) -> Condition:
@@ -118,6 +131,9 @@ class _Combined(Condition):
     def is_raw(self, model: type[Model]) -> bool:
         return any(condition.is_raw(model) for condition in self.conditions)
 
+    def is_text(self) -> bool:
+        return any(condition.is_text() for condition in self.conditions)
+
     def __invert__(self) -> Condition:
         # A Q is to be negated by itself: it knows what may be NULL.
         other = {"AND": "OR", "OR": "AND"}[self.connector]
@@ -141,6 +157,9 @@ class _Prefixed(Condition):
     def is_raw(self, model: type[Model]) -> bool:
         return self.condition.is_raw(model)
 
+    def is_text(self) -> bool:
+        return self.condition.is_text()
+
 
 class NotTrue(Condition):
     """True where the condition is false and where it is NULL."""
@@ -159,6 +178,9 @@ class NotTrue(Condition):
 
     def is_raw(self, model: type[Model]) -> bool:
         return self.condition.is_raw(model)
+
+    def is_text(self) -> bool:
+        return self.condition.is_text()
 
 
 def conjuncts(condition: Condition) -> list[Condition]:
@@ -272,6 +294,9 @@ class Q(models.Q, Condition):
         query.condition(self)
         return query.is_raw
 
+    def is_text(self) -> bool:
+        return False
+
 
 class _FieldsCondition(Condition):
     """A condition that compares fields of the old row with those of the new one.
@@ -309,6 +334,9 @@ class _FieldsCondition(Condition):
         comparisons = [of_field(rows, field) for field in compared]
         text = naming.as_text(sql.SQL(f" {self.connector} ").join(comparisons))
         return f"({text})" if len(comparisons) > 1 else text
+
+    def is_text(self) -> bool:
+        return False
 
     def is_raw(self, model: type[Model]) -> bool:
         return False
