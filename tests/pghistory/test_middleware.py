@@ -52,6 +52,12 @@ def test_a_user_that_the_view_sets_is_seen(client, user):
     assert said() == {"user": user.pk, "url": "/write/"}
 
 
+def test_a_logout_during_the_request_keeps_the_user(client, user):
+    client.force_login(user)
+    client.post("/write/?logout")
+    assert said() == {"user": user.pk, "url": "/write/"}
+
+
 def test_methods_are_a_setting(client, settings):
     settings.PGHISTORY_MIDDLEWARE_METHODS = ["POST"]
     client.get("/write/")

@@ -1,6 +1,7 @@
 """The admin, and views that write."""
 
 from django.contrib import admin
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
@@ -12,6 +13,8 @@ def write(request: HttpRequest) -> HttpResponse:
         from django.contrib.auth import get_user_model
 
         request.user = get_user_model().objects.get(username=request.GET["user"])
+    if "logout" in request.GET:
+        logout(request)
     RowLevel.objects.create(number=1)
     return HttpResponse()
 

@@ -1,6 +1,10 @@
 """``revert``, ``as_of`` and ``diff``."""
 
+import threading
+import time
+
 import pytest
+from django.db import connection, transaction
 from django.db.models import JSONField, Value
 from django.utils import timezone
 
@@ -171,6 +175,38 @@ class TestRevert:
         OldRows.objects.update(number=2)
         row.events.get().revert()
         assert OldRows.objects.get().number == 1
+
+
+@pytest.mark.django_db(
+    transaction=True,
+    available_apps=["project", "pghistory", "django.contrib.auth", "tests.pghistory"],
+)
+def test_revert_waits_for_a_transaction_that_deletes_the_row(book):
+    event = book.events.order_by("pgh_id").first()
+
+    def revert() -> None:
+        try:
+            event.revert()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=revert)
+    with transaction.atomic():
+        Book.objects.filter(pk=book.pk).delete()
+        thread.start()
+        while thread.is_alive() and not another_waits_for_this_transaction():
+            time.sleep(0.01)
+    thread.join()
+    assert Book.objects.get().title == "One"
+
+
+def another_waits_for_this_transaction() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks"
+            " WHERE NOT granted AND transactionid = pg_current_xact_id()::xid)"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 class TestAsOf:

@@ -122,6 +122,22 @@ class TestWhatIsIgnored:
             assert is_deleted()
 
 
+def test_an_ignored_rule_on_update_and_delete_lets_both_happen(make_model):
+    # A row-level BEFORE trigger cancels a DELETE if it returns NEW, which is NULL there.
+    model = make_model(
+        number=IntegerField(),
+        triggers=[
+            pgtrigger.Protect(name="keep", operation=pgtrigger.Update | pgtrigger.Delete),
+        ],
+    )
+    model.objects.create(number=1)
+    with pgtrigger.ignore():
+        assert model.objects.update(number=2) == 1
+        assert model.objects.get().number == 2
+        assert model.objects.all().delete()[0] == 1
+    assert not model.objects.exists()
+
+
 class TestNesting:
     """What is ignored outside stays ignored inside."""
 
