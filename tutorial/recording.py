@@ -50,6 +50,8 @@ class Statement:
     milliseconds: float
     tag: str = ""
     refusal: dict[str, str] = field(default_factory=dict)
+    is_lookup: bool = False
+    """Whether the trigger engine reads PostgreSQL's catalog with it."""
 
     @property
     def answer(self) -> str:
@@ -74,6 +76,16 @@ def line_within(code: CodeType) -> int | None:
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     return frame.f_lineno if frame is not None else None
+
+
+def _is_sent_by_engine() -> bool:
+    """Whether the engine's modules that read and change triggers are sending a statement."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("pgtrigger.database"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Recorder:
@@ -137,7 +149,8 @@ class Recorder:
             raise
         finally:
             milliseconds = (time.perf_counter() - began) * 1000
-            self.statements.append(Statement(line, text, milliseconds, tag, refusal))
+            is_lookup = tag.startswith("SELECT") and _is_sent_by_engine()
+            self.statements.append(Statement(line, text, milliseconds, tag, refusal, is_lookup))
         if tag.startswith(WRITES):
             self.is_listening = False
             try:

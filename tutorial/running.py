@@ -61,6 +61,16 @@ class ChapterRun:
         return "".join(traceback.format_exception_only(self.error))
 
     @property
+    def shown_statements(self) -> list[Statement]:
+        """The statements without the engine's own lookups in PostgreSQL's catalog."""
+        return [statement for statement in self.statements if not statement.is_lookup]
+
+    @property
+    def lookups(self) -> int:
+        """The number of statements that are not shown."""
+        return len(self.statements) - len(self.shown_statements)
+
+    @property
     def refusals(self) -> list[tuple[int | None, Statement]]:
         """The statements that PostgreSQL refused, each with its line in the code, from 1."""
         return [

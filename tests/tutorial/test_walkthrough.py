@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.exercises.tasks import EXERCISES
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,7 @@ def test_list_names_every_chapter_in_order() -> None:
     assert slugs == [chapter.slug for chapter in all_chapters()]
 
 
-def test_a_slug_plays_that_chapter_alone() -> None:
+def test_a_slug_runs_that_chapter_alone() -> None:
     printed = walkthrough("append-only")
     assert "2. Append-only models" in printed
     assert printed.count("python manage.py shell_plus") == 1
@@ -37,7 +38,42 @@ def test_sql_shows_each_statement_and_the_answer_to_it() -> None:
     assert "constraint: protect_deletes" in printed
 
 
-def test_no_slug_plays_them_all() -> None:
+def test_it_prints_the_text_the_model_and_the_exercise() -> None:
+    printed = walkthrough("transitions")
+    assert "What it does not stop" in printed
+    assert "class FSM(models.Model):" in printed
+    assert "Now you" in printed
+
+
+def test_sql_does_not_show_the_engines_catalog_queries() -> None:
+    printed = walkthrough("drift", "--sql")
+    assert "SELECT tgfoid::regproc::text FROM pg_trigger" in printed  # the chapter's own
+    assert "lookups in the catalog are not shown" in printed
+    assert "pg_catalog.pg_class" not in printed
+    assert "CREATE OR REPLACE FUNCTION" in printed
+
+
+def test_an_answer_is_judged(tmp_path: Path) -> None:
+    answer = tmp_path / "answer.py"
+    answer.write_text(EXERCISES["append_only"].solution)
+    assert "Solved." in walkthrough("append-only", "--answer", str(answer))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("triggers = []", "3 of 4 writes did not end as they should"),
+        ("import os", "one assignment is expected"),
+    ],
+)
+def test_a_wrong_answer_fails(tmp_path: Path, text: str, message: str) -> None:
+    answer = tmp_path / "answer.py"
+    answer.write_text(text)
+    with pytest.raises(CommandError, match=message):
+        walkthrough("append-only", "--answer", str(answer))
+
+
+def test_no_slug_runs_them_all() -> None:
     printed = walkthrough()
     assert all(f"{chapter.number}. {chapter.title}" in printed for chapter in all_chapters())
 

@@ -3,29 +3,35 @@
 import argparse
 import difflib
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.exercises.judging import judge
+from tutorial.exercises.tasks import EXERCISES
 from tutorial.running import ChapterRun, mask, run_chapter
+from tutorial.source import model_source
 
 EXAMPLES = """\
 examples:
   manage.py walkthrough --list                    the chapters there are
-  manage.py walkthrough protecting-deletions      play one
+  manage.py walkthrough protecting-deletions      run one
   manage.py walkthrough append-only --sql         with each statement and Postgres' answer
   manage.py walkthrough --check                   is every output still the expected one?
 
 Every scenario runs in the database of the settings and leaves nothing there: it has empty tables in
 a schema of its own, in one transaction that is rolled back.
 
-exit codes: 0 all went as expected; 1 an output differs (--check), or there is no such chapter.
+exit codes: 0 all went as expected; 1 an output differs (--check), an answer is wrong (--answer), or
+there is no such chapter.
 """
 
 
 class Command(BaseCommand):
-    help = "Play the tutorial's scenarios against the database and print what they print."
+    help = "Run the tutorial's chapters, and print their text, models, code and output."
 
     def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
         return super().create_parser(
@@ -34,10 +40,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "slug", nargs="*", metavar="SLUG", help="which chapters to play; none means all of them"
+            "slug", nargs="*", metavar="SLUG", help="which chapters to run (default: all)"
         )
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--list", action="store_true", help="list the chapters and play none")
+        what.add_argument("--list", action="store_true", help="list the chapters and run none")
         what.add_argument(
             "--sql",
             action="store_true",
@@ -52,11 +58,16 @@ class Command(BaseCommand):
         what.add_argument(
             "--write", action="store_true", help="write the output as the expected one"
         )
+        what.add_argument(
+            "--answer",
+            metavar="FILE",
+            help="judge the answer in this file (-: standard input) to the chapter's exercise",
+        )
         parser.add_argument(
             "--format",
             choices=("text", "json"),
             default="text",
-            help="json: an array of chapters, for --list and for playing (default: text)",
+            help="json: an array of chapters, for --list and for running (default: text)",
         )
 
     def handle(self, *, slug: list[str], **options: Any) -> None:
@@ -66,6 +77,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         if options["list"]:
             self._list(chapters, options["format"])
+        elif options["answer"]:
+            self._judge(chapters, options["answer"])
         elif options["check"]:
             self._check(chapters)
         elif options["write"]:
@@ -96,18 +109,55 @@ class Command(BaseCommand):
     def _show(self, result: ChapterRun, sql: bool) -> None:
         chapter = result.chapter
         self.stdout.write(self.style.MIGRATE_HEADING(f"{chapter.number}. {chapter.title}"))
-        self.stdout.write(self.style.SQL_KEYWORD(chapter.shell_line) + "\n\n")
+        self.stdout.write(f"\n{chapter.prose}\n\n")
+        for model in chapter.models:
+            self.stdout.write(model_source(model))
+        self.stdout.write("\n" + self.style.SQL_KEYWORD(chapter.shell_line) + "\n\n")
         if sql:
-            for statement in result.statements:
+            for statement in result.shown_statements:
                 style = self.style.ERROR if statement.refusal else self.style.SUCCESS
                 self.stdout.write(statement.text)
                 self.stdout.write(f"  {statement.milliseconds:.1f} ms  {style(statement.answer)}")
                 for name, value in statement.refusal.items():
                     if name not in ("SQLSTATE", "message"):
                         self.stdout.write(f"           {name}: {value}")
+            if result.lookups:
+                self.stdout.write(f"({result.lookups} lookups in the catalog are not shown)")
             self.stdout.write("")
-        self.stdout.write(result.output or "(it prints nothing)")
-        self.stdout.write("")
+        self.stdout.write(self.style.MIGRATE_HEADING("It prints"))
+        self.stdout.write(result.output or "(nothing)")
+        exercise = EXERCISES[chapter.module_name]
+        self.stdout.write(self.style.MIGRATE_HEADING("Now you"))
+        self.stdout.write(f"{exercise.task}\nHint: {exercise.hint}\n")
+        self.stdout.write(
+            f"Check an answer: manage.py walkthrough {chapter.slug} --answer FILE\n\n"
+        )
+
+    def _judge(self, chapters: list[Chapter], path: str) -> None:
+        if len(chapters) != 1:
+            raise CommandError("--answer needs the slug of one chapter.")
+        try:
+            answer = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"Cannot read the answer: {error}") from None
+        verdict = judge(EXERCISES[chapters[0].module_name], answer)
+        if verdict.error:
+            raise CommandError(verdict.error)
+        for outcome in verdict.wrong:
+            write = outcome.write
+            values = ", ".join(
+                f"{name}={value!r}"
+                for part in (write.before, write.after)
+                for name, value in part.items()
+            )
+            self.stdout.write(
+                f"{write.operation} {values}: it {outcome.happened}; expected: it {outcome.expected}"
+            )
+        if not verdict.is_solved:
+            raise CommandError(
+                f"{len(verdict.wrong)} of {len(verdict.outcomes)} writes did not end as they should."
+            )
+        self.stdout.write(self.style.SUCCESS("Solved."))
 
     def _check(self, chapters: list[Chapter]) -> None:
         differing = [chapter.slug for chapter in chapters if not self._is_as_expected(chapter)]
