@@ -51,6 +51,10 @@ lint: setup ## ruff, mypy, import-linter, missing migrations, deployment checks
 	$(MANAGE) makemigrations --check --dry-run
 	$(DEPLOYED) $(MANAGE) check --deploy --fail-level INFO
 
+.PHONY: docs
+docs: setup ## the documentation as HTML in docs/_build/html; warnings are errors
+	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html $(ARGS)
+
 .PHONY: shell
 shell: setup ## a Python shell with every model imported
 	@$(MANAGE) shell_plus $(ARGS)

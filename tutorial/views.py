@@ -3,10 +3,13 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
+from django.views.static import serve
 
 from pgtrigger.admin.firing import firing
 from pgtrigger.admin.trigger_map import trigger_map
@@ -25,6 +28,13 @@ from tutorial.source import source_lines
 from tutorial.states import diagrams
 from tutorial.tables import changes_by_table
 from tutorial.timeline import event_models, timeline
+
+DOCUMENTATION = settings.BASE_DIR / "docs/_build/html"
+DOCUMENTATION_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 @require_GET
@@ -104,12 +114,26 @@ def _chapter(slug: str) -> Chapter:
         raise Http404(str(error)) from None
 
 
+@require_GET
+def documentation(request: HttpRequest, path: str) -> HttpResponseBase:
+    """A file of the documentation, if it was built with `make docs`."""
+    if not (DOCUMENTATION / "index.html").exists():
+        raise Http404("The documentation is not built: run `make docs`.")
+    if not path or path.endswith("/"):
+        path += "index.html"
+    response = serve(request, path, document_root=DOCUMENTATION)
+    # Furo's pages contain inline scripts and styles of their own.
+    response["Content-Security-Policy"] = DOCUMENTATION_POLICY
+    return response
+
+
 def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
     """A whole page, which lists all chapters."""
     parts = {
         part: [chapter for chapter in all_chapters() if chapter.part == part] for part in PARTS
     }
-    return render(request, f"tutorial/{name}.html", context | {"parts": parts})
+    context |= {"parts": parts, "has_documentation": (DOCUMENTATION / "index.html").exists()}
+    return render(request, f"tutorial/{name}.html", context)
 
 
 def _exercise_context(chapter: Chapter, answer: str | None = None) -> dict[str, Any]:

@@ -151,11 +151,13 @@ class Command(BaseCommand):
                 for name, value in part.items()
             )
             self.stdout.write(
-                f"{write.operation} {values}: it {outcome.happened}; expected: it {outcome.expected}"
+                f"{write.operation} {values}: it {outcome.happened};"
+                f" expected: it {outcome.expected}"
             )
         if not verdict.is_solved:
             raise CommandError(
-                f"{len(verdict.wrong)} of {len(verdict.outcomes)} writes did not end as they should."
+                f"{len(verdict.wrong)} of {len(verdict.outcomes)} writes did not end as they"
+                " should."
             )
         self.stdout.write(self.style.SUCCESS("Solved."))
 

@@ -1,0 +1,41 @@
+"""The settings of Sphinx. `make docs` builds docs/_build/html, and warnings are errors.
+
+https://www.sphinx-doc.org/en/master/usage/configuration.html
+"""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+# Nothing is read from the database: any address will do.
+os.environ.setdefault("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
+
+import django  # noqa: E402
+
+django.setup()
+
+import reference  # noqa: E402
+
+reference.write(HERE / "reference")
+
+project = "Rules in the database"
+author = ""
+copyright = ""
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+suppress_warnings = ["myst.xref_missing"] if os.environ.get("EJECTED") else []
+html_theme = "furo"
+html_title = project
+html_show_sphinx = html_show_copyright = False
+html_copy_source = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+pygments_style = "friendly"
