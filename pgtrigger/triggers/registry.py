@@ -218,9 +218,11 @@ def check_app(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def register(*triggers: Trigger) -> Callable[[type[M]], type[M]]:
-    """Declare triggers on a model, which may be one of another app: a class decorator::
+    """Declare triggers on a model, which may be one of another app: a class decorator.
 
-    pgtrigger.register(pgtrigger.Protect(name="keep", operation=pgtrigger.Delete))(User)
+    For example::
+
+        pgtrigger.register(pgtrigger.Protect(name="keep", operation=pgtrigger.Delete))(User)
     """
 
     def decorate(model: type[M]) -> type[M]:
