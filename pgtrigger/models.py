@@ -61,6 +61,9 @@ class PgTrigger(models.Model):
     is_internal = models.BooleanField(db_column="tgisinternal")
     parent = models.PositiveBigIntegerField(db_column="tgparentid")
 
+    # dumpdata leaves it out.
+    in_fixtures: ClassVar[bool] = False
+
     objects: ClassVar[PgTriggerManager] = PgTriggerManager()
 
     class Meta:

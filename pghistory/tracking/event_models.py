@@ -142,7 +142,23 @@ def _obj(
         return {"pgh_obj": models.ForeignKey(model, **kwargs)}
     kept = ("on_delete", "related_name", "related_query_name")
     kwargs = {name: kwargs[name] for name in kept}
-    return {"pgh_obj": models.ForeignObject(model, from_fields=key, to_fields=key, **kwargs)}
+    return {"pgh_obj": _CompositeObj(model, from_fields=key, to_fields=key, **kwargs)}
+
+
+class _CompositeObj(models.ForeignObject):  # type: ignore[type-arg]  # not generic at run time
+    """``pgh_obj`` over several columns, which fixtures have as fields of their own.
+
+    Django's serializers know foreign keys of one column only. In migrations it is a ForeignObject.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.serialize = False
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        del kwargs["serialize"]
+        return name, "django.db.models.ForeignObject", args, kwargs
 
 
 def _context_model(tracked: type[models.Model]) -> type[models.Model] | str:

@@ -25,7 +25,7 @@ from pgtrigger.vocabulary.columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from django.db.models import Model
 
@@ -66,6 +66,12 @@ class Event(pgtrigger.Trigger):
             self._refuse('needs "label" and "event_model"')
         if self.level == pgtrigger.Statement and len(list(self.operation or ())) != 1:
             self._refuse("takes one operation at statement level: declare a trigger for each")
+
+    def fires_for_fixture(
+        self, model: type[Model], contains: Callable[[type[Model]], bool]
+    ) -> bool:
+        """A fixture with events has those of its rows already."""
+        return not contains(self.event_model)
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         return [*super().get_declare(model), *capture.declarations()]

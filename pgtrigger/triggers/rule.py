@@ -20,7 +20,7 @@ from pgtrigger.vocabulary.columns import own_field
 from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.db.models import Model
     from django.utils.functional import _StrOrPromise
@@ -70,6 +70,12 @@ class Rule(Composer):
         if statement and options.get("when") is None:
             options["when"] = clauses.After
         super().__init__(**options)
+
+    def fires_for_fixture(
+        self, model: type[Model], contains: Callable[[type[Model]], bool]
+    ) -> bool:
+        """Rows of a fixture have been accepted before."""
+        return False
 
     def refusal(self, model: type[Model]) -> Refusal:
         """Return the error to raise."""

@@ -62,6 +62,19 @@ class Trigger(Declaration):
             and router.allow_migrate_model(alias, model._meta.concrete_model or model)
         )
 
+    def fires_for_fixture(
+        self, model: type[Model], contains: Callable[[type[Model]], bool]
+    ) -> bool:
+        """Return whether the trigger fires for rows of ``model`` that ``loaddata`` loads.
+
+        Rows of a fixture have the values that triggers wrote to them.
+
+        Args:
+            contains: whether the fixture has rows of a model.
+        """
+        maintained = self.maintains(model)
+        return not self.writes and not (maintained and contains(maintained[0]))
+
     def register(self, *models: type[Model]) -> Undo:
         """Declares the trigger on these models."""
         for model in models:

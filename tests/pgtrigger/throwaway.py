@@ -1,5 +1,6 @@
 """An app that a test writes, migrates, and writes anew."""
 
+import contextlib
 import importlib
 import io
 import re
@@ -47,8 +48,10 @@ class ThrowawayApp:
     def forget(self):
         """Takes the models, their declarations and their modules out of the process."""
         for model, trigger in registry.registered():
+            # A rule's companions are removed with it.
             if (model, trigger) not in self._others:
-                registry.remove(model, trigger)
+                with contextlib.suppress(KeyError):
+                    registry.remove(model, trigger)
         for event_model in event_models.all_event_models():
             if event_model._meta.app_label == self.label:
                 event_models.forget(event_model)

@@ -7,10 +7,7 @@ from django.db import connection, transaction
 import pgtrigger
 from tests.pghistory.models import Ledger, Vault
 
-# Only these apps' tables are flushed, for another's may refuse it.
-committing = pytest.mark.django_db(
-    transaction=True, available_apps=["pghistory", "tests.pghistory"]
-)
+committing = pytest.mark.django_db(transaction=True)
 MODELS = [Ledger, Vault]
 
 
