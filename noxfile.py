@@ -51,7 +51,8 @@ nox.options.error_on_missing_interpreters = False
 @nox.parametrize(["python", "django", "postgres"], COMBINATIONS)
 def suite(session: nox.Session, django: str, postgres: str) -> None:
     """Run the suite, and add its counts to ``matrix.json``."""
-    folder = Path(session.create_tmp()).resolve() / "clone"
+    # Not session.create_tmp(), which sets TMPDIR: Chromium's sockets do not fit into such a path.
+    folder = Path(session.virtualenv.location) / "clone"
     shutil.rmtree(folder, ignore_errors=True)
     session.run("git", "clone", "--quiet", str(ROOT), str(folder), external=True)
     session.chdir(folder)
