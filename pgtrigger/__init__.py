@@ -1,6 +1,6 @@
 """Triggers declared on Django models: compiled to SQL, migrated, installed, inspected, ignored."""
 
-from pgtrigger import contrib, core, registry, utils
+from pgtrigger import contrib, core, registry, utils  # noqa: F401 - attributes, as in the PyPI package
 from pgtrigger.administration import (
     disable,
     enable,
@@ -128,8 +128,6 @@ __all__ = [
     "When",
     "__version__",
     "constraints",
-    "contrib",
-    "core",
     "disable",
     "enable",
     "ignore",
@@ -139,9 +137,7 @@ __all__ = [
     "prune",
     "register",
     "registered",
-    "registry",
     "schema",
     "undelete",
     "uninstall",
-    "utils",
 ]

@@ -382,15 +382,15 @@ def test_an_option_may_be_an_attribute_of_the_class(make, option, value):
     "arguments",
     [
         ["ls"],
-        ["ls", "tutorial.CannotDelete:protect_deletes", "--database", "default"],
+        ["ls", "pgtrigger_tests.Protected:no_delete", "--database", "default"],
         ["ls", "-d", "default", "-s", "public"],
-        ["install", "tutorial.CannotDelete:protect_deletes"],
-        ["uninstall", "tutorial.CannotDelete:protect_deletes", "-d", "default"],
-        ["enable", "tutorial.CannotDelete:protect_deletes", "--schema", "public"],
-        ["disable", "tutorial.CannotDelete:protect_deletes"],
+        ["install", "pgtrigger_tests.Protected:no_delete"],
+        ["uninstall", "pgtrigger_tests.Protected:no_delete", "-d", "default"],
+        ["enable", "pgtrigger_tests.Protected:no_delete", "--schema", "public"],
+        ["disable", "pgtrigger_tests.Protected:no_delete"],
         ["prune", "-d", "default", "-s", "public"],
     ],
 )
 def test_the_command(arguments, capsys):
     call_command("pgtrigger", *arguments)
-    assert arguments[0] != "ls" or "protect_deletes" in capsys.readouterr().out
+    assert arguments[0] != "ls" or "no_delete" in capsys.readouterr().out
