@@ -1,6 +1,6 @@
 """Python values for as long as a block runs: the context managers that set variables.
 
-See Note [Transaction variables].
+See Note [Transaction variables] and Note [Generators].
 """
 
 from __future__ import annotations
@@ -8,31 +8,30 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from contextvars import ContextVar
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.db import DatabaseError, connections
 
+from pgtrigger.session import generators, values
 from pgtrigger.session.synchronizer import Synchronizer
-from pgtrigger.session.variables import want
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
 
-    from pgtrigger.session.variables import Values, Variable
+    from pgtrigger.session.values import Values
+    from pgtrigger.session.variables import Variable
 
     F = TypeVar("F", bound=Callable[..., Any])
-
-# What the variables of each scope that is open here were before it.
-_outer: ContextVar[tuple[Values, ...]] = ContextVar("outer", default=())
 
 
 class Scope:
     """A context manager (also ``async with``) and decorator (also of coroutine functions).
 
     It sets variables. It holds no state: one object may be entered again, and by several threads
-    at once.
+    at once. In a generator function, and as its decorator, it does not affect the code that
+    iterates over the generator.
     """
 
     def values(self) -> Values:
@@ -40,18 +39,17 @@ class Scope:
         raise NotImplementedError
 
     def __enter__(self) -> Any:
-        values = self.values()
-        _outer.set((*_outer.get(), {variable: variable.get() for variable in values}))
-        want(values)
+        frame = generators.owner(sys._getframe(1))
+        values.enter(self, self.values(), frame)
         try:
             flush()
         except BaseException:
-            self._leave()
+            values.leave(self, frame)
             raise
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        self._leave()
+        values.leave(self, generators.owner(sys._getframe(1)))
         # The error that is on its way out is the one to see.
         with contextlib.suppress(*([DatabaseError] if exc_type else [])):
             flush()
@@ -63,37 +61,54 @@ class Scope:
         self.__exit__(exc_type, *exc_info)
 
     def __call__(self, func: F) -> F:
-        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
-            raise TypeError(
-                f"{type(self).__name__}() cannot decorate {func.__qualname__}(), a generator "
-                "function, which runs after the call: use it as a context manager inside."
-            )
-        if iscoroutinefunction(func):
+        if inspect.isgeneratorfunction(func):
+            inner: Callable[..., Any] = self._around_generator(func)
+        elif inspect.isasyncgenfunction(func):
+            inner = self._around_async_generator(func)
+        elif iscoroutinefunction(func):
 
-            @functools.wraps(func)
-            async def async_inner(*args: Any, **kwargs: Any) -> Any:
+            async def inner(*args: Any, **kwargs: Any) -> Any:
                 with self:
                     return await func(*args, **kwargs)
 
-            return cast("F", async_inner)
+        else:
 
-        @functools.wraps(func)
-        def inner(*args: Any, **kwargs: Any) -> Any:
+            def inner(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return func(*args, **kwargs)
+
+        return cast("F", functools.wraps(func)(inner))
+
+    def _around_generator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        def inner(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             with self:
-                return func(*args, **kwargs)
+                return (yield from func(*args, **kwargs))
 
-        return cast("F", inner)
+        return inner
 
-    @staticmethod
-    def _leave() -> None:
-        if scopes := _outer.get():  # none where a generator was closed in another context
-            _outer.set(scopes[:-1])
-            want(scopes[-1])
+    def _around_async_generator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        async def inner(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            with self:
+                async with contextlib.aclosing(func(*args, **kwargs)) as generator:
+                    step = generator.asend(None)
+                    while True:
+                        try:
+                            item = await step
+                        except StopAsyncIteration:
+                            return
+                        try:
+                            step = generator.asend((yield item))
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:
+                            step = generator.athrow(error)
+
+        return inner
 
 
 def change(variable: Variable, value: Any) -> None:
     """Changes the value until the scope ends that set it."""
-    want({variable: value})
+    values.change(variable, value)
     flush()
 
 

@@ -16,7 +16,8 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from pgtrigger.session.statements import MAY_COMMIT, may_control_a_transaction, statements
-from pgtrigger.session.variables import NOTHING, RestoredVariable, wanted
+from pgtrigger.session.values import NOTHING, current
+from pgtrigger.session.variables import RestoredVariable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgtrigger.session.statements import Statement
-    from pgtrigger.session.variables import Values, Variable
+    from pgtrigger.session.values import Values
+    from pgtrigger.session.variables import Variable
 
 # What a statement reports that may have changed, taken back or ended the settings sent.
 _CONTROL_TAGS = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"RESET"})
@@ -84,7 +86,7 @@ class Synchronizer:
     def __call__(
         self, execute: Callable[..., Any], query: Any, params: Any, many: bool, context: Any
     ) -> Any:
-        values = wanted.get()
+        values = current()
         if not values and not self.sent:
             return execute(query, params, many, context)
         found = statements(query)
@@ -115,7 +117,7 @@ class Synchronizer:
 
     def flush_before_commit(self) -> None:
         """Sends what differs to the open transaction, if there is one, and begins none."""
-        if (self.sent or wanted.get()) and self._driver is not None:
+        if (self.sent or current()) and self._driver is not None:
             if self._status == TransactionStatus.IDLE:
                 self.forget()
             else:
@@ -127,7 +129,7 @@ class Synchronizer:
 
         It is not needed inside another, or if there are no variables.
         """
-        if self._driver is None or not wanted.get() or not self._is_outside():
+        if self._driver is None or not current() or not self._is_outside():
             self.flush()
             yield
             return
@@ -247,7 +249,7 @@ class Synchronizer:
                 for statement in settings if pipeline else [sql.SQL("; ").join(settings)]:
                     cursor.execute(statement, prepare=False)
             self.sent.update(stale)
-        self._in_step = wanted.get()
+        self._in_step = current()
 
     @property
     def _driver(self) -> Connection[Any]:
@@ -259,7 +261,7 @@ class Synchronizer:
 
     def _wanted(self) -> _Rendered:
         """What this database is to have."""
-        values = wanted.get()
+        values = current()
         if values is not self._rendered.values:
             texts = {v: v.render(value, self.connection.alias) for v, value in values.items()}
             self._rendered = _Rendered(

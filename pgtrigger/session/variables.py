@@ -34,13 +34,12 @@ https://www.postgresql.org/docs/current/sql-set.html
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from contextvars import ContextVar
-from types import MappingProxyType
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from pgtrigger.session import values
 from pgtrigger.session.statements import WRITES
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Variable:
 
     def get(self) -> Any:
         """The value here and now; None where there is none."""
-        return wanted.get().get(self)
+        return values.current().get(self)
 
     def set_local(self, text: str | None) -> sql.Composed:
         """The statement that gives the setting this value, None: as if never set."""
@@ -85,14 +84,3 @@ class RestoredVariable(Variable):
         if not text or text == '""':  # which SHOW says of an empty list, and SET refuses
             return super().set_local("")
         return self._assign(sql.SQL(text))  # in quotes the list would be one element
-
-
-Values = Mapping[Variable, Any]
-NOTHING: Values = MappingProxyType({})
-wanted: ContextVar[Values] = ContextVar("wanted", default=NOTHING)
-
-
-def want(values: Values) -> None:
-    """Changes these variables here; None: as if never set."""
-    merged = {**wanted.get(), **values}
-    wanted.set({variable: value for variable, value in merged.items() if value is not None})

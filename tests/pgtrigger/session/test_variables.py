@@ -834,13 +834,6 @@ class TestConcurrency:
 
         assert (inside(), inside(), inside.__doc__) == ("a", "a", "Says so.")
 
-    def test_a_generator_function_cannot_be_decorated(self):
-        def numbers():
-            yield 1
-
-        with pytest.raises(TypeError, match=r"wanting\(\) cannot decorate .*numbers\(\)"):
-            wanting("a")(numbers)
-
 
 class TestTheWrapper:
     def test_it_is_the_outermost_and_there_is_one(self, connection):
