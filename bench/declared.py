@@ -43,8 +43,7 @@ def model(
 def forget(models_: Sequence[type[models.Model]]) -> None:
     """Takes the models out of Django, and their triggers out of the engine."""
     for forgotten in models_:
-        for trigger in registry.of_model(forgotten):
-            registry.remove(forgotten, trigger)
+        registry.remove_all(forgotten)
         del apps.all_models["bench"][forgotten._meta.model_name]
     apps.clear_cache()
 

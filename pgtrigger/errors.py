@@ -21,6 +21,10 @@ SQLSTATE = "23000"
 RAISED_SQLSTATE = "P0001"
 
 
+# Functions that are told of every refusal of this process, such as a test report's.
+observers: list[Callable[["TriggerError"], None]] = []
+
+
 class DeclarationError(ValueError):
     """A trigger that cannot be: what was declared, why it is refused, and what to write instead."""
 
@@ -210,12 +214,15 @@ def translate(
     if detail is None:
         return None
     error_class = TriggerError._by_rule.get(str(detail.get("rule")), TriggerError)
-    return error_class(
+    translated = error_class(
         *error.args,
         table=error.diag.table_name or "",
         detail=detail,
         declared=declared(str(detail["uri"])),
     )
+    for observe in observers:
+        observe(translated)
+    return translated
 
 
 def _read_detail(text: str | None) -> dict[str, Any] | None:

@@ -103,9 +103,7 @@ def _compile_all(model: type[Model]) -> None:
         for trigger in declared:
             trigger.compile(model)
     except Exception:
-        for trigger in declared:
-            if trigger in registry.of_model(model):
-                registry.remove(model, trigger)
+        registry.remove_all(model)
         raise
 
 

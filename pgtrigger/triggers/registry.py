@@ -120,6 +120,14 @@ def remove(model: type[Model], trigger: Trigger) -> None:
             remove(*declared.by_uri[companion])
 
 
+def remove_all(model: type[Model]) -> None:
+    """Take back every declaration on the model."""
+    declared = _beside(model).by_uri
+    for uri in [uri for uri, (owner, _) in declared.items() if owner is model]:
+        if uri in declared:  # a companion goes with its rule
+            remove(*declared[uri])
+
+
 def find(uri: str) -> tuple[type[Model], Trigger]:
     """The model and trigger of a URI. ValueError for a bad URI, KeyError for an unknown one."""
     return _declaring(uri).by_uri[uri]
@@ -155,6 +163,11 @@ def family(uri: str) -> list[tuple[type[Model], Trigger]]:
 def everywhere() -> list[tuple[type[Model], Trigger]]:
     """All declared triggers, each with its model. See Note [Isolated models]."""
     return [each for declared in _everywhere() for each in declared.by_uri.values()]
+
+
+def companion_uris() -> set[str]:
+    """The URIs of triggers that belong to another rule."""
+    return {uri for uris in _project.companions.values() for uri in uris}
 
 
 def of_model(model: type[Model]) -> list[Trigger]:

@@ -38,9 +38,7 @@ def make_model(db):
         ):
             with connection.schema_editor() as editor:
                 editor.delete_model(model)
-        for trigger in list(registry.of_model(model)):
-            if trigger in registry.of_model(model):  # a companion goes with its rule
-                registry.remove(model, trigger)
+        registry.remove_all(model)
         del apps.all_models["pgtrigger_tests"][model._meta.model_name]
     apps.clear_cache()
 

@@ -1,0 +1,259 @@
+"""The ready-made rules against triggers that an expert writes by hand for the same purpose."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db import connection, models, transaction
+
+import pgtrigger
+from bench.declared import execute, forget, vacuum
+from bench.rounds import Report, Target, Turn, benchmark
+from pgtrigger.database import installation
+from pgtrigger.triggers import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROWS = 50_000
+SAVES = 500
+
+VERSION = [
+    (
+        "BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+        "BEGIN IF NEW.version IS DISTINCT FROM OLD.version THEN RAISE EXCEPTION 'stale'; END IF;"
+        " NEW.version := OLD.version + 1; RETURN NEW; END",
+    )
+]
+FROZEN = [
+    (
+        "BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.status = 'issued' AND"
+        " (OLD.id, OLD.parent_id, OLD.status, OLD.amount, OLD.version) IS DISTINCT FROM"
+        " (NEW.id, NEW.parent_id, NEW.status, NEW.amount, NEW.version))",
+        "BEGIN RAISE EXCEPTION 'frozen'; END",
+    ),
+    (
+        "BEFORE DELETE ON {table} FOR EACH ROW WHEN (OLD.status = 'issued')",
+        "BEGIN RAISE EXCEPTION 'frozen'; END",
+    ),
+]
+TOUCH = [
+    (
+        "BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+        "BEGIN NEW.changed_at := now(); RETURN NEW; END",
+    ),
+    (
+        "BEFORE INSERT ON {table} FOR EACH ROW",
+        "BEGIN NEW.changed_at := now(); RETURN NEW; END",
+    ),
+]
+
+
+def _counting(value: str) -> list[tuple[str, str]]:
+    """A statement-level trigger for each operation; EXECUTE, so that no plan is kept."""
+
+    def body(rows: str) -> str:
+        return f"""BEGIN
+            EXECUTE $q$
+                UPDATE {{parent}} p SET total = p.total + c.change
+                FROM (
+                    SELECT l.id, c.change FROM {{parent}} l JOIN (
+                        SELECT parent_id, sum(value) AS change FROM ({rows}) r
+                        GROUP BY parent_id HAVING sum(value) <> 0
+                    ) c ON c.parent_id = l.id ORDER BY l.id FOR NO KEY UPDATE OF l
+                ) c WHERE p.id = c.id $q$;
+            RETURN NULL; END"""
+
+    new, old = (
+        f"SELECT parent_id, {value} AS value FROM n",
+        f"SELECT parent_id, -{value} AS value FROM o",
+    )
+    return [
+        ("AFTER INSERT ON {table} REFERENCING NEW TABLE AS n FOR EACH STATEMENT", body(new)),
+        ("AFTER DELETE ON {table} REFERENCING OLD TABLE AS o FOR EACH STATEMENT", body(old)),
+        (
+            "AFTER UPDATE ON {table} REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT",
+            body(f"{old} UNION ALL {new}"),
+        ),
+    ]
+
+
+AT_MOST = [
+    (
+        "AFTER INSERT ON {table} REFERENCING NEW TABLE AS n FOR EACH STATEMENT",
+        """DECLARE key bigint; BEGIN
+            FOR key IN EXECUTE 'SELECT DISTINCT parent_id FROM n ORDER BY parent_id' LOOP
+                UPDATE {parent} SET id = id WHERE id = key;
+                IF (SELECT count(*) FROM {table} WHERE parent_id = key) > 1000000 THEN
+                    RAISE EXCEPTION 'full';
+                END IF;
+            END LOOP;
+            RETURN NULL; END""",
+    )
+]
+REQUIRES = [
+    (
+        "BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW",
+        """BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                IF OLD IS NOT DISTINCT FROM NEW THEN RETURN NEW; END IF;
+            END IF;
+            IF TG_OP <> 'INSERT' THEN
+                PERFORM 1 FROM {parent} WHERE id = OLD.parent_id AND status = 'draft' FOR SHARE;
+                IF NOT FOUND THEN RAISE EXCEPTION 'issued'; END IF;
+            END IF;
+            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+            IF TG_OP = 'INSERT' OR OLD.parent_id <> NEW.parent_id THEN
+                PERFORM 1 FROM {parent} WHERE id = NEW.parent_id AND status = 'draft' FOR SHARE;
+                IF NOT FOUND THEN RAISE EXCEPTION 'issued'; END IF;
+            END IF;
+            RETURN NEW; END""",
+    )
+]
+
+RULES: dict[str, tuple[Callable[[], pgtrigger.Trigger], list[tuple[str, str]]]] = {
+    "Version": (lambda: pgtrigger.Version("version"), VERSION),
+    "Frozen": (
+        lambda: pgtrigger.Frozen(
+            when=models.Q(status="issued"), allow=["note", "total", "changed_at"]
+        ),
+        FROZEN,
+    ),
+    "Touch": (lambda: pgtrigger.Touch("changed_at"), TOUCH),
+    "Count": (lambda: pgtrigger.Count("parent.total"), _counting("1")),
+    "Sum": (lambda: pgtrigger.Sum("parent.total", of="amount"), _counting("amount")),
+    "AtMost": (lambda: pgtrigger.AtMost(1_000_000, per="parent"), AT_MOST),
+    "Requires": (lambda: pgtrigger.Requires("parent__status", "draft"), REQUIRES),
+}
+
+
+@contextmanager
+def lines(rule: str, rows: int, *, by_hand: bool) -> Iterator[type[models.Model]]:
+    """A table of rows of a hundred parents, with the rule as declared or as written by hand."""
+    declare, written = RULES[rule]
+    names = [f"{rule}{kind}{'ByHand' if by_hand else ''}" for kind in ("Parent", "Line")]
+    parent = _model(names[0], total=models.BigIntegerField(default=0))
+    line = _model(
+        names[1],
+        triggers=[] if by_hand else [declare()],
+        parent=models.ForeignKey(parent, models.CASCADE),
+        amount=models.IntegerField(default=1),
+        version=models.IntegerField(default=0),
+        total=models.IntegerField(default=0),
+        note=models.CharField(max_length=32, default=""),
+        changed_at=models.DateTimeField(null=True),
+    )
+    try:
+        with connection.schema_editor() as editor:
+            editor.create_model(parent)
+            editor.create_model(line)
+        parents = parent.objects.bulk_create([parent() for _ in range(100)])
+        line.objects.bulk_create(
+            [line(parent=parents[number % 100]) for number in range(rows)], batch_size=5000
+        )
+        for each in (parent, line):
+            table = each._meta.db_table
+            execute("ALTER TABLE {table} SET (autovacuum_enabled = false)", table=table)
+            execute("VACUUM ANALYZE {table}", table=table)
+        for trigger in registry.of_model(line):
+            installation.install(trigger.compile(line), connection)
+        for number, (fires, body) in enumerate(written if by_hand else []):
+            tables = {"table": line._meta.db_table, "parent": parent._meta.db_table}
+            function = f"{line._meta.db_table}_{number}"
+            execute(
+                f"CREATE FUNCTION {{function}}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$",
+                function=function,
+                **tables,
+            )
+            execute(
+                f"CREATE TRIGGER {{name}} {fires} EXECUTE FUNCTION {{function}}()",
+                name=f"by_hand_{number}",
+                function=function,
+                **tables,
+            )
+        yield line
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(line)
+            editor.delete_model(parent)
+        forget([line, parent])
+
+
+def _model(name: str, triggers: Any = (), **fields: Any) -> type[models.Model]:
+    meta = type("Meta", (), {"app_label": "bench", "triggers": list(triggers)})
+    status = models.CharField(max_length=32, default="draft")
+    apps.clear_cache()
+    return type(
+        name, (models.Model,), {"__module__": __name__, "Meta": meta, "status": status, **fields}
+    )
+
+
+def update_all(model: type[models.Model]) -> None:
+    execute(
+        "UPDATE {table} SET note = 'x' || amount, amount = amount + 1", table=model._meta.db_table
+    )
+
+
+def insert_all(model: type[models.Model], rows: int) -> None:
+    execute(
+        "INSERT INTO {table} (status, parent_id, amount, version, total, note)"
+        f" SELECT 'draft', parent_id, amount, 0, 0, '' FROM {{table}} LIMIT {rows}",
+        table=model._meta.db_table,
+    )
+
+
+def save_some(model: type[models.Model]) -> None:
+    """Single UPDATE statements by SQL, so that Django's own time does not hide the trigger's."""
+    table = model._meta.db_table
+    with transaction.atomic(), connection.cursor() as cursor:
+        for key in range(1, SAVES):
+            cursor.execute(f'UPDATE "{table}" SET amount = amount + 1 WHERE id = %s', [key])
+
+
+def _measure(report: Report, rule: str) -> None:
+    rows = report.size(ROWS)
+    with (
+        lines(rule, rows, by_hand=True) as by_hand,
+        lines(rule, rows, by_hand=False) as declared,
+    ):
+        variants = {"by hand": by_hand, "pgtrigger": declared}
+        for title, work, at_most in (
+            (f"update of {rows:,} rows", update_all, 1.10),
+            (f"insert of {rows:,} rows", functools.partial(insert_all, rows=rows), 1.10),
+            (f"{SAVES} single updates", save_some, 1.05),
+        ):
+            if rule in ("Version", "Frozen") and title.startswith("insert"):
+                continue
+            report.compare(
+                f"{title}, {rule}",
+                {
+                    name: Turn(
+                        functools.partial(work, model),
+                        before=functools.partial(_clean, model, rows),
+                    )
+                    for name, model in variants.items()
+                },
+                [Target("pgtrigger", "by hand", at_most=at_most)],
+            )
+
+
+def _clean(model: type[models.Model], rows: int) -> None:
+    """Remove what the last turn inserted, without triggers."""
+    with pgtrigger.ignore():
+        model.objects.filter(pk__gt=rows).delete()
+    vacuum(model)
+
+
+def _register(rule: str) -> None:
+    def measure(report: Report) -> None:
+        _measure(report, rule)
+
+    measure.__name__ = rule.lower()
+    benchmark(measure)
+
+
+for _rule in RULES:
+    _register(_rule)

@@ -1,0 +1,197 @@
+"""A pytest plugin that reports which rules the tests know.
+
+``pytest --rules``
+    lists the rules that no test has seen refuse a write.
+``pytest --rules-mutate``
+    afterwards disables one rule at a time, runs the tests again that wrote to its table, and lists
+    the rules that no test misses.
+``--rules-of PREFIX``
+    limits both to rules whose URI begins with this, such as ``shop.`` or ``shop.Order:flow``.
+
+Declare it in ``pytest_plugins`` or with ``-p pgtrigger.pytest_plugin``. It needs pytest-django.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from django.db import connections
+
+from pgtrigger import administration, errors
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import Model
+
+    from pgtrigger.triggers.trigger import Trigger
+
+_WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "MERGE", "WITH", "COPY")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pgtrigger", "rules in the database")
+    group.addoption(
+        "--rules", action="store_true", help="list the rules that no test has seen refuse a write"
+    )
+    group.addoption(
+        "--rules-mutate",
+        action="store_true",
+        help="disable one rule at a time, run its tests again, and list what no test misses",
+    )
+    group.addoption(
+        "--rules-of", default="", metavar="PREFIX", help="only rules whose URI begins with this"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wanted = config.getoption("rules") or config.getoption("rules_mutate")
+    if not wanted:
+        return
+    if config.getoption("rules_mutate") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--rules-mutate runs in one process: add -n 0.")
+    config.pluginmanager.register(RuleReport(config), "pgtrigger_rules")
+
+
+class RuleReport:
+    """What a session learns of the declared rules.
+
+    Attributes:
+        refused: URIs of rules that have refused a write.
+        writers: by table, the tests that wrote to it.
+        unmissed: URIs of rules without which every test passes; None before they are known.
+    """
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+        self.refused: set[str] = set()
+        self.writers: dict[str, list[pytest.Item]] = {}
+        self.unmissed: list[str] | None = None
+        self._tables: set[str] = set()
+        errors.observers.append(self._see)
+
+    def rules(self) -> list[tuple[type[Model], Trigger]]:
+        """Return the declared rules, without the triggers that belong to one of them."""
+        prefix = self.config.getoption("rules_of")
+        parts = registry.companion_uris()
+        return [
+            (model, trigger)
+            for model, trigger in registry.registered()
+            if trigger.get_uri(model).startswith(prefix) and trigger.get_uri(model) not in parts
+        ]
+
+    def unseen(self) -> list[str]:
+        """Return the URIs of refusing rules that no test has seen refuse."""
+        return [
+            trigger.get_uri(model)
+            for model, trigger in self.rules()
+            if isinstance(trigger, Rule)
+            and not any(
+                part.get_uri(owner) in self.refused
+                for owner, part in registry.family(trigger.get_uri(model))
+            )
+        ]
+
+    def _see(self, error: errors.TriggerError) -> None:
+        self.refused.add(error.uri)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Note which tables the test writes to."""
+        self._tables = set()
+        with ExitStack() as stack:
+            for connection in connections.all():
+                stack.enter_context(connection.execute_wrapper(self._note))
+            result = yield
+        for table in self._tables:
+            self.writers.setdefault(table, []).append(item)
+        return result
+
+    def _note(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
+        text = statement if isinstance(statement, str) else ""
+        if text.lstrip().upper().startswith(_WRITES):
+            self._tables.update(
+                table
+                for table in {model._meta.db_table for model, _ in registry.registered()}
+                if table in text
+            )
+        return execute(statement, params, many, context)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run every test, and then those of each rule without it."""
+        if not self.config.getoption("rules_mutate") or self.config.option.collectonly:
+            return None
+        items = session.items
+        for number, item in enumerate(items):
+            following: Any = items[number + 1] if number + 1 < len(items) else session
+            self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            raise session.Failed("--rules-mutate needs tests that pass")
+        self.unmissed = [
+            trigger.get_uri(model)
+            for model, trigger in self.rules()
+            if not self._is_missed(trigger.get_uri(model), model._meta.db_table)
+        ]
+        if items:
+            _run_again(items[0], None)
+        return True
+
+    def _is_missed(self, uri: str, table: str) -> bool:
+        """Return whether a test fails without the rule."""
+        writers = dict.fromkeys(self.writers.get(table, ()))
+        if not writers:
+            return False
+        self._alter(uri, "disable")
+        try:
+            return any(not _run_again(item, item.session) for item in writers)
+        finally:
+            self._alter(uri, "enable")
+
+    def _alter(self, uri: str, act: str) -> None:
+        from pytest_django.plugin import blocking_manager_key
+
+        with self.config.stash[blocking_manager_key].unblock():
+            getattr(administration, act)(uri)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        errors.observers.remove(self._see)
+        output = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output["pgtrigger_refused"] = sorted(self.refused)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """Take over what a process of pytest-xdist has seen."""
+        self.refused.update(getattr(node, "workeroutput", {}).get("pgtrigger_refused", ()))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        rules = [trigger for _, trigger in self.rules() if isinstance(trigger, Rule)]
+        unseen = self.unseen()
+        terminalreporter.section("rules")
+        terminalreporter.line(
+            f"{len(rules) - len(unseen)} of {len(rules)} rules have refused a write in a test."
+        )
+        for uri in unseen:
+            terminalreporter.line(f"never seen to refuse: {uri}")
+        for uri in self.unmissed or ():
+            terminalreporter.line(f"missed by no test: {uri}")
+        if self.unmissed == []:
+            terminalreporter.line("Every rule is missed by a test.")
+
+
+def _run_again(item: pytest.Item, following: Any) -> bool:
+    """Run a test once more without reporting it. Return whether it passed.
+
+    The session as the item that follows keeps its fixtures, such as the database.
+    """
+    initialize = getattr(item, "_initrequest", None)
+    if initialize is not None:
+        initialize()
+    reports = runtestprotocol(item, log=False, nextitem=following)
+    return not any(report.failed for report in reports)
