@@ -1,9 +1,18 @@
-from types import ModuleType
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 from pghistory import checks, config, hooks, legacy, postponing
+from pgtrigger.roles import objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from django.db.models import Model
 
 
 class PGHistoryConfig(AppConfig):
@@ -18,11 +27,20 @@ class PGHistoryConfig(AppConfig):
     def ready(self) -> None:
         hooks.extend_schema_editors()
         checks.register()
+        objects.write_only_by_triggers(_models_of_history)
         postponing.register()
         post_migrate.connect(
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
         )
         register_admin()
+
+
+def _models_of_history() -> Iterator[type[Model]]:
+    """Contexts, and the event models whose rows are written by triggers only."""
+    yield apps.get_model("pghistory.Context")
+    for model in apps.get_models():
+        if getattr(model, "pgh_tracked_model", None) is not None and model._meta.managed:
+            yield model
 
 
 def register_admin() -> None:

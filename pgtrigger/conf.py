@@ -23,6 +23,14 @@ def prune_on_install() -> bool:
     return bool(getattr(settings, "PGTRIGGER_PRUNE_ON_INSTALL", True))
 
 
+def roles() -> dict[str, str]:
+    """The roles whose privileges every ``migrate`` completes: ``{"app": …, "read_only": …}``.
+
+    ``manage.py pgtrigger roles`` takes its defaults from here, also ``"owner"``.
+    """
+    return dict(getattr(settings, "PGTRIGGER_ROLES", {}))
+
+
 def schema_editor() -> bool:
     """Whether Django's schema editor sets triggers aside while it alters their columns."""
     return bool(getattr(settings, "PGTRIGGER_SCHEMA_EDITOR", True))

@@ -17,7 +17,7 @@ from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import conf, errors
 from pgtrigger.migrating import running
-from pgtrigger.migrating.post_migrate import install_unmigrated
+from pgtrigger.migrating.post_migrate import grant_after_migrate, install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import loading, scopes
 from pgtrigger.session.synchronizer import Synchronizer
@@ -46,6 +46,11 @@ def after_models_load() -> None:
         install_unmigrated,
         sender=apps.get_app_config("pgtrigger"),
         dispatch_uid="pgtrigger.unmigrated",
+    )
+    post_migrate.connect(
+        grant_after_migrate,
+        sender=apps.get_app_config("pgtrigger"),
+        dispatch_uid="pgtrigger.privileges",
     )
     _follow_migrations()
     written.install_hooks()

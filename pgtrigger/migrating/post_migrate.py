@@ -17,6 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from pgtrigger import administration, conf
 from pgtrigger.database import catalog, installation
 from pgtrigger.migrating.operations import AddTrigger
+from pgtrigger.roles import privileges
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
         return
     for trigger in _replaced(wanted, administration.undeclared(using), migrations):
         installation.prune(trigger, connection)
+
+
+def grant_after_migrate(using: str, **kwargs: Any) -> None:
+    """Give the roles of settings.PGTRIGGER_ROLES what new tables need."""
+    privileges.apply_after_migrate(using)
 
 
 def _replaced(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from pgtrigger import administration, recounting
+from pgtrigger import administration, conf, recounting
 from pgtrigger.database import catalog
+from pgtrigger.roles import attempts, privileges
 from pgtrigger.session import search_path
 from pgtrigger.triggers import registry
 
@@ -25,6 +27,8 @@ every declared trigger, and install and uninstall then also drop those that noth
 
   manage.py pgtrigger ls                      what is declared, and what the database has of it
   manage.py pgtrigger check                   exit code 1 where the two differ
+  manage.py pgtrigger roles --app shop_app    the privileges that the application's role lacks
+  manage.py pgtrigger check --as shop_app     what that role can do, and should not
   manage.py pgtrigger diff shop.Order:paid    how a trigger in the database differs from its model
   manage.py pgtrigger install --dry-run       the SQL that would bring the database up to date
   manage.py pgtrigger sql shop.Order:paid     the SQL of one trigger
@@ -57,7 +61,21 @@ class Command(BaseCommand):
             return commands.add_parser(name, help=help_text, description=help_text, parents=parents)
 
         add("ls", "Lists triggers with their status.", uris, place, output)
-        add("check", "Lists what differs; exit code 1 if anything does.", uris, place, output)
+        check = add(
+            "check", "Lists what differs; exit code 1 if anything does.", uris, place, output
+        )
+        check.add_argument(
+            "--as",
+            dest="role",
+            metavar="ROLE",
+            help="try to get past rules and history as this role, in a transaction that is rolled "
+            "back; exit code 1 if it can, 2 if it cannot be tried",
+        )
+        check.add_argument("--all", action="store_true", help="with --as: also what was refused")
+        roles = add("roles", "Prints or grants the privileges that the roles lack.", _database())
+        for option, role in _ROLES.items():
+            roles.add_argument(f"--{option}", metavar="ROLE", help=role)
+        roles.add_argument("--apply", action="store_true", help="run the statements")
         add("diff", "Shows how the database differs from the declarations.", uris, place)
         install = add("install", "Installs what is missing or outdated.", uris, place, lock)
         install.add_argument(
@@ -91,7 +109,18 @@ class Command(BaseCommand):
         rows = _rows(uris, database)
         self._print_rows(rows, format)
 
-    def do_check(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
+    def do_check(
+        self,
+        uris: Sequence[str],
+        database: str,
+        format: str,
+        role: str | None = None,
+        all: bool = False,
+        **options: Any,
+    ) -> None:
+        if role is not None:
+            self._check_role(role, database, format, all)
+            return
         differing = [
             row
             for row in _rows(uris, database)
@@ -140,6 +169,46 @@ class Command(BaseCommand):
 
     def do_disable(self, uris: Sequence[str], database: str, **options: Any) -> None:
         administration.disable(*uris, database=database)
+
+    def do_roles(
+        self,
+        database: str,
+        apply: bool,
+        app: str | None,
+        owner: str | None,
+        read_only: str | None,
+        **options: Any,
+    ) -> None:
+        configured = conf.roles()
+        names = {"app": app, "owner": owner, "read_only": read_only}
+        chosen = {key: value or configured.get(key) for key, value in names.items()}
+        if not chosen["app"]:
+            raise CommandError(
+                "Name the role of the application with --app, or in settings.PGTRIGGER_ROLES."
+            )
+        roles = privileges.Roles(
+            app=chosen["app"], owner=chosen["owner"], read_only=chosen["read_only"]
+        )
+        run = privileges.apply if apply else privileges.plan
+        for statement in run(roles, database):
+            self.stdout.write(statement)
+
+    def _check_role(self, role: str, database: str, format: str, all: bool) -> None:
+        try:
+            results = attempts.run(role, database)
+        except attempts.CannotTry as error:
+            raise CommandError(str(error.args[0]), returncode=2) from error
+        shown = [each for each in results if each.found or all]
+        if format == "json":
+            self.stdout.write(json.dumps([dataclasses.asdict(each) for each in shown], indent=2))
+        else:
+            for each in shown:
+                word = self.style.ERROR("FOUND") if each.found else self.style.SUCCESS("ok   ")
+                self.stdout.write(f"{word}  {each.check}  {each.object}  {each.detail}")
+            count = sum(each.found for each in results)
+            self.stdout.write(f"{len(results)} attempts as {role}, {count} found")
+        if any(each.found for each in results):
+            sys.exit(1)
 
     def do_prune(self, database: str, **options: Any) -> None:
         administration.prune(database)
@@ -210,13 +279,28 @@ def _parent(add_arguments: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
+_ROLES = {
+    "app": "the role of the application",
+    "owner": "the role that migrates and owns all objects",
+    "read-only": "a role that reads",
+}
+
+
+def _database() -> argparse.ArgumentParser:
+    return _parent(_add_database)
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         *("-d", "--database"),
         default=DEFAULT_DB_ALIAS,
         choices=tuple(connections),
         help="the database, by its alias in settings.DATABASES",
     )
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    _add_database(parser)
     parser.add_argument(
         *("-s", "--schema"),
         action="append",

@@ -1,0 +1,325 @@
+"""Attempts to get past rules and history as a role, in a transaction that is rolled back.
+
+A role is judged by what it can do. Ordinary writes must work; everything else must be refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.database import catalog
+from pgtrigger.roles import objects, planting
+from pgtrigger.sql.ignore_check import IGNORE_SETTING, array
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.protect import Protect
+from pgtrigger.vocabulary import clauses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pgtrigger.database.catalog import InstalledTrigger
+    from pgtrigger.roles.objects import Function, Objects, Relation
+
+SCHEMA = "pgtrigger_planted"
+FORBIDDEN = "42501"  # insufficient_privilege
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an attempt showed. ``found`` is true if the role can do what it should not, or cannot
+    do what it should."""
+
+    check: str
+    object: str
+    found: bool
+    detail: str
+
+
+class CannotTry(LookupError):
+    """The role does not exist, or the connection may not become it."""
+
+
+def run(role: str, database: str | None = None) -> list[Result]:
+    """Make all attempts as ``role``. Raise CannotTry if the connection cannot become it."""
+    connection = connections[database or DEFAULT_DB_ALIAS]
+    with transaction.atomic(using=connection.alias):
+        try:
+            return list(Attempts(role, connection).all())
+        finally:
+            transaction.set_rollback(True, using=connection.alias)
+
+
+class Attempts:
+    """The attempts of one role on one connection, inside a transaction."""
+
+    def __init__(self, role: str, connection: Any):
+        self.role = role
+        self.connection = connection
+        self.objects: Objects = objects.read(connection)
+        self.triggers = catalog.read(connection).visible()
+        self._execute("SET LOCAL lock_timeout = '2s'")
+        with self._savepoint():
+            try:
+                self._become()
+            except DatabaseError as error:
+                raise CannotTry(
+                    f'The connection cannot become the role "{role}": {error} '
+                    "Check with a connection of the owner or of a superuser."
+                ) from error
+
+    def all(self) -> Iterator[Result]:
+        yield from self.standing()
+        yield from self.ordinary_writes()
+        yield from self.forgery()
+        yield from self.truncation()
+        yield from self.triggers_and_functions()
+        yield from self.ignoring()
+        yield from self.replication_role()
+        yield from self.definer_functions()
+        yield from self.searched_schemas()
+        yield from self.planted_objects()
+
+    def standing(self) -> Iterator[Result]:
+        """What the role is: superuser, owner, member of the owner."""
+        [(is_superuser,)] = self._execute(
+            "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [self.role]
+        )
+        yield Result("superuser", self.role, is_superuser, "no rule binds a superuser")
+        everything: list[Relation | Function] = [*self.objects.relations, *self.objects.functions]
+        owned = sorted({each.label for each in everything if each.owner == self.role})
+        yield Result("owner", ", ".join(owned[:3]) or self.role, bool(owned), _OWNER)
+        for owner in sorted({each.owner for each in everything} - {self.role}):
+            [(is_member,)] = self._execute(
+                "SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", [self.role, owner]
+            )
+            yield Result("member of the owner", owner, is_member, _OWNER)
+
+    def ordinary_writes(self) -> Iterator[Result]:
+        """Statements on no rows: PostgreSQL looks at the privileges, and triggers run."""
+        for table in self.objects.tables:
+            if table.is_written_by_triggers or table.kind not in ("r", "p"):
+                continue
+            for name, statement in _statements(table).items():
+                state, message = self._attempt(statement)
+                yield Result(f"ordinary {name}", table.label, state is not None, message or "works")
+
+    def forgery(self) -> Iterator[Result]:
+        """Writes to what only triggers write: events and contexts."""
+        for table in self.objects.tables:
+            if not table.is_written_by_triggers:
+                continue
+            for name, statement in _statements(table).items():
+                state, message = self._attempt(statement)
+                if name == "SELECT":
+                    yield Result("ordinary SELECT", table.label, state is not None, message)
+                else:
+                    yield self._must_be_refused(name, table.label, state, message)
+
+    def truncation(self) -> Iterator[Result]:
+        """TRUNCATE fires no row-level trigger."""
+        for table in self.objects.tables:
+            if table.kind in ("r", "p"):
+                statement = sql.SQL("TRUNCATE {} CASCADE").format(table.identifier)
+                state, message = self._attempt(statement)
+                yield self._must_be_refused("TRUNCATE", table.label, state, message)
+
+    def triggers_and_functions(self) -> Iterator[Result]:
+        for table, trigger in self._one_trigger_of_each_table():
+            name = sql.Identifier(trigger.pgid)
+            tries = {
+                "disable a trigger": sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}"),
+                "drop a trigger": sql.SQL("DROP TRIGGER {1} ON {0}"),
+                "TRIGGER": sql.SQL(
+                    "CREATE TRIGGER pgtrigger_attempt BEFORE UPDATE ON {0} FOR EACH ROW "
+                    "EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"
+                ),
+            }
+            for check, statement in tries.items():
+                state, message = self._attempt(statement.format(table, name))
+                yield self._must_be_refused(check, _label(trigger), state, message)
+        for function in self.objects.functions:
+            replaced = sql.SQL(
+                "CREATE OR REPLACE FUNCTION {}() RETURNS pg_catalog.trigger LANGUAGE plpgsql "
+                "AS 'BEGIN RETURN NULL; END'"
+            ).format(function.identifier)
+            state, message = self._attempt(replaced)
+            yield self._must_be_refused("replace a function", function.label, state, message)
+
+    def ignoring(self) -> Iterator[Result]:
+        """Writes that a rule with ``ignorable=False`` refuses, with the rule in ``ignore()``."""
+        installed = {(found.table, found.pgid): found for found in self.triggers}
+        for model, trigger in registry.registered():
+            name = naming.split_table(model._meta.db_table)[1]
+            found = installed.get((name, trigger.get_pgid(model)))
+            if trigger.ignorable or found is None:
+                continue
+            uri = trigger.get_uri(model)
+            if IGNORE_SETTING in found.function_source:
+                yield Result("ignore a rule", uri, True, "its function asks what is ignored")
+                continue
+            statement = _forbidden_write(trigger, found)
+            if statement is None:
+                yield Result("ignore a rule", uri, False, "its function has no such check")
+                continue
+            key = array(frozenset([naming.ignore_key(found.table, found.pgid)]))
+            state, message = self._attempt(
+                statement, f"SET LOCAL {IGNORE_SETTING} = {naming.as_text(sql.Literal(key))}"
+            )
+            count = self._rows_written
+            yield Result("ignore a rule", uri, state is None and count > 0, message or "no rows")
+
+    def replication_role(self) -> Iterator[Result]:
+        state, message = self._attempt("SET LOCAL session_replication_role = replica")
+        yield self._must_be_refused("session_replication_role", self.role, state, message)
+
+    def definer_functions(self) -> Iterator[Result]:
+        """Attach a function that runs as its owner to a temporary table."""
+        table = sql.Identifier("pgtrigger_attempt")
+        for function in self.objects.functions:
+            if not function.is_definer:
+                continue
+            state, message = self._attempt(
+                sql.SQL(
+                    "CREATE TRIGGER attempt AFTER INSERT ON pg_temp.{} FOR EACH ROW "
+                    "EXECUTE FUNCTION {}()"
+                ).format(table, function.identifier),
+                sql.SQL("CREATE TEMPORARY TABLE {} (id pg_catalog.int4)").format(table),
+            )
+            yield self._must_be_refused("EXECUTE", function.label, state, message)
+
+    def searched_schemas(self) -> Iterator[Result]:
+        """Schemas in which a function looks for names, and in which the role may create some."""
+        for function in self.objects.functions:
+            path = function.path
+            if (path is None or path[-1:] != ("pg_temp",)) and function.is_definer:
+                detail = "it runs as its owner, and its search_path does not end with pg_temp"
+                yield Result("search_path", function.label, True, detail)
+            for schema in path or ():
+                if schema in ("pg_catalog", "pg_temp"):
+                    continue
+                [(may_create,)] = self._execute(
+                    "SELECT pg_catalog.has_schema_privilege(%s, n.oid, 'CREATE') "
+                    "FROM pg_catalog.pg_namespace n WHERE n.nspname = %s",
+                    [self.role, schema],
+                ) or [(False,)]
+                detail = f"the function looks for names in the schema {schema}"
+                yield Result("CREATE", f"{schema} ({function.label})", may_create, detail)
+
+    def planted_objects(self) -> Iterator[Result]:
+        """Ordinary writes with objects that hide PostgreSQL's own."""
+        tables = {each.name: each for each in self.objects.tables}
+        hidden = [each.name for each in self.objects.tables if each.is_written_by_triggers]
+        with self._savepoint():
+            try:
+                for statement in planting.operators_and_functions(SCHEMA):
+                    self._execute(statement)
+                self._become()
+                for statement in planting.types_and_tables(hidden):
+                    self._execute(statement)
+            except DatabaseError as error:
+                detail = f"not tried: a schema or a type cannot be created ({error})"
+                yield Result("planted objects", self.role, False, detail)
+                return
+            for installed in dict.fromkeys(found.table for found in self.triggers):
+                table = tables.get(installed)
+                if table is None or table.is_written_by_triggers:
+                    continue
+                for name, write in _statements(table, rows=1).items():
+                    _, message = self._attempt(
+                        write,
+                        f"SET LOCAL {IGNORE_SETTING} = '{{none}}'",
+                        f"SET LOCAL search_path = {SCHEMA}, pg_catalog, public",
+                    )
+                    found = planting.MESSAGE in message
+                    detail = message if found else "not used"
+                    yield Result(f"planted objects, {name}", table.label, found, detail)
+
+    def _one_trigger_of_each_table(self) -> Iterator[tuple[sql.Identifier, InstalledTrigger]]:
+        for trigger in {(each.schema, each.table): each for each in self.triggers}.values():
+            yield sql.Identifier(trigger.schema, trigger.table), trigger
+
+    def _must_be_refused(self, check: str, name: str, state: str | None, message: str) -> Result:
+        return Result(check, name, state != FORBIDDEN, message or "the role can do it")
+
+    def _attempt(
+        self, statement: str | sql.Composable, *before: str | sql.Composable
+    ) -> tuple[str | None, str]:
+        """The SQLSTATE and message of a statement's error; None and nothing if it works."""
+        self._rows_written = 0
+        with self._savepoint():
+            try:
+                self._become()
+                for each in before:
+                    self._execute(each)
+                with self.connection.cursor() as cursor:
+                    cursor.execute(_as_text(statement))
+                    self._rows_written = max(cursor.rowcount, 0)
+            except DatabaseError as error:
+                cause = error.__cause__
+                state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+                return state or "?", str(error).partition("\n")[0]
+        return None, ""
+
+    def _become(self) -> None:
+        self._execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self.role)))
+
+    def _execute(self, statement: str | sql.Composable, params: Any = None) -> list[Any]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_as_text(statement), params)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    @contextlib.contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """A savepoint that is always rolled back."""
+        with transaction.atomic(using=self.connection.alias):
+            try:
+                yield
+            finally:
+                transaction.set_rollback(True, using=self.connection.alias)
+
+
+def _statements(table: Relation, rows: int = 0) -> dict[str, sql.Composable]:
+    """Each kind of write, on the first rows of the table, or on none."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    first = sql.Identifier(table.columns[0])
+    limit = sql.Literal(rows)
+    names = {"table": table.identifier, "columns": columns, "first": first, "limit": limit}
+    return {name: sql.SQL(statement).format(**names) for name, statement in _TEMPLATES.items()}
+
+
+_CHOSEN = (
+    "ctid OPERATOR(pg_catalog.=) ANY "
+    "(ARRAY(SELECT ctid FROM {table} LIMIT CAST({limit} AS pg_catalog.int8)))"
+)
+_TEMPLATES = {
+    "SELECT": "SELECT {columns} FROM {table} LIMIT 0",
+    "INSERT": "INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE false",
+    "UPDATE": "UPDATE {table} SET {first} = {first} WHERE " + _CHOSEN,
+    "DELETE": "DELETE FROM {table} WHERE " + _CHOSEN,
+}
+_OWNER = "an owner can disable, drop and replace its triggers, and grants itself what it lacks"
+
+
+def _forbidden_write(trigger: Any, found: InstalledTrigger) -> sql.Composable | None:
+    """A write of one row that the rule refuses, if that can be known without its condition."""
+    is_plain = type(trigger) is Protect and trigger.condition is None
+    if not is_plain or trigger.level != clauses.Row or clauses.Delete not in trigger.operation:
+        return None
+    return sql.SQL(_TEMPLATES["DELETE"]).format(
+        table=sql.Identifier(found.schema, found.table), limit=sql.Literal(1)
+    )
+
+
+def _label(trigger: InstalledTrigger) -> str:
+    return f"{trigger.schema}.{trigger.table}:{trigger.pgid}"
+
+
+def _as_text(statement: str | sql.Composable) -> str:
+    return statement if isinstance(statement, str) else naming.as_text(statement)

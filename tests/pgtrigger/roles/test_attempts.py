@@ -1,0 +1,164 @@
+"""``manage.py pgtrigger check --as``: it finds each way in which a role can get past the rules."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+import pgtrigger
+from pgtrigger.roles import attempts
+from tests.pghistory.models import StatementLevel
+from tests.pgtrigger import models
+from tests.pgtrigger.roles.conftest import execute
+
+TABLE, EVENTS = "pghistory_tests_statementlevel", "pghistory_tests_statementlevelevent"
+CONTEXTS = "pghistory_context"
+
+
+def found(role):
+    """The checks that found something."""
+    return {result.check for result in attempts.run(role) if result.found}
+
+
+def test_the_role_of_the_command_can_do_nothing_else(application):
+    row = StatementLevel.objects.create(number=1)
+    before = StatementLevel.pgh_event_model.objects.count()
+    assert [result for result in attempts.run(application) if result.found] == []
+    row.refresh_from_db()
+    assert StatementLevel.pgh_event_model.objects.count() == before
+
+
+def test_the_owner_is_found(application):
+    execute(f"GRANT CREATE ON SCHEMA public TO {application}")
+    execute(f"ALTER TABLE {TABLE} OWNER TO {application}")
+    assert {"owner", "disable a trigger", "drop a trigger", "TRIGGER"} <= found(application)
+
+
+def test_a_member_of_the_owner_is_found(application):
+    execute(f"CREATE ROLE {application}_owner")
+    execute(f"GRANT CREATE ON SCHEMA public TO {application}_owner")
+    execute(f"ALTER TABLE {TABLE} OWNER TO {application}_owner")
+    execute(f"GRANT {application}_owner TO {application}")
+    assert {"member of the owner", "disable a trigger", "drop a trigger"} <= found(application)
+
+
+def test_a_superuser_is_found(application):
+    execute(f"ALTER ROLE {application} SUPERUSER")
+    assert {
+        *("superuser", "session_replication_role", "INSERT", "UPDATE", "TRUNCATE", "EXECUTE"),
+        *("replace a function", "disable a trigger"),
+    } <= found(application)
+
+
+@pytest.mark.parametrize(
+    ("privilege", "table"),
+    [("UPDATE", EVENTS), ("INSERT", EVENTS), ("DELETE", EVENTS), ("UPDATE", CONTEXTS)],
+)
+def test_a_privilege_on_events_and_contexts_is_found(application, privilege, table):
+    execute(f"GRANT {privilege} ON {table} TO {application}")
+    assert found(application) == {privilege}
+
+
+def test_a_privilege_on_one_column_of_contexts_is_found(application):
+    execute(f"GRANT UPDATE (metadata) ON {CONTEXTS} TO {application}")
+    assert found(application) == {"UPDATE"}
+
+
+@pytest.mark.parametrize("table", [TABLE, EVENTS])
+def test_truncate_is_found(application, table):
+    execute(f"GRANT TRUNCATE ON {table} TO {application}")
+    assert "TRUNCATE" in found(application)
+
+
+def test_execute_on_a_definer_function_is_found(application):
+    [(name,)] = execute(
+        "SELECT p.oid::regprocedure::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+        "WHERE t.tgrelid = %s::regclass AND p.prosecdef LIMIT 1",
+        [TABLE],
+    )
+    execute(f"GRANT EXECUTE ON FUNCTION {name} TO {application}")
+    assert found(application) == {"EXECUTE"}
+
+
+def test_the_privilege_trigger_is_found(application):
+    execute(f"GRANT TRIGGER ON {TABLE} TO {application}")
+    assert found(application) == {"TRIGGER"}
+
+
+def test_create_in_a_schema_that_a_function_searches_is_found(application):
+    execute("CREATE SCHEMA searched")
+    trigger = pgtrigger.Trigger(
+        name="definer",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func="RETURN NEW;",
+        security="DEFINER",
+        search_path=["pg_catalog", "searched"],
+    )
+    trigger.install(models.Plain)
+    assert found(application) == set()
+    execute(f"GRANT CREATE ON SCHEMA searched TO {application}")
+    assert found(application) == {"CREATE"}
+
+
+def test_a_definer_function_without_search_path_is_found(application):
+    execute(
+        "CREATE FUNCTION unpinned() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN NEW; END'"
+    )
+    execute("REVOKE EXECUTE ON FUNCTION unpinned() FROM PUBLIC")
+    assert found(application) == {"search_path"}
+
+
+def test_a_function_that_looks_up_operators_in_the_callers_schema_is_found(application):
+    StatementLevel.objects.create(number=1)
+    execute(
+        "CREATE FUNCTION pgtrigger_by_hand() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN IF NEW.number = 99 THEN RAISE ''no''; END IF; RETURN NEW; END'"
+    )
+    execute(
+        f"CREATE TRIGGER pgtrigger_by_hand BEFORE UPDATE ON {TABLE} "
+        "FOR EACH ROW EXECUTE FUNCTION pgtrigger_by_hand()"
+    )
+    assert found(application) == {"planted objects, UPDATE"}
+
+
+def test_a_role_that_cannot_write_is_found(application):
+    execute(f"REVOKE INSERT ON {TABLE} FROM {application}")
+    assert "ordinary INSERT" in found(application)
+
+
+class TestCommand:
+    def run(self, *arguments):
+        output = io.StringIO()
+        code = 0
+        try:
+            call_command("pgtrigger", "check", *arguments, stdout=output)
+        except SystemExit as error:
+            code = error.code
+        return code, output.getvalue()
+
+    def test_nothing_found_is_exit_code_0(self, application):
+        code, output = self.run("--as", application)
+        assert code == 0
+        assert output.endswith(f"attempts as {application}, 0 found\n")
+
+    def test_something_found_is_exit_code_1_and_json_says_what(self, application):
+        execute(f"GRANT INSERT ON {EVENTS} TO {application}")
+        code, output = self.run("--as", application, "--format", "json")
+        assert code == 1
+        [result] = json.loads(output)
+        assert (result["check"], result["object"]) == ("INSERT", f"public.{EVENTS}")
+        assert result["found"] is True
+
+    def test_all_shows_what_was_refused_too(self, application):
+        code, output = self.run("--as", application, "--all", "--format", "json")
+        checks = {result["check"] for result in json.loads(output)}
+        assert code == 0
+        assert {"ignore a rule", "session_replication_role", "EXECUTE", "drop a trigger"} <= checks
+
+    def test_a_role_that_does_not_exist_is_exit_code_2(self, db):
+        with pytest.raises(CommandError, match='cannot become the role "nobody"') as raised:
+            self.run("--as", "nobody")
+        assert raised.value.returncode == 2

@@ -1,0 +1,112 @@
+"""``manage.py pgtrigger roles``."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from pgtrigger.migrating.post_migrate import grant_after_migrate
+from pgtrigger.roles import privileges
+from pgtrigger.roles.privileges import Roles
+from tests.pgtrigger.roles.conftest import execute
+
+pytestmark = pytest.mark.django_db
+TABLE, EVENTS = "pghistory_tests_statementlevel", "pghistory_tests_statementlevelevent"
+
+
+def has(role, table):
+    [(names,)] = execute(
+        "SELECT array_agg(p ORDER BY p) FROM unnest(%s) p WHERE has_table_privilege(%s, %s, p)",
+        [["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER"], role, table],
+    )
+    return names or []
+
+
+def run(*arguments):
+    output = io.StringIO()
+    call_command("pgtrigger", "roles", *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_the_application_writes_tables_and_reads_events(application):
+    assert has(application, TABLE) == ["DELETE", "INSERT", "SELECT", "UPDATE"]
+    for table in (EVENTS, "pghistory_context", "django_migrations"):
+        assert has(application, table) == ["SELECT"]
+
+
+def test_the_reader_reads(application):
+    roles = Roles(app=application, read_only=f"{application}_reader")
+    privileges.apply(roles)
+    assert has(roles.read_only, TABLE) == has(roles.read_only, EVENTS) == ["SELECT"]
+
+
+def test_nothing_is_left_to_do_the_second_time(application):
+    assert privileges.plan(Roles(app=application)) == []
+
+
+def test_what_is_too_much_is_revoked(application):
+    execute(f"GRANT INSERT, TRUNCATE ON {EVENTS} TO {application}")
+    execute(f"GRANT UPDATE (metadata) ON pghistory_context TO {application}")
+    execute(f"GRANT SELECT ON {TABLE} TO PUBLIC")
+    privileges.apply(Roles(app=application))
+    assert has(application, EVENTS) == ["SELECT"]
+    assert privileges.plan(Roles(app=application)) == []
+    assert execute(
+        "SELECT has_any_column_privilege(%s, 'pghistory_context', 'UPDATE')", [application]
+    ) == [(False,)]
+
+
+def test_a_new_table_is_readable_at_once_and_writable_after_migrate(application, settings):
+    execute("CREATE TABLE public.a_new_table (id serial PRIMARY KEY)")
+    assert has(application, "a_new_table") == ["SELECT"]
+    settings.PGTRIGGER_ROLES = {"app": application}
+    grant_after_migrate(connection.alias)
+    assert has(application, "a_new_table") == ["DELETE", "INSERT", "SELECT", "UPDATE"]
+    execute(f"SET LOCAL ROLE {application}")
+    execute("INSERT INTO a_new_table DEFAULT VALUES")
+
+
+def test_a_partition_has_no_privileges_of_its_own(application):
+    execute("CREATE TABLE parted (id int) PARTITION BY RANGE (id)")
+    execute("CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (10)")
+    privileges.apply(Roles(app=application))
+    assert "INSERT" in has(application, "parted")
+    execute(f"SET LOCAL ROLE {application}")
+    execute("INSERT INTO parted VALUES (5)")
+    assert execute("SELECT id FROM parted") == [(5,)]
+
+
+def test_the_owner_gets_tables_and_functions(application):
+    owner = f"{application}_owner"
+    privileges.apply(Roles(app=application, owner=owner))
+    assert execute("SELECT tableowner::text FROM pg_tables WHERE tablename = %s", [TABLE]) == [
+        (owner,)
+    ]
+    assert execute(
+        "SELECT DISTINCT pg_get_userbyid(proowner)::text FROM pg_proc "
+        "WHERE starts_with(proname, 'pgtrigger_') AND pronamespace = 'public'::regnamespace"
+    ) == [(owner,)]
+    assert privileges.plan(Roles(app=application, owner=owner)) == []
+
+
+def test_a_server_without_the_roles_is_left_alone_by_migrate(db, settings):
+    settings.PGTRIGGER_ROLES = {"app": "nobody_of_this_name"}
+    grant_after_migrate(connection.alias)
+    assert execute("SELECT FROM pg_roles WHERE rolname = 'nobody_of_this_name'") == []
+
+
+def test_the_command_prints_and_changes_nothing():
+    assert 'CREATE ROLE "app_printed" LOGIN;' in run("--app", "app_printed")
+    assert execute("SELECT FROM pg_roles WHERE rolname = 'app_printed'") == []
+
+
+def test_the_command_applies():
+    run("--app", "app_applied", "--read-only", "reader_applied", "--apply")
+    assert has("app_applied", TABLE) == ["DELETE", "INSERT", "SELECT", "UPDATE"]
+    assert has("reader_applied", TABLE) == ["SELECT"]
+
+
+def test_the_command_needs_a_role():
+    with pytest.raises(CommandError, match="--app, or in settings.PGTRIGGER_ROLES"):
+        run()
