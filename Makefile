@@ -81,6 +81,10 @@ restore: setup ## load a backup into an empty database (ARGS="backups/name.dump"
 doctor: setup ## what is configured, what is running, what is wrong and what to do
 	@$(MANAGE) doctor $(ARGS)
 
+.PHONY: roles
+roles: setup ## the privileges that the database roles lack (ARGS="--app shop_app --apply")
+	@$(MANAGE) pgtrigger roles $(ARGS)
+
 .PHONY: stop
 stop: ## stop the embedded PostgreSQL
 	@test ! -x $(RUN) || $(MANAGE) stop_database

@@ -6,7 +6,7 @@ A role is judged by what it can do. Ordinary writes must work; everything else m
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -115,12 +115,12 @@ class Attempts:
         for table in self.objects.tables:
             if not table.is_written_by_triggers:
                 continue
-            for name, statement in _statements(table).items():
-                state, message = self._attempt(statement)
-                if name == "SELECT":
-                    yield Result("ordinary SELECT", table.label, state is not None, message)
-                else:
-                    yield self._must_be_refused(name, table.label, state, message)
+            state, message = self._attempt(_statements(table)["SELECT"])
+            yield Result("ordinary SELECT", table.label, state is not None, message or "works")
+            state, message = self._attempt(_statements(table)["DELETE"])
+            yield self._must_be_refused("DELETE", table.label, state, message)
+            for name in ("INSERT", "UPDATE"):
+                yield self._on_each_column(name, table)
 
     def truncation(self) -> Iterator[Result]:
         """TRUNCATE fires no row-level trigger."""
@@ -244,6 +244,16 @@ class Attempts:
     def _one_trigger_of_each_table(self) -> Iterator[tuple[sql.Identifier, InstalledTrigger]]:
         for trigger in {(each.schema, each.table): each for each in self.triggers}.values():
             yield sql.Identifier(trigger.schema, trigger.table), trigger
+
+    def _on_each_column(self, name: str, table: Relation) -> Result:
+        """A privilege may be granted for one column."""
+        for column in table.columns:
+            one = replace(table, columns=(column,))
+            state, message = self._attempt(_statements(one)[name])
+            result = self._must_be_refused(name, f"{table.label}.{column}", state, message)
+            if result.found:
+                break
+        return replace(result, object=result.object if result.found else table.label)
 
     def _must_be_refused(self, check: str, name: str, state: str | None, message: str) -> Result:
         return Result(check, name, state != FORBIDDEN, message or "the role can do it")

@@ -115,7 +115,7 @@ def read(connection: Any) -> Objects:
         cursor.execute(_RELATIONS, {"schemas": schemas})
         relations = tuple(
             Relation(
-                *described,
+                **dict(zip(_NAMES, described, strict=True)),
                 columns=tuple(columns),
                 grants=frozenset(map(tuple, grants)),
                 column_grants=frozenset(column_grants),
@@ -125,8 +125,8 @@ def read(connection: Any) -> Objects:
         )
         cursor.execute(_FUNCTIONS, {"schemas": schemas, "prefix": naming.PREFIX})
         functions = tuple(
-            Function(*described, path=_path(path), executors=frozenset(executors))
-            for *described, path, executors in cursor.fetchall()
+            Function(schema, name, owner, is_definer, _path(path), frozenset(executors))
+            for schema, name, owner, is_definer, path, executors in cursor.fetchall()
         )
     return Objects(relations, functions)
 
@@ -137,6 +137,8 @@ def _path(setting: str | None) -> tuple[str, ...] | None:
         return None
     return tuple(part.strip().strip('"').replace('""', '"') for part in setting.split(","))
 
+
+_NAMES = ("schema", "name", "kind", "owner", "parent", "is_partition", "is_identity")
 
 # The name of the table that a sequence belongs to, or the root of a partition, decides.
 _RELATIONS = """

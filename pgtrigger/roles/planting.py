@@ -39,13 +39,11 @@ FUNCTIONS = (
     "array_agg(anynonarray)",
     "array_remove(anycompatiblearray, anycompatible)",
     "clock_timestamp()",
-    "concat(VARIADIC pg_catalog.any)",
-    "count(pg_catalog.any)",
+    "concat(VARIADIC pg_catalog.text[])",
     "current_setting(pg_catalog.text, pg_catalog.bool)",
-    "format(pg_catalog.text, VARIADIC pg_catalog.any)",
-    "json_build_object(VARIADIC pg_catalog.any)",
+    "format(pg_catalog.text, VARIADIC pg_catalog.text[])",
+    "json_build_object(VARIADIC pg_catalog.text[])",
     "now()",
-    "row_number()",
     "set_config(pg_catalog.text, pg_catalog.text, pg_catalog.bool)",
     "strpos(pg_catalog.text, pg_catalog.text)",
     "sum(pg_catalog.int8)",
@@ -66,7 +64,7 @@ def operators_and_functions(schema: str) -> Iterator[str]:
         yield from _operator(schema, left, operator, right)
     for signature in FUNCTIONS:
         function, _, arguments = signature.partition("(")
-        result = {"count": "int8", "row_number": "int8", "strpos": "int4"}.get(function, "text")
+        result = {"strpos": "int4"}.get(function, "text")
         body = sql.Literal(f"BEGIN RAISE EXCEPTION '{MESSAGE}: function {function}'; END")
         yield _text(
             sql.SQL("CREATE FUNCTION {}({}) RETURNS pg_catalog.{} LANGUAGE plpgsql AS {}").format(

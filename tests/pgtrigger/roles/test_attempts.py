@@ -24,7 +24,8 @@ def found(role):
 def test_the_role_of_the_command_can_do_nothing_else(application):
     row = StatementLevel.objects.create(number=1)
     before = StatementLevel.pgh_event_model.objects.count()
-    assert [result for result in attempts.run(application) if result.found] == []
+    results = attempts.run(application)
+    assert [result for result in results if result.found or "not tried" in result.detail] == []
     row.refresh_from_db()
     assert StatementLevel.pgh_event_model.objects.count() == before
 
@@ -149,7 +150,8 @@ class TestCommand:
         code, output = self.run("--as", application, "--format", "json")
         assert code == 1
         [result] = json.loads(output)
-        assert (result["check"], result["object"]) == ("INSERT", f"public.{EVENTS}")
+        assert result["check"] == "INSERT"
+        assert result["object"].startswith(f"public.{EVENTS}.")
         assert result["found"] is True
 
     def test_all_shows_what_was_refused_too(self, application):
