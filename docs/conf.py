@@ -29,9 +29,9 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
-suppress_warnings = ["myst.xref_missing"] if os.environ.get("EJECTED") else []
 html_theme = "furo"
 html_title = project
+html_favicon = "icon.svg"
 html_show_sphinx = html_show_copyright = False
 html_copy_source = False
 autodoc_typehints = "none"

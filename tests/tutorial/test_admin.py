@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from pgtrigger.forms import forecast
+from tutorial.chapters import all_chapters
 from tutorial.models import (
     FSM,
     AppendOnly,
@@ -46,6 +47,32 @@ class TestEveryModel:
     def test_it_is_there(self, admin_client: Client, model: type[models.Model]) -> None:
         assert admin.site.is_registered(model)
         assert admin_client.get(url(model, "changelist")).status_code == 200
+
+
+class TestIndex:
+    def test_it_lists_the_models_of_each_chapter_once(self, admin_client: Client) -> None:
+        html = admin_client.get("/admin/").content.decode()
+        for chapter in all_chapters():
+            assert f'href="/{chapter.slug}/"' in html
+            for model in chapter.models:
+                assert f'href="{url(model, "changelist")}"' in html
+        assert f'href="{url(apps.get_model("tutorial.PageEvent"), "changelist")}"' in html
+        assert html.count(f'href="{url(Passport, "add")}"') == 0
+
+    def test_it_has_its_own_header_and_correct_plurals(self, admin_client: Client) -> None:
+        html = admin_client.get("/admin/").content.decode()
+        assert "Django administration" not in html
+        for wrong in ("Append onlys", "Batchs", "Fsms", "Read only fieldss", "Trackeds"):
+            assert wrong.lower() not in html.lower()
+
+    def test_a_list_leads_to_the_chapter_and_the_chapter_to_the_list(
+        self, admin_client: Client
+    ) -> None:
+        assert (
+            'href="/append-only/"'
+            in admin_client.get(url(AppendOnly, "changelist")).content.decode()
+        )
+        assert url(AppendOnly, "changelist") in admin_client.get("/append-only/").content.decode()
 
 
 class TestRefusedWrites:

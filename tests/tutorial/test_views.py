@@ -2,11 +2,13 @@
 
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test import Client
 
+from tutorial import views
 from tutorial.chapters import Chapter, all_chapters
 from tutorial.models import CannotDelete
 
@@ -154,6 +156,33 @@ class TestTriggerMap:
         finally:
             pgtrigger.install(uri)
         assert "the function differs from the declaration" in html
+
+
+class TestDocumentation:
+    @pytest.fixture
+    def built(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(views, "DOCUMENTATION", tmp_path)
+        (tmp_path / "index.html").write_text("<h1>Rules</h1>")
+        (tmp_path / "how-to").mkdir()
+        (tmp_path / "how-to" / "testing.html").write_text("<h1>Test rules</h1>")
+        return tmp_path
+
+    def test_it_is_served_once_it_is_built(self, client: Client, built: Path) -> None:
+        assert b"Rules" in b"".join(client.get("/docs/"))
+        assert b"Test rules" in b"".join(client.get("/docs/how-to/testing.html"))
+        assert 'href="/docs/"' in client.get("/").content.decode()
+
+    def test_nothing_else_is(self, client: Client, built: Path) -> None:
+        (built.parent / "secret").write_text("secret")
+        for path in ("../secret", "%2e%2e/secret", "how-to/", "missing.html"):
+            assert client.get(f"/docs/{path}").status_code in {400, 404}
+
+    def test_before_that_it_says_how(
+        self, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(views, "DOCUMENTATION", tmp_path / "nowhere")
+        assert client.get("/docs/").status_code == 404
+        assert 'href="/docs/"' not in client.get("/").content.decode()
 
 
 class TestEveryPage:

@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from pygments import highlight
@@ -14,6 +15,9 @@ from pygments.filter import Filter
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer, PostgresLexer, PythonLexer
 from pygments.token import Name
+
+from tutorial.chapters import all_chapters
+from tutorial.scenarios import PARTS
 
 register = template.Library()
 
@@ -112,3 +116,32 @@ def cell(value: Any) -> str:
 def pairs(values: Mapping[str, Any]) -> str:
     """The values as `name=value`, separated by commas."""
     return ", ".join(f"{name}={cell(value)}" for name, value in values.items())
+
+
+@register.simple_tag
+def tutorial_models() -> dict[str, list[Any]]:
+    """The chapters of each part."""
+    return {part: [each for each in all_chapters() if each.part == part] for part in PARTS}
+
+
+@register.simple_tag
+def tutorial_apps(app_list: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The apps of the admin's index, without the models that the chapters list."""
+    listed = {model for chapter in all_chapters() for model in chapter.models}
+    apps = [
+        {**app, "models": [each for each in app["models"] if each["model"] not in listed]}
+        for app in app_list
+    ]
+    return [app for app in apps if app["models"]]
+
+
+@register.filter
+def admin_list(model: Any) -> str:
+    """The address of the model's list in the admin."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+@register.filter
+def plural(model: Any) -> str:
+    """The name of several objects of the model."""
+    return str(model._meta.verbose_name_plural)
