@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from pgtrigger import conf
+from pgtrigger import compiler, conf
+from pgtrigger.compiler import Target
 from pgtrigger.database import catalog, installation
 from pgtrigger.triggers import historical, registry
 from pgtrigger.triggers.trigger import Undo
@@ -40,6 +41,11 @@ class Entry:
     def state(self) -> str:
         """ENABLED, DISABLED, ALWAYS, REPLICA or N/A."""
         return self.installed.state if self.installed else "N/A"
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether it is there and does not fire, because somebody disabled it."""
+        return self.state in ("DISABLED", "REPLICA")
 
 
 def survey(*uris: str, database: str | None = None) -> tuple[list[Entry], list[InstalledTrigger]]:
@@ -184,7 +190,7 @@ def diff(*uris: str, database: str | None = None) -> Iterator[str]:
     """Lines of a unified diff: the database's rendering now, and after an install.
 
     The install is made and rolled back: PostgreSQL renders a definition its own way, which the
-    declared SQL cannot be compared with.
+    declared SQL cannot be compared with. A trigger that somebody disabled differs, too.
     """
     for uri, compiled in _outdated(uris, database):
         connection = _connection(database)
@@ -195,6 +201,16 @@ def diff(*uris: str, database: str | None = None) -> Iterator[str]:
             transaction.set_rollback(True, using=connection.alias)
         names = (f"{uri} in the database", f"{uri} as declared")
         yield from difflib.unified_diff(before, after, *names, lineterm="")
+    for entry in entries(*uris, database=database):
+        if entry.is_disabled and entry.installed is not None:
+            target = Target(f'"{entry.installed.schema}"."{entry.installed.table}"')
+            _, action = catalog.ENABLED_STATES[entry.installed.enabled_state]
+            before, after = (
+                [compiler.alter_trigger(entry.compiled.pgid, target, each)]
+                for each in (action, "ENABLE TRIGGER")
+            )
+            names = (f"{entry.uri} in the database", f"{entry.uri} as declared")
+            yield from difflib.unified_diff(before, after, *names, lineterm="")
 
 
 def _outdated(uris: tuple[str, ...], database: str | None) -> list[tuple[str, CompiledTrigger]]:

@@ -67,7 +67,7 @@ def _messages(alias: str) -> Iterator[checks.CheckMessage]:
                 "shows the difference, manage.py pgtrigger install mends it.",
                 id="pgtrigger.W001",
             )
-    disabled = [entry.uri for entry in entries if entry.state in ("DISABLED", "REPLICA")]
+    disabled = [entry.uri for entry in entries if entry.is_disabled]
     if disabled:
         yield checks.Warning(
             f'On database "{alias}" {len(disabled)} declared triggers do not fire: '

@@ -82,7 +82,8 @@ class Capture:
             Relation(self.table._meta.db_table),
             sql.SQL(" AS {}").format(sql.SQL(self._alias)),
         ]
-        return self._with_context(self._execute(self._insert(everything, condition, "$1")))
+        events = self._with_context(self._execute(self._insert(everything, condition, "$1")))
+        return Body(_refuse_old_snapshot(self.table._meta.db_table), events)
 
     @property
     def _alias(self) -> str:
@@ -191,6 +192,39 @@ def declarations() -> list[tuple[str, str]]:
 def context_id() -> str:
     """The SQL of the id of the context that is open, NULL without one."""
     return optional_setting(CONTEXT_ID, "uuid").as_string(None)
+
+
+def _refuse_old_snapshot(table: str) -> sql.Composable:
+    """Refuse TRUNCATE if it removes rows that the transaction cannot see.
+
+    From REPEATABLE READ on, a transaction does not see what others committed since its first
+    query, and TRUNCATE removes it all the same.
+
+    https://www.postgresql.org/docs/current/mvcc-caveats.html
+    """
+    return sql.SQL(
+        """\
+IF pg_catalog.current_setting('transaction_isolation')
+    OPERATOR(pg_catalog.=) ANY (ARRAY['repeatable read', 'serializable'])
+THEN
+    RAISE EXCEPTION USING
+        ERRCODE = '0A000',
+        MESSAGE = {message},
+        HINT = {hint},
+        SCHEMA = TG_TABLE_SCHEMA,
+        TABLE = {table};
+END IF;
+"""
+    ).format(
+        message=sql.Literal(
+            f"pghistory: Cannot truncate the tracked table {table} at this isolation level"
+        ),
+        hint=sql.Literal(
+            "TRUNCATE also removes rows that this transaction cannot see, so their events would be "
+            "missing. Use READ COMMITTED, use DELETE, or ignore the trigger."
+        ),
+        table=sql.Literal(table),
+    )
 
 
 def _setting(name: str) -> sql.Composable:

@@ -30,7 +30,8 @@ class Protect(Rule):
         hint = f"The rule {self.name} refuses {' and '.join(operations)}"
         if self.condition is not None:
             hint += " of the rows that meet its condition"
-        if allowed:
+        # Beside a rule on TRUNCATE there is often one on UPDATE and DELETE.
+        if allowed and "TRUNCATE" not in operations:
             hint += f"; it allows {' and '.join(allowed)}"
         return Refusal(
             rule="protect",

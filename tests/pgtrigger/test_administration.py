@@ -261,6 +261,12 @@ class TestDiff:
         assert any(line.startswith("+") and "RAISE EXCEPTION" in line for line in lines)
         assert administration.entries(URI)[0].status == "OUTDATED"
 
+    def test_a_disabled_trigger_differs(self):
+        with pgtrigger.disable(URI):
+            *_, before, after = administration.diff(URI)
+        assert before.startswith("-ALTER TABLE")
+        assert after == before.replace("-", "+", 1).replace("DISABLE", "ENABLE")
+
     def test_it_is_empty_where_nothing_differs(self):
         assert list(administration.diff(*(entry.uri for entry in ours()))) == []
 

@@ -1,7 +1,7 @@
 """Whatever writes a row, an event is written with it."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import NotSupportedError, connection, transaction
 
 from pghistory.models import Events
 from tests.pghistory.models import (
@@ -93,8 +93,9 @@ class TestWrites:
             to.write("7\n8\n")
         assert events(model, "number") == [("insert", 7), ("insert", 8)]
 
-    @pytest.mark.skipif("connection.pg_version < 150000", reason="MERGE came with PostgreSQL 15")
     def test_merge(self, model, table):
+        if connection.pg_version < 150000:
+            pytest.skip("MERGE came with PostgreSQL 15")
         row = model.objects.create(number=1)
         sql(
             f"MERGE INTO {table} t USING (VALUES (%s, 5), (0, 6)) AS v(id, number) ON t.id = v.id "
@@ -372,3 +373,21 @@ class TestPartitions:
             ("insert", 1),
             ("insert", 2),
         ]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_truncate_of_rows_that_cannot_be_seen_is_refused(model, table, level):
+    other = connection.copy()
+    with transaction.atomic():
+        sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        assert not model.objects.exists()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(f"INSERT INTO {table} (number) VALUES (1)")
+        finally:
+            other.close()
+        with pytest.raises(NotSupportedError, match="Cannot truncate"), transaction.atomic():
+            sql(f"TRUNCATE {table}")
+    sql(f"TRUNCATE {table}")
+    assert events(model, "number") == [("insert", 1), ("delete", 1)]
