@@ -29,6 +29,7 @@ from pgtrigger.vocabulary.columns import (
     own_field,
 )
 from pgtrigger.vocabulary.conditions import of_side
+from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +79,23 @@ class Aggregate(Trigger):
             type(self)(*args, **kwargs, name=f"{self.name}_{suffix}", operation=operation)
             for suffix, operation in _OTHERS.items()
         ]
+
+    def describe(self, model: type[Model]) -> str:
+        _, target = self.fields(model)
+        where = ""
+        if self.where:
+            words = sentence(of_side(self.where, NEW), model).replace("the new ", "the ")
+            where = f" of which {words}"
+        return (
+            f"Keeps {target.model._meta.label}.{target.name} {self._kept_as(model)}{where}, "
+            f"after {self._operation_name()}."
+        )
+
+    def _kept_as(self, model: type[Model]) -> str:
+        raise NotImplementedError
+
+    def _operation_name(self) -> str:
+        return " or ".join(self.operation.names if self.operation else ())
 
     def maintains(self, model: type[Model]) -> tuple[type[Model], str] | None:
         _, target = self.fields(model)
@@ -273,6 +291,9 @@ class Count(Aggregate):
     def value(self, model: type[Model], side: str) -> sql.Composable:
         return sql.SQL("1")
 
+    def _kept_as(self, model: type[Model]) -> str:
+        return f"the number of its rows of {model._meta.label}"
+
     def _validate_number(self, target: Field[Any, Any]) -> None:
         if not isinstance(target, models.IntegerField):
             self._refuse(
@@ -297,6 +318,9 @@ class Sum(Aggregate):
     ):
         self.of = of
         super().__init__(target, where=where, **options)
+
+    def _kept_as(self, model: type[Model]) -> str:
+        return f"the sum of {self.of} of its rows of {model._meta.label}"
 
     def value(self, model: type[Model], side: str) -> sql.Composable:
         field = self._summed(model)

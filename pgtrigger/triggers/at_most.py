@@ -24,6 +24,7 @@ from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, column_identifier
 from pgtrigger.vocabulary.conditions import of_side
+from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,6 +118,16 @@ class AtMost(Rule):
             f"IF pgtrigger_rows OPERATOR(pg_catalog.>) {self.limit} THEN\n",
             refusal,
             "\nEND IF;\nEND LOOP;\nCLOSE pgtrigger_parents;\nRETURN NULL;",
+        )
+
+    def describe(self, model: type[Model]) -> str:
+        where = ""
+        if self.where:
+            words = sentence(of_side(self.where, NEW), model).replace("the new ", "the ")
+            where = f" of which {words}"
+        operations = " or ".join(self.operation.names if self.operation else ())
+        return (
+            f"Refuses {operations} that leaves more than {self.limit} rows per {self.per}{where}."
         )
 
     def refusal(self, model: type[Model]) -> Refusal:

@@ -19,6 +19,7 @@ from pgtrigger.vocabulary.columns import (
     own_field,
 )
 from pgtrigger.vocabulary.deconstruction import Deconstructible
+from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,6 +231,13 @@ class Declaration(Deconstructible):
         Without a row: what is refused whatever the row is, and the states of a new one.
         """
         return NOTHING
+
+    def describe(self, model: type[Model]) -> str:
+        """Return what the trigger does, as a sentence."""
+        operations = " or ".join(self.operation.names if self.operation else ())
+        condition = self.get_condition(model)
+        when = f" if {sentence(condition, model)}" if condition is not None else ""
+        return f"Runs its function {str(self.when).lower()} {operations}{when}."
 
     def maintains(self, model: type[Model]) -> tuple[type[Model], str] | None:
         """Return the model and the field of other rows that the trigger keeps up to date."""

@@ -9,7 +9,7 @@ from django.db.models import Q
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import OLD, own_field
+from pgtrigger.vocabulary.columns import OLD, columns_of, own_field
 from pgtrigger.vocabulary.conditions import AnyChange, of_side
 
 if TYPE_CHECKING:
@@ -65,4 +65,5 @@ class Frozen(ReadOnly):
             for trigger in registry.of_model(model)
             for name in trigger.writes or ()
         }
-        return AnyChange(exclude=[*self.allow, *sorted(written)], exclude_auto=True)
+        automatic = {each.name for each in columns_of(model) if getattr(each, "auto_now", False)}
+        return AnyChange(exclude=[*self.allow, *sorted(written | automatic)])

@@ -99,6 +99,10 @@ class FSM(Rule):
             refused = refused & NotTrue(listed)
         return refused & self.condition if self.condition is not None else refused
 
+    def describe(self, model: type[Model]) -> str:
+        listed = "; ".join(f"{_shown(old)} to {_shown(new)}" for old, new in self.transitions or ())
+        return f"Lets {self.field} change only so{self._if_condition(model)}: {listed}."
+
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         field = self._state_field(model)
         condition = [self.condition] if self.condition is not None else []
@@ -193,6 +197,10 @@ class InitialState(Rule):
             listed |= Q((f"new__{field.name}__ndf", _state(field, state)))
         refused: Condition = NotTrue(listed)
         return refused & self.condition if self.condition is not None else refused
+
+    def describe(self, model: type[Model]) -> str:
+        listed = ", ".join(map(_shown, self.states))
+        return f"Lets a new row begin only in these states of {self.field}: {listed}."
 
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         field = own_field(model, str(self.field))

@@ -116,6 +116,10 @@ class NoCycle(Rule):
             "END LOOP;\nRETURN NULL;",
         )
 
+    def describe(self, model: type[Model]) -> str:
+        operations = " or ".join(self.operation.names if self.operation else ())
+        return f"Refuses {operations} that makes a row its own ancestor by {self.parent}."
+
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.parent)
         return Refusal(

@@ -41,6 +41,10 @@ class Protect(Rule):
             message=lambda rows: sql.Literal(self._refused_operation(model)),
         )
 
+    def describe(self, model: type[Model]) -> str:
+        operations = " or ".join(self.operation.names if self.operation else ())
+        return f"Refuses {operations}{self._if_condition(model)}."
+
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         operations = self.operation.names if self.operation else []
         whole = not self.operation or not any(
@@ -74,6 +78,11 @@ class ReadOnly(Rule):
     def get_condition(self, model: type[Model]) -> Condition:
         changed: Condition = self._change(model)
         return changed & self.condition if self.condition is not None else changed
+
+    def describe(self, model: type[Model]) -> str:
+        kept = self._change(model).compared_fields(model) or columns_of(model)
+        names = ", ".join(field.name for field in kept)
+        return f"Refuses to change {names}{self._if_condition(model)}."
 
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         return Forecast(frozenset(kept_fields(model, self.get_condition(model), row)))

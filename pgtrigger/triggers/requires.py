@@ -102,9 +102,17 @@ class Requires(Rule):
             "\nEND IF;\nEND IF;",
         )
 
+    def describe(self, model: type[Model]) -> str:
+        operations = " and ".join(self.operation.names if self.operation else ())
+        return f"Allows {operations} only while {self._words(model)} in its {self.key_name}."
+
+    def _words(self, model: type[Model]) -> str:
+        key = foreign_key(self, model, self.key_name)
+        return sentence(self._required(), key.related_model).replace("the new ", "the ", 1)
+
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.key_name)
-        words = sentence(self._required(), key.related_model).replace("the new ", "the ", 1)
+        words = self._words(model)
         return Refusal(
             rule="requires",
             uri=self.get_uri(model),

@@ -55,6 +55,10 @@ class UpdateSearchVector(Trigger):
         if not self.document_fields:
             self._refuse('has no "document_fields"')
 
+    def describe(self, model: type[Model]) -> str:
+        names = ", ".join(self.document_fields or ())
+        return f"Keeps {self.vector_field} the text search vector of {names}."
+
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None or self.func is not None:
             return super().get_func(model)

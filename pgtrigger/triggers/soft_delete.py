@@ -75,6 +75,10 @@ class SoftDelete(Trigger):
             ";\nRETURN NULL;",
         )
 
+    def describe(self, model: type[Model]) -> str:
+        value = "the time" if self.has_time(model) else repr(self.value)
+        return f"Sets {self.field} to {value} where a row would be deleted, and keeps the row."
+
     def has_time(self, model: type[Model]) -> bool:
         """Return whether the field holds the time of the deletion, and NULL before it."""
         field = own_field(model, str(self.field))

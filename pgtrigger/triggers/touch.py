@@ -63,6 +63,10 @@ class Touch(Trigger):
             )
         )
 
+    def describe(self, model: type[Model]) -> str:
+        event = "inserted" if self.operation == clauses.Insert else "changed"
+        return f"Sets {self.field} to the time of the transaction when a row is {event}."
+
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         return Forecast(read_only=frozenset([self._time_field(model).name]))
 

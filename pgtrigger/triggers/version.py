@@ -73,6 +73,12 @@ class Version(Rule):
             ],
         )
 
+    def describe(self, model: type[Model]) -> str:
+        return (
+            f"Counts the changes of a row in {self.field}, and refuses to save an object that was "
+            "read before another change."
+        )
+
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
         return Forecast(read_only=frozenset([self.version_field(model).name]))
 

@@ -7,12 +7,13 @@ import contextlib
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from pgtrigger import administration, conf, recounting
+from pgtrigger import administration, conf, documenting, recounting
 from pgtrigger.database import catalog
 from pgtrigger.roles import attempts, privileges
 from pgtrigger.session import search_path
@@ -32,6 +33,7 @@ every declared trigger, and install and uninstall then also drop those that noth
   manage.py pgtrigger diff shop.Order:paid    how a trigger in the database differs from its model
   manage.py pgtrigger install --dry-run       the SQL that would bring the database up to date
   manage.py pgtrigger sql shop.Order:paid     the SQL of one trigger
+  manage.py pgtrigger docs --output RULES.md  the rules in words and diagrams
   manage.py pgtrigger recount --check         exit code 1 if a Count or Sum is wrong
 
 status   INSTALLED    in the database as declared
@@ -91,6 +93,13 @@ class Command(BaseCommand):
         )  # fmt: skip
         recount.add_argument(
             "--check", action="store_true", help="change nothing; exit code 1 if a number is wrong"
+        )
+        docs = add("docs", "Writes each model's rules as sentences, state diagrams, firing order.")
+        docs.add_argument("apps", nargs="*", metavar="app_label", help="only models of these apps")
+        docs.add_argument("--format", choices=("markdown", "mermaid"), default="markdown")
+        docs.add_argument("--output", metavar="FILE", help="write this file instead of stdout")
+        docs.add_argument(
+            "--check", action="store_true", help="write nothing; exit code 1 if FILE is out of date"
         )
         sql = add("sql", "Prints the SQL that installs a trigger.")
         sql.add_argument("uri")
@@ -224,6 +233,24 @@ class Command(BaseCommand):
             for each in found:
                 self.stdout.write(f"  {each.key}: {each.stored}, counted {each.counted}")
         if check and is_wrong:
+            sys.exit(1)
+
+    def do_docs(
+        self, apps: Sequence[str], format: str, output: str | None, check: bool, **options: Any
+    ) -> None:
+        if check and not output:
+            raise CommandError("--check compares a file: add --output FILE.")
+        render = documenting.markdown if format == "markdown" else documenting.mermaid
+        text = render(apps)
+        if output is None:
+            self.stdout.write(text, ending="")
+            return
+        path = Path(output)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            arguments = " ".join([*apps, "--format", format, "--output", output])
+            self.stderr.write(f"{output} is out of date. Run: manage.py pgtrigger docs {arguments}")
             sys.exit(1)
 
     def do_sql(self, uri: str, **options: Any) -> None:

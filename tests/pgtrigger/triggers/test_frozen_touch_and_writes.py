@@ -75,6 +75,15 @@ class TestFrozen:
         row.save()
         assert row.version == 1
 
+    def test_the_time_of_creation_is_frozen(self, make_model):
+        model = make_model(
+            created_at=models.DateTimeField(auto_now_add=True),
+            status=models.CharField(max_length=9, default="issued"),
+            triggers=[pgtrigger.Frozen(when=Q(status="issued"))],
+        )
+        model.objects.create()
+        assert is_refused(lambda: model.objects.update(created_at=LONG_AGO))
+
     def test_it_reports_the_field_and_its_condition(self, make_model):
         model = invoice(make_model, pgtrigger.Frozen(when=Q(status="issued"), message="Too late."))
         row = model.objects.create(status="issued")
