@@ -1,0 +1,6 @@
+"""What tests of several packages share."""
+
+from django.db import transaction
+
+# Django 6.1 renames it.
+savepoint_create = getattr(transaction, "savepoint_create", transaction.savepoint)

@@ -16,6 +16,7 @@ from integrity.constraints import (
     set_deferred,
     set_immediate,
 )
+from tests import savepoint_create
 
 from .conftest import Family, committing, second_database
 from .models import Child, Member, Prompt, Team, Unchecked
@@ -27,7 +28,7 @@ def is_checked_at_once(name: str) -> bool:
     """Whether a violation of Prompt's constraint on this name's column is refused on INSERT."""
     value = {RANK: {"rank": 1}, PLACE: {"place": 1}}[name]
     with transaction.atomic():
-        sid = transaction.savepoint()
+        sid = savepoint_create()
         try:
             with transaction.atomic():
                 for other in (1, 2):
@@ -79,7 +80,7 @@ class TestImmediate:
         assert not is_checked_at_once(PLACE)
 
     def test_what_a_savepoint_has_taken_back_does_not_count(self) -> None:
-        sid = transaction.savepoint()
+        sid = savepoint_create()
         set_deferred([RANK])
         transaction.savepoint_rollback(sid)
         with immediate([RANK]):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import django
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import call_command
@@ -262,11 +263,13 @@ class ATag(Item.tags.through):
         "the target's key has another type": [
             ("    pass", "    id = models.IntegerField(primary_key=True)")
         ],
-        "the target's key is renamed": [
-            ("    pass", "    key = models.BigAutoField(primary_key=True)")
-        ],
         "it points to itself": [("Field(Tag)", "Field('self')")],
     }
+    # Django 6.1 no longer drops a column that a foreign key refers to, with triggers or without.
+    if django.VERSION < (6, 1):
+        CHANGES["the target's key is renamed"] = [
+            ("    pass", "    key = models.BigAutoField(primary_key=True)")
+        ]
 
     @pytest.mark.parametrize("rule", ["Protect(name='kept', operation=pgtrigger.Delete)", ""])
     @pytest.mark.parametrize("change", CHANGES)

@@ -25,6 +25,7 @@ from pgtrigger.session import scopes
 from pgtrigger.session.scopes import Scope
 from pgtrigger.session.synchronizer import Synchronizer
 from pgtrigger.session.variables import Variable
+from tests import savepoint_create
 from tests.pgtrigger.session.wire import traffic
 
 pytestmark = pytest.mark.django_db
@@ -232,7 +233,7 @@ class TestRollbackToASavepoint:
 
     def test_savepoints_of_djangos(self, current):
         with atomic():
-            savepoint = transaction.savepoint()
+            savepoint = savepoint_create()
             with wanting("a"):
                 transaction.savepoint_rollback(savepoint)
                 assert current() == "a"
