@@ -126,7 +126,11 @@ def _format(root: Path, app: str) -> None:
 def _make_migrations(root: Path, app: str) -> None:
     """Write the first migration. Django compares it with no database, and warns of that."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nowhere", "DEBUG": "1"}
+    nowhere = {
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nowhere",
+        "DEBUG": "1",
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+    }
     subprocess.run(
         [sys.executable, "-W", "ignore", "manage.py", "makemigrations", "--verbosity", "0", app],
         cwd=root,
