@@ -47,7 +47,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
 
 
-@nox.session
+@nox.session(venv_params=["--seed"])
 @nox.parametrize(["python", "django", "postgres"], COMBINATIONS)
 def suite(session: nox.Session, django: str, postgres: str) -> None:
     """Run the suite, and add its counts to ``matrix.json``."""

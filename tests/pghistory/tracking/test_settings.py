@@ -151,6 +151,31 @@ def arguments(model, argument):
     }
 
 
+def test_a_partitioned_table_is_captured_row_by_row(app):
+    # Rows written into a partition pass the row-level triggers alone. psqlextra marks its
+    # partitioned models with this attribute.
+    app.declare(
+        """
+import pghistory
+from django.db import models
+
+@pghistory.track(pghistory.InsertEvent())
+class Plain(models.Model):
+    number = models.IntegerField()
+
+@pghistory.track(pghistory.InsertEvent())
+class Partitioned(models.Model):
+    number = models.IntegerField()
+    _partitioning_meta = object()
+"""
+    )
+    levels = {
+        name: {trigger.level for trigger in app.model(name)._meta.triggers}
+        for name in ("Plain", "Partitioned")
+    }
+    assert levels == {"Plain": {pgtrigger.Statement}, "Partitioned": {pgtrigger.Row}}
+
+
 class TestFieldSettings:
     def test_a_copy_has_no_index_unless_it_is_a_foreign_key(self, indexed):
         found = arguments(indexed, "db_index")
