@@ -210,7 +210,9 @@ def prepare(sender: Any, **kwargs: Any) -> None:
         for event in tracker.row_events():
             level = event.level if event.level is not DEFAULT else sender.pgh_level
             for model, declared in event_trigger.of_tracker(event, sender, level):
-                _register(model, declared, sender)
+                # An isolated child may inherit a model of the project, which gets no trigger.
+                if model._meta.apps is options.apps:
+                    _register(model, declared, sender)
     if sender.pgh_append_only:
         for rule in _append_only(strict=sender.pgh_append_only == STRICT):
             rule.register(sender)

@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import models
 from django.test.utils import isolate_apps
 
@@ -82,6 +83,19 @@ def test_a_tracked_isolated_model_has_its_history(create):
         (label, name, {"reason": "test"})
         for label, name in [("insert", "a"), ("update", "b"), ("seen", "b")]
     ]
+
+
+def test_an_isolated_child_adds_no_trigger_to_a_model_of_the_project(isolated):
+    before = pgtrigger.registered()
+
+    @pghistory.track()
+    class Employee(Group):
+        class Meta:
+            app_label = "compatibility"
+
+    names = [trigger.name for trigger in Employee._meta.triggers]
+    assert names == ["insert_insert", "update_update"]
+    assert pgtrigger.registered() == before
 
 
 def test_meta_lists_the_triggers_of_register_and_track(isolated):
