@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from pgtrigger import administration, conf, documenting, recounting
+from pgtrigger import administration, conf, documenting, linting, recounting
 from pgtrigger.database import catalog
 from pgtrigger.roles import attempts, privileges
 from pgtrigger.session import search_path
@@ -33,6 +33,7 @@ every declared trigger, and install and uninstall then also drop those that noth
   manage.py pgtrigger diff shop.Order:paid    how a trigger in the database differs from its model
   manage.py pgtrigger install --dry-run       the SQL that would bring the database up to date
   manage.py pgtrigger sql shop.Order:paid     the SQL of one trigger
+  manage.py pgtrigger lint                    triggers that may not do what was meant
   manage.py pgtrigger docs --output RULES.md  the rules in words and diagrams
   manage.py pgtrigger recount --check         exit code 1 if a Count or Sum is wrong
 
@@ -94,6 +95,7 @@ class Command(BaseCommand):
         recount.add_argument(
             "--check", action="store_true", help="change nothing; exit code 1 if a number is wrong"
         )
+        add("lint", "Lists triggers that may not do what was meant.", uris, place, output)
         docs = add("docs", "Writes each model's rules as sentences, state diagrams, firing order.")
         docs.add_argument("apps", nargs="*", metavar="app_label", help="only models of these apps")
         docs.add_argument("--format", choices=("markdown", "mermaid"), default="markdown")
@@ -233,6 +235,16 @@ class Command(BaseCommand):
             for each in found:
                 self.stdout.write(f"  {each.key}: {each.stored}, counted {each.counted}")
         if check and is_wrong:
+            sys.exit(1)
+
+    def do_lint(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
+        found = linting.lint(*uris, database=database)
+        if format == "json":
+            self.stdout.write(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
+        else:
+            for each in found:
+                self.stdout.write(f"{each.id} {each.uri}\n  {each.reason}\n  {each.remedy}")
+        if found:
             sys.exit(1)
 
     def do_docs(
