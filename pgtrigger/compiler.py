@@ -154,9 +154,6 @@ class UpsertTriggerSql:
 
     def function_definition(self, target: Target) -> str:
         """``LANGUAGE plpgsql … AS …``: all of the function but its name."""
-        func = self.func.render(target) if isinstance(self.func, Body) else self.func
-        check = [self._ignore_check()] if self.ignorable else []
-        lines = [*([self.declare] if self.declare else []), "BEGIN", *check, func, "END;"]
         options = ["LANGUAGE plpgsql"]
         if self.security:
             options.append(f"SECURITY {self.security}")
@@ -167,7 +164,14 @@ class UpsertTriggerSql:
         for name, value in self.settings:
             setting = sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.Literal(value))
             options.append(naming.as_text(setting))
-        return " ".join([*options, "AS", dollar_quote("\n".join(lines))])
+        return " ".join([*options, "AS", dollar_quote(self.function_source(target))])
+
+    def function_source(self, target: Target) -> str:
+        """The text of the function, from DECLARE to END."""
+        func = self.func.render(target) if isinstance(self.func, Body) else self.func
+        check = [self._ignore_check()] if self.ignorable else []
+        lines = [*([self.declare] if self.declare else []), "BEGIN", *check, func, "END;"]
+        return "\n".join(lines)
 
     def function_sql(self, target: Target) -> str:
         """Creates the function, or replaces it."""

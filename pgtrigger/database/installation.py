@@ -95,7 +95,13 @@ def changes(
         catalog.schemas_of_types(connection, declared.types),
         catalog.search_path(connection) if declared.reads_installers_path else (),
     )
-    if not (installed and installed.does_as(declared)) and declared.makes_function:
+    # A schema that was renamed has another name in the function than in the catalog.
+    is_same_function = (
+        installed is not None
+        and installed.does_as(declared)
+        and installed.function_source.strip("\n") == declared.function_source(target).strip("\n")
+    )
+    if declared.makes_function and not is_same_function:
         yield declared.function_sql(target)
     if not (installed and installed.is_defined_as(declared)):
         if installed and installed.is_constraint and not declared.constraint:
