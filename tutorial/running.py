@@ -6,12 +6,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from contextvars import Context
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from tutorial.busy import is_busy
 from tutorial.chapters import Chapter
 from tutorial.private_tables import private_tables
 from tutorial.recording import Recorder, Statement, diagnostics, line_within
@@ -111,6 +112,8 @@ def _run(chapter: Chapter) -> ChapterRun:
             try:
                 chapter.run()
             except Exception as error:
+                if is_busy(error):
+                    raise
                 result.error = error
                 result.error_line = _line_of(error, code)
         changes.read(None)
@@ -147,30 +150,60 @@ def _line_of(error: BaseException, code: CodeType) -> int | None:
     return next((line for frame, line in lines if frame.f_code is code), None)
 
 
-class _Transcript(io.TextIOBase):
-    """A standard output that keeps what its own thread writes, with the line that wrote it."""
+class _Transcript:
+    """What one run prints, with the line that printed it."""
 
     def __init__(self, result: ChapterRun, code: CodeType):
         self.result, self.code = result, code
-        self.thread, self.elsewhere = threading.get_ident(), sys.stdout
 
-    def write(self, text: str) -> int:
-        if threading.get_ident() != self.thread:
-            return self.elsewhere.write(text)
+    def write(self, text: str) -> None:
         line, statements = line_within(self.code), len(self.result.statements)
         last = self.result.printed[-1] if self.result.printed else None
         if last and (last.line, last.statements) == (line, statements):
             last.text += text
         else:
             self.result.printed.append(Printed(line, text, statements))
+
+
+# Of the run in this context; nothing in contexts that are not a run.
+_transcript: ContextVar[_Transcript | None] = ContextVar("transcript", default=None)
+
+
+class _Output(io.TextIOBase):
+    """A standard output that gives each run its own text. Any other text goes where it went."""
+
+    def __init__(self, elsewhere: Any):
+        self.elsewhere = elsewhere
+        self.runs = 0
+
+    def write(self, text: str) -> int:
+        transcript = _transcript.get()
+        if transcript is None:
+            return int(self.elsewhere.write(text))
+        transcript.write(text)
         return len(text)
 
+    def flush(self) -> None:
+        self.elsewhere.flush()
 
-# sys.stdout is the process's, so runs of one process take turns.
-_one_at_a_time = threading.Lock()
+
+# For as long as it takes to replace sys.stdout, which is the process's.
+_replacing = threading.Lock()
 
 
 @contextmanager
 def _printing_to(result: ChapterRun, code: CodeType) -> Iterator[Any]:
-    with _one_at_a_time, redirect_stdout(_Transcript(result, code)):
+    """Keep what this context prints. Any number of runs can print at once."""
+    with _replacing:
+        output = sys.stdout if isinstance(sys.stdout, _Output) else _Output(sys.stdout)
+        output.runs += 1
+        sys.stdout = output
+    token = _transcript.set(_Transcript(result, code))
+    try:
         yield
+    finally:
+        _transcript.reset(token)
+        with _replacing:
+            output.runs -= 1
+            if not output.runs and sys.stdout is output:
+                sys.stdout = output.elsewhere

@@ -15,6 +15,7 @@ from pgtrigger.admin.firing import firing
 from pgtrigger.admin.trigger_map import trigger_map
 from pgtrigger.models import PgTrigger
 from tutorial import sandbox
+from tutorial.busy import busy_page
 from tutorial.catalog import InstalledConstraint
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 from tutorial.exercises.judging import judge
@@ -44,6 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@busy_page
 def chapter(request: HttpRequest, slug: str) -> HttpResponse:
     """A chapter, not run."""
     found = _chapter(slug)
@@ -55,6 +57,7 @@ def chapter(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @never_cache
+@busy_page
 def run(request: HttpRequest, slug: str) -> HttpResponse:
     """The chapter's page with the results of a run, or for htmx the results alone."""
     found = _chapter(slug)
@@ -67,6 +70,7 @@ def run(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @never_cache
+@busy_page
 def attempt(request: HttpRequest, slug: str) -> HttpResponse:
     """One step in the sandbox: the page with its outcome, or for htmx the sandbox alone."""
     found = _chapter(slug)
@@ -82,6 +86,7 @@ def attempt(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @never_cache
+@busy_page
 def check(request: HttpRequest, slug: str) -> HttpResponse:
     """An answer to the exercise, judged: the page, or for htmx the exercise alone."""
     found = _chapter(slug)

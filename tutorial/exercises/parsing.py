@@ -6,6 +6,7 @@ raw SQL among them. https://docs.python.org/3/library/ast.html
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ MAX_NODES = 500
 MAX_DEPTH = 40
 MAX_LITERAL = 200
 MAX_NUMBER = 2**63
+
+# PostgreSQL does not store these.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class AnswerError(Exception):
@@ -165,8 +169,10 @@ class _Reader:
             raise AnswerError(f"{_at(node)}`{_source(node)}` is not a text, number or truth value.")
         if isinstance(value, str) and len(value) > MAX_LITERAL:
             raise AnswerError(f"{_at(node)}a text may have {MAX_LITERAL} characters.")
-        if isinstance(value, str) and "\0" in value:
-            raise AnswerError(f"{_at(node)}a text may not contain a NUL character.")
+        if isinstance(value, str) and _UNSTORABLE.search(value):
+            raise AnswerError(
+                f"{_at(node)}a text may not contain a NUL character or half of a surrogate pair."
+            )
         if isinstance(value, int) and abs(value) >= MAX_NUMBER:
             raise AnswerError(f"{_at(node)}a number must fit into 64 bits.")
         return value
