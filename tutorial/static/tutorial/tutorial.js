@@ -86,7 +86,7 @@ function showLine(link) {
   const line = document.querySelector(link.hash);
   const scroll = line?.closest(".scroll");
   // On a phone the page scrolls; otherwise only the workbench does.
-  if (scroll && scroll.scrollHeight > scroll.clientHeight) {
+  if (scroll && getComputedStyle(scroll).overflowY !== "visible") {
     const above = line.getBoundingClientRect().top - scroll.getBoundingClientRect().top;
     scroll.scrollTop += above - scroll.clientHeight / 3;
   } else {
