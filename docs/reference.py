@@ -20,6 +20,7 @@ MODULES = {
     "pgtrigger.migrations": "Operations and mixins for migrations.",
     "pgtrigger.compiler": "A trigger as frozen SQL, as migrations contain it.",
     "pgtrigger.admin": "Forms and pages of Django's admin that respect rules.",
+    "pgtrigger.testing": "Assertions about rules, for tests.",
     "pgtrigger.forms": "Forms that respect rules.",
     "pghistory": "Track models, attach context, read and revert.",
     "pghistory.models": "The models that events and contexts are read with.",

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import django.core.management
 import pytest
 from django.conf import settings
+from django.core.management import find_commands
 
 ROOT = Path(settings.BASE_DIR)
 DOCS = ROOT / "docs"
@@ -21,7 +23,7 @@ WRITTEN = [
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 MISSING = object()
 # Commands of Django that a library extends.
-OVERRIDDEN = ("__init__", "makemigrations", "migrate", "flush")
+OVERRIDDEN = {"__init__", *find_commands(django.core.management.__path__[0])}
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,14 @@ def test_code_is_python_and_names_what_exists(block: str) -> None:
 def test_a_link_leads_to_a_file(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists() or "reference/" in target, target
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(DOCS)))
+def test_a_page_is_in_the_index(path: Path) -> None:
+    name = str(path.relative_to(DOCS).with_suffix(""))
+    folder, _, _ = name.rpartition("/")
+    listed = (DOCS / "index.md").read_text().split("\n")
+    assert name == "index" or name in listed or f"{folder}/*" in listed
 
 
 @pytest.mark.long
