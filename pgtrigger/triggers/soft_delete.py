@@ -22,6 +22,8 @@ from pgtrigger.vocabulary.columns import (
 from pgtrigger.vocabulary.row_query import RowQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import Model
 
     from pgtrigger.triggers.declaration import Options
@@ -63,13 +65,16 @@ class SoftDelete(Trigger):
             same_row += [" AND "] if same_row else []
             same_row += [column_identifier(key), " ", equals(key), " "]
             same_row += [ROW_VARIABLES.column(OLD, key)]
+        value: sql.Composable = sql.SQL(self._value(model))
+        compute: sql.Composable = sql.SQL("")
+        if self._is_computed(model):
+            old = ROW_VARIABLES.column(OLD, field)
+            value, compute = old, _COMPUTE.format(old=old, value=value)
         return Body(
+            compute,
             "UPDATE ",
             Relation(model._meta.db_table),
-            sql.SQL(" SET {} = {} WHERE ").format(
-                column_identifier(field),
-                sql.SQL(self._value(model)),
-            ),
+            sql.SQL(" SET {} = {} WHERE ").format(column_identifier(field), value),
             *same_row,
             *is_new,
             ";\nRETURN NULL;",
@@ -78,6 +83,20 @@ class SoftDelete(Trigger):
     def describe(self, model: type[Model]) -> str:
         value = "the time" if self.has_time(model) else repr(self.value)
         return f"Sets {self.field} to {value} where a row would be deleted, and keeps the row."
+
+    def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
+        declared = super().get_declare(model)
+        is_computed = model is not None and self.func is None and self._is_computed(model)
+        return [*declared, ("pgtrigger_path", "pg_catalog.text")] if is_computed else declared
+
+    def _is_computed(self, model: type[Model]) -> bool:
+        """Whether the value is an expression that Django compiles."""
+        is_expression = hasattr(self.value, "resolve_expression")
+        if not is_expression or isinstance(self.value, models.Value):
+            return False
+        query = RowQuery(model, ROW_VARIABLES)
+        query.value(self.value, own_field(model, str(self.field)))
+        return not query.is_raw
 
     def has_time(self, model: type[Model]) -> bool:
         """Return whether the field holds the time of the deletion, and NULL before it."""
@@ -100,6 +119,18 @@ class SoftDelete(Trigger):
             return "pg_catalog.now()"
         field = own_field(model, str(self.field))
         return RowQuery(model, ROW_VARIABLES).value(self.value, field)
+
+
+# Names in what Django compiles cannot be qualified, and the triggers of the table that is updated
+# must not inherit a search_path: see Note [Names in functions].
+_COMPUTE = sql.SQL(
+    """\
+pgtrigger_path := pg_catalog.current_setting('search_path');
+PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+{old} := {value};
+PERFORM pg_catalog.set_config('search_path', pgtrigger_path, true);
+"""
+)
 
 
 def rule_of(model: type[Model]) -> SoftDelete | None:
