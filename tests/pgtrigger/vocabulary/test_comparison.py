@@ -167,3 +167,71 @@ def test_the_same_value_in_another_form_is_not_a_change(is_change, field, old, n
 @pytest.mark.parametrize(("field", "value"), [case[:2] for case in CHANGES + SAME], ids=identify)
 def test_a_save_of_an_unchanged_row_is_not_a_change(is_change, field, value):
     assert not is_change(field, value)
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=str)
+class TestLookups:
+    """``df`` and ``ndf``, and with them FSM, compare like AnyChange."""
+
+    def refuses(self, model, old, new):
+        table = f'public."{model._meta.db_table}"'
+        execute(f"INSERT INTO {table} (value) VALUES (%s), (%s)", [old, old])
+        try:
+            with transaction.atomic():
+                execute("SET LOCAL search_path = ''")
+                execute(f"UPDATE {table} SET value = %s", [new])
+        except pgtrigger.TriggerError:
+            return True
+        finally:
+            execute(f"DELETE FROM {table}")
+        return False
+
+    @pytest.mark.parametrize("kind", ["text", "citext", "mood", "varchar(9)"])
+    def test_a_state_differs_by_its_bytes(self, types, make_model, level, kind):
+        rule = pgtrigger.FSM(name="fsm", field="value", transitions=[("sad", "happy")], level=level)
+        model = make_model(value=Column(kind, null=True), triggers=[rule])
+        assert not self.refuses(model, "sad", "happy")
+        assert not self.refuses(model, "happy", "happy")
+        assert self.refuses(model, "happy", "sad")
+        if kind != "mood":
+            assert self.refuses(model, "SAD", "happy")
+            assert self.refuses(model, "sad", "SAD")
+
+    @pytest.mark.parametrize("kind", ["citext", "json", "point", "hstore", "varchar(9)"])
+    @pytest.mark.parametrize("lookup", ["df", "ndf"])
+    def test_two_columns(self, types, make_model, level, kind, lookup):
+        old, new = {
+            "json": ("{}", "[]"),
+            "point": ("1,2", "2,1"),
+            "hstore": ("a=>1", "a=>2"),
+        }.get(kind, ("a", "A"))
+        rule = pgtrigger.Protect(
+            name="rule",
+            operation=pgtrigger.Update,
+            condition=pgtrigger.Q((f"old__value__{lookup}", pgtrigger.F("new__value"))),
+            level=level,
+        )
+        model = make_model(value=Column(kind, null=True), triggers=[rule])
+        assert self.refuses(model, old, new) == (lookup == "df")
+        assert self.refuses(model, old, old) == (lookup == "ndf")
+
+
+def test_operators_of_another_schema_are_not_used(make_model):
+    rule = pgtrigger.ReadOnly(name="kept", fields=["value"], level=pgtrigger.Statement)
+    model = make_model(value=models.IntegerField(), triggers=[rule])
+    model.objects.bulk_create([model(value=1), model(value=2)])
+    execute("CREATE SCHEMA hostile")
+    execute(
+        "CREATE FUNCTION hostile.always(integer, integer) RETURNS boolean"
+        " LANGUAGE sql AS 'SELECT true'"
+    )
+    execute(
+        "CREATE OPERATOR hostile.= (LEFTARG = integer, RIGHTARG = integer,"
+        " FUNCTION = hostile.always)"
+    )
+    execute("SET LOCAL search_path = hostile, pg_catalog, public")
+    assert execute("SELECT 1 = 2") == [(True,)]
+    for where in ("value = value AND value OPERATOR(pg_catalog.=) 1", "true"):
+        with pytest.raises(pgtrigger.ReadOnlyError), transaction.atomic():
+            execute(f'UPDATE "{model._meta.db_table}" SET value = value + 1 WHERE {where}')
+    execute("SET LOCAL search_path = public")
