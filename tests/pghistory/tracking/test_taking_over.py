@@ -281,7 +281,7 @@ def _statements():
     """The statements of the page; what is between BEGIN and COMMIT is one."""
     section = GUIDE.read_text().partition("## Upgrade a large event table online")[2]
     found = []
-    for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL):
+    for block in re.findall(r"```(?:sql|postgres)\n(.*?)```", section, re.DOTALL):
         is_transaction = block.startswith("BEGIN;")
         found += [block] if is_transaction else re.findall(r"(?:\$\$.*?\$\$|[^;$])+;", block)
     return found
