@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from life import databases, taking_over, third_party
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_name("results.json")
+EVOLUTION = Path(__file__).with_name("evolution.txt")
 TRANSCRIPT = Path(__file__).with_name("takeover.txt")
 
 DESCRIPTION = """\
 Installs large apps from PyPI in environments of their own and migrates each from an empty database,
 with pgtrigger, pghistory and integrity and without. The schemas, as pg_dump prints them, must be
 the same; rules must refuse, history must be written, and migrations must go back as far.
+
+"evolution" is a generated project that changes at random, with rules and history and without.
 
 "takeover" is a project made with django-pgtrigger and django-pghistory from PyPI: these libraries
 take over its code and its database, and it goes back.
@@ -26,6 +31,7 @@ take over its code and its database, and it goes back.
 EPILOG = """\
   python -m life                   everything, about half an hour and 2 GB of downloads
   python -m life wagtail oscar     these products
+  python -m life evolution         2,000 random changes; adds a line to life/evolution.txt
   python -m life takeover          the project that is taken over; writes life/takeover.txt
   python -m life --list            their names
   python -m life wiki --keep       leave the databases life_wiki_... for a look
@@ -37,9 +43,10 @@ Exit code: 0 if nothing differs, 1 if something does, 2 for a wrong option.
 def main() -> int:
     options = _options()
     products = {product.name: product for product in third_party.PRODUCTS}
-    known = {"takeover": "a project made with the PyPI packages"} | {
-        name: product.requirements[0] for name, product in products.items()
-    }
+    known = {
+        "evolution": "a generated project that changes 2,000 times",
+        "takeover": "a project made with the PyPI packages",
+    } | {name: product.requirements[0] for name, product in products.items()}
     if options.list:
         print("\n".join(f"{name:10} {known[name]}" for name in known))
         return 0
@@ -57,7 +64,9 @@ def main() -> int:
         def say(text: str, place: str = f"[{number}/{len(names)}] {name}") -> None:
             print(f"{datetime.now(UTC):%H:%M:%S} {place}: {text}", flush=True)
 
-        if name == "takeover":
+        if name == "evolution":
+            differences = _evolve(say)
+        elif name == "takeover":
             differences, transcript = taking_over.check(options.cache, server, say, options.keep)
             TRANSCRIPT.write_text(f"{transcript}\n")
         else:
@@ -71,6 +80,21 @@ def main() -> int:
     if outcomes:
         print(f"\n{_table([third_party.HEADINGS, *(outcome.row for outcome in outcomes)])}")
     return 1 if found else 0
+
+
+def _evolve(say: Any) -> list[str]:
+    """Let a generated project change 2,000 times; each run adds a line to ``evolution.txt``."""
+    command = [sys.executable, "-m", "life.evolution", "--keep-going", "--record", str(EVOLUTION)]
+    printed = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout
+        for line in started.stdout:
+            say(line.rstrip())
+            printed.append(line.rstrip())
+    found = [line for line in printed if line.startswith("seed ")]
+    return found or (
+        [f"life.evolution: exit code {started.returncode}"] if started.returncode else []
+    )
 
 
 def _keep(outcome: third_party.Outcome, server: databases.Server) -> None:

@@ -16,7 +16,7 @@ from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import conf, errors
-from pgtrigger.migrating import running
+from pgtrigger.migrating import renaming, running
 from pgtrigger.migrating.post_migrate import grant_after_migrate, install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import loading, scopes
@@ -53,6 +53,7 @@ def after_models_load() -> None:
         dispatch_uid="pgtrigger.privileges",
     )
     _follow_migrations()
+    _follow_renamings()
     written.install_hooks()
     _flush_under_any_rule()
     if conf.schema_editor():
@@ -254,6 +255,13 @@ def _follow_migrations() -> None:
     if not hasattr(Migration.apply, "__wrapped__"):
         Migration.apply = running.applying(Migration.apply)  # type: ignore[method-assign]
         Migration.unapply = running.unapplying(Migration.unapply)  # type: ignore[method-assign]
+
+
+def _follow_renamings() -> None:
+    """Django's optimizer leaves relations to a renamed model as they were: see ``renaming``."""
+    for operation in renaming.REFERRING:
+        if not hasattr(operation.reduce, "__wrapped__"):
+            operation.reduce = renaming.following(operation.reduce)  # type: ignore[method-assign]
 
 
 def _extend_schema_editors() -> None:

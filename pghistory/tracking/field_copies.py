@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models.fields.proxy import OrderWrt
 
 from pghistory import config
 from pghistory.vocabulary import inheritance
@@ -68,12 +69,20 @@ def names(
 def tracked_fields(
     model: type[models.Model], chosen: Iterable[str]
 ) -> dict[str, models.Field[Any, Any]]:
-    """A copy of each of these fields, for the event model."""
+    """A copy of each of these fields, for the event model.
+
+    A column of a parent's table may have the name of a column of the model's own table; then its
+    copy is named after the field.
+    """
     every = {field.name: field for field in inheritance.all_columns(model)}
     own = inheritance.concrete(model)
-    return {
-        name: _copy(every[name], is_own=inheritance.owner(every[name]) is own) for name in chosen
-    }
+    is_own = {name: inheritance.owner(every[name]) is own for name in chosen}
+    columns = {every[name].db_column for name in is_own if is_own[name]}
+    copies = {name: _copy(every[name], is_own=is_own[name]) for name in is_own}
+    for name, copied in copies.items():
+        if not is_own[name] and copied.db_column in columns:
+            copied.db_column = None
+    return copies
 
 
 def model_name(model: type[models.Model], fields: Iterable[str] | None) -> str:
@@ -107,6 +116,9 @@ def _copy(field: Any, *, is_own: bool) -> models.Field[Any, Any]:
         return models.ForeignKey(**kwargs | {"to": _target(field), "to_field": field.to_fields[0]})
     if not kwargs.get("unique"):
         kwargs.pop("unique", None)
+    if isinstance(field, OrderWrt):
+        # Migrations leave a field of this class out, and add one without asking for a default.
+        return models.IntegerField(**kwargs | {"null": True})
     field_class: Any = _PLAIN.get(field.get_internal_type(), type(field))
     return field_class(*args, **kwargs)  # type: ignore[no-any-return]
 

@@ -150,6 +150,21 @@ def drop_function(installed: InstalledTrigger, cursor: Any) -> None:
         cursor.execute(statement)
 
 
+def forget_plans(installed: InstalledTrigger, cursor: Any) -> None:
+    """Let every session compile the trigger's function again, because a column gets another type.
+
+    A session that has called it would fail with "type of parameter does not match that when
+    preparing the plan": it keeps the plans of OLD and NEW until the function itself changes.
+    A trigger's function has no arguments, so that CALLED ON NULL INPUT changes nothing else.
+
+    https://www.postgresql.org/docs/current/plpgsql-implementation.html#PLPGSQL-PLAN-CACHING
+    """
+    if installed.function.startswith(naming.PREFIX):
+        name = sql.Identifier(installed.function_schema, installed.function)
+        statement = sql.SQL("ALTER FUNCTION {}() CALLED ON NULL INPUT").format(name)
+        cursor.execute(naming.as_text(statement))
+
+
 def drop_functions(functions: list[tuple[str, str]], cursor: Any) -> None:
     """Drops the engine's functions of these (schema, name)."""
     for schema, name in functions:

@@ -20,7 +20,7 @@ from django.db.migrations.operations import AlterField, CreateModel, RemoveField
 from django.db.models import Field, Model
 
 from pgtrigger import conf
-from pgtrigger.migrating.folding import folded
+from pgtrigger.migrating.folding import folded, renamed_first, reversible
 from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
 from pgtrigger.triggers import registry
 
@@ -75,6 +75,8 @@ class MigrationAutodetectorMixin:
                 if isinstance(operation, CreateModel) and operation.options.get("proxy"):
                     vars(operation)["_auto_deps"].extend(_through_fields(operation))
         super()._sort_migrations()  # type: ignore[misc]
+        for app_label, operations in self.generated_operations.items():
+            self.generated_operations[app_label] = renamed_first(operations)
         if conf.migrations():
             self._generate_triggers()
 
@@ -83,6 +85,9 @@ class MigrationAutodetectorMixin:
             for migration in migrations:
                 migration.operations = folded(migration.operations, app_label)
         super()._optimize_migrations()  # type: ignore[misc]
+        for app_label, migrations in self.migrations.items():
+            for migration in migrations:
+                migration.operations = reversible(migration.operations, app_label, self.from_state)
 
     def _generate_triggers(self) -> None:
         """See Note [Where triggers go]."""

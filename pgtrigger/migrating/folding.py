@@ -1,4 +1,4 @@
-"""Fold the parts of a new model into its CreateModel, in one pass.
+"""Put the operations on new and deleted models in an order that is quick and can be undone.
 
 Django writes foreign keys and indexes of a new model as operations of their own, and its optimizer
 folds them into CreateModel. The optimizer starts again from the beginning after each of them, so
@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.migrations.operations import AddField, AddIndex, CreateModel
+from django.db.migrations.operations import (
+    AddField,
+    AddIndex,
+    CreateModel,
+    DeleteModel,
+    RemoveConstraint,
+    RemoveField,
+    RemoveIndex,
+    RenameModel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.db.migrations.operations.base import Operation
+    from django.db.migrations.state import ProjectState
 
 
 def folded(operations: Iterable[Operation], app_label: str) -> list[Operation]:
@@ -44,6 +54,59 @@ def folded(operations: Iterable[Operation], app_label: str) -> list[Operation]:
                 del result[position]
             result[max(parts, default=start)] = model
     return [result[position] for position in sorted(result)]
+
+
+def reversible(
+    operations: Iterable[Operation], app_label: str, before: ProjectState
+) -> list[Operation]:
+    """Return the operations with the indexes removed whose field goes before its model.
+
+    Django removes foreign keys of a model before it deletes the model, unless its optimizer finds
+    the two together. Without the field the index cannot be created when the deletion is undone.
+
+    Args:
+        operations: The operations of one migration, in order.
+        app_label: The app of the migration.
+        before: The state before the migration.
+    """
+    ordered = list(operations)
+    deleted = {each.name_lower for each in ordered if isinstance(each, DeleteModel)}
+    result: list[Operation] = []
+    removed = set()
+    for operation in ordered:
+        model = getattr(operation, "model_name_lower", "")
+        state = before.models.get((app_label, model))
+        if isinstance(operation, RemoveField) and model in deleted and state:
+            for remove, option in ((RemoveIndex, "indexes"), (RemoveConstraint, "constraints")):
+                for part in state.options.get(option, ()):
+                    key = (model, part.name)
+                    if operation.name in getattr(part, "fields", ()) and key not in removed:
+                        removed.add(key)
+                        result.append(remove(operation.model_name, part.name))
+        result.append(operation)
+    return result
+
+
+def renamed_first(operations: Iterable[Operation]) -> list[Operation]:
+    """Return the operations with each RenameModel before those that use the new name.
+
+    Django lets a renaming wait for new models that refer to the model, as a new event model does,
+    but lets no new index wait for the renaming.
+    """
+    result: list[Operation] = []
+    for operation in operations:
+        place = len(result)
+        if isinstance(operation, RenameModel):
+            name = operation.new_name_lower
+            uses = [position for position, each in enumerate(result) if _is_on(each, name)]
+            place = min(uses, default=place)
+        result.insert(place, operation)
+    return result
+
+
+def _is_on(operation: Operation, name: str) -> bool:
+    names = {getattr(operation, each, None) for each in ("name_lower", "model_name_lower")}
+    return name in names and not isinstance(operation, CreateModel)
 
 
 def _refers(operation: Operation, name: str, app_label: str) -> bool:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import router, transaction
 from django.db.migrations.operations.base import Operation, OperationCategory
-from django.db.migrations.operations.fields import AddField
+from django.db.migrations.operations.fields import AddField, FieldOperation
 from django.db.migrations.operations.models import (
     AlterModelManagers,
     AlterModelOptions,
+    CreateModel,
+    DeleteModel,
     IndexOperation,
     RenameModel,
 )
@@ -58,8 +60,17 @@ class _TriggerOperation(Operation):
         return (
             super().reduce(operation, app_label)
             or isinstance(operation, (_TriggerOperation, *_INDIFFERENT))
+            or self._is_on_another_model(operation)
             or not operation.references_model(self.model_name, app_label)
         )
+
+    def _is_on_another_model(self, operation: Operation) -> bool:
+        """Return whether it is about another model, which may refer to this one."""
+        if isinstance(operation, CreateModel | DeleteModel):
+            return operation.name_lower != self.model_name_lower
+        if isinstance(operation, FieldOperation):
+            return operation.model_name_lower != self.model_name_lower
+        return False
 
     def is_about(self, other: _TriggerOperation) -> bool:
         return (self.model_name_lower, self.name) == (other.model_name_lower, other.name)

@@ -114,9 +114,12 @@ class DatabaseSchemaEditorMixin:
         as well has its new name by now.
         """
         if self._set_aside is not None and not self.collect_sql:
+            table = model._meta.db_table
             with self.connection.cursor() as cursor:
+                for trigger in catalog.on_table(self.connection, table):
+                    installation.forget_plans(trigger, cursor)
                 for trigger in catalog.depending_on_column(
-                    self.connection, model._meta.db_table, new_field.column
+                    self.connection, table, new_field.column
                 ):
                     installation.drop_trigger(trigger, cursor)
                     self._set_aside.append((trigger, bool(model._meta.auto_created)))

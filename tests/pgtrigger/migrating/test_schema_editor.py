@@ -85,14 +85,33 @@ class TestRenaming:
         changes(model(rule), model(rule, type=column))
 
 
-@RULES
 class TestTypes:
+    @RULES
     @pytest.mark.parametrize("type", ["BigIntegerField(default=0)", "TextField(default='')"])
     def test_a_column_of_another_type(self, changes, rule, type):
         changes(model(rule), model(rule, type=type))
 
+    @RULES
     def test_another_type_and_another_column(self, changes, rule):
         changes(model(rule), model(rule, type="BigIntegerField(default=0, db_column='odd')"))
+
+    def test_a_session_that_has_called_the_function_can_go_on(self, app):
+        """PL/pgSQL keeps the plan of an expression with OLD and NEW."""
+        rule = (
+            "pgtrigger.Trigger(name='kept', when=pgtrigger.Before, operation=pgtrigger.Update,"
+            " func='IF OLD.number IS DISTINCT FROM NEW.number THEN NEW.other = 5; END IF;"
+            " RETURN NEW;')"
+        )
+        app.declare(model(rule))
+        app.makemigrations()
+        app.migrate()
+        app.model("Entry").objects.create()
+        app.model("Entry").objects.update(number=1)
+        app.declare(model(rule, type="TextField(default='')"))
+        app.makemigrations()
+        app.migrate()
+        app.model("Entry").objects.update(number="two", other=0)
+        assert app.model("Entry").objects.get().other == 5
 
 
 class TestColumnsThatComeAndGo:

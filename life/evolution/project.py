@@ -1,0 +1,196 @@
+"""The generated project: two packages of the same apps, with rules and without, and two databases.
+
+Both are in this process. ``declare()`` puts the apps of one package in place of the other's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.state import ProjectState
+from django.db.migrations.writer import MigrationWriter
+
+from pghistory.tracking import event_models
+from pgtrigger.management.commands.makemigrations import Autodetector
+from pgtrigger.triggers import registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from life.evolution.declared import Declared
+
+LABELS = ("first", "second")
+# Each package with the alias of its database.
+PACKAGES = {"ruled": "default", "plain": "plain"}
+
+
+class Questioner(MigrationQuestioner):
+    """Answer that a model or field was renamed if the last change renamed it."""
+
+    def __init__(self, declared: Declared) -> None:
+        super().__init__({"ask_initial": True})
+        self._declared = declared
+
+    def ask_rename(self, model_name: Any, old_name: str, new_name: str, field: Any) -> bool:
+        return (old_name, new_name) in self._declared.renamed_fields
+
+    def ask_rename_model(self, old_model_state: Any, new_model_state: Any) -> bool:
+        return any(
+            (old_model_state.name, new_model_state.name) == (f"{old}{end}", f"{new}{end}")
+            for old, new in self._declared.renamed_models
+            for end in ("", "Event")
+        )
+
+    def ask_not_null_addition(self, field_name: str, model_name: str) -> Any:
+        raise AssertionError(f"{model_name}.{field_name} has no default")
+
+    def ask_not_null_alteration(self, field_name: str, model_name: str) -> Any:
+        from django.db.models import NOT_PROVIDED
+
+        return NOT_PROVIDED
+
+
+class Project:
+    """One package in a folder, and its database."""
+
+    def __init__(self, folder: Path, package: str) -> None:
+        self.package, self.alias = package, PACKAGES[package]
+        self.folder = folder / package
+        self.declared: Declared | None = None
+
+    def begin(self) -> None:
+        """Begin with two empty apps and no tables of theirs."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for label in LABELS:
+            migrations = self.folder / label / "migrations"
+            migrations.mkdir(parents=True)
+            for place in (self.folder, migrations.parent, migrations):
+                (place / "__init__.py").touch()
+            (migrations.parent / "models.py").touch()
+        self._empty_database()
+
+    def _empty_database(self) -> None:
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute("DROP SCHEMA public CASCADE")
+            cursor.execute("CREATE SCHEMA public")
+        forget()
+        apps.set_installed_apps(["pgtrigger", "pghistory"])
+        call_command("migrate", database=self.alias, verbosity=0, skip_checks=True)
+        apps.unset_installed_apps()
+
+    def declare(self, declared: Declared) -> None:
+        """Write the models and load them."""
+        self.declared = declared
+        for label in LABELS:
+            text = declared.source(label, ruled=self.package == "ruled")
+            (self.folder / label / "models.py").write_text(text)
+        self.load()
+
+    def load(self) -> None:
+        """Load the models as they are written, in place of what is loaded."""
+        forget()
+        importlib.invalidate_caches()
+        apps.set_installed_apps(
+            ["pgtrigger", "pghistory", *(f"{self.package}.{label}" for label in LABELS)]
+        )
+
+    def makemigrations(self, *, atomic: bool = True) -> list[tuple[str, Any]]:
+        """Write what makemigrations finds, and return it: (app label, migration)."""
+        changes = self.changes()
+        written = []
+        for label, migrations in changes.items():
+            for migration in migrations:
+                writer = MigrationWriter(migration, include_header=False)
+                text = writer.as_string()
+                if not atomic:
+                    text = text.replace(
+                        "    dependencies = [", "    atomic = False\n\n    dependencies = [", 1
+                    )
+                self.add_migration(label, migration.name, text)
+                written.append((label, migration))
+        return written
+
+    def add_migration(self, label: str, name: str, text: str) -> None:
+        (self.folder / label / "migrations" / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+
+    def changes(self) -> dict[str, list[Any]]:
+        """Return what makemigrations would write."""
+        assert self.declared is not None
+        loader = MigrationLoader(None)
+        detector = Autodetector if self.package == "ruled" else MigrationAutodetector
+        found: dict[str, list[Any]] = detector(
+            loader.project_state(), ProjectState.from_apps(apps), Questioner(self.declared)
+        ).changes(graph=loader.graph)
+        return found
+
+    def render(self) -> None:
+        """Raise an error if the migrations leave models that cannot be rendered.
+
+        Django does not see that a proxy's model changes.
+        """
+        _ = MigrationLoader(None).project_state().apps
+
+    def leaves(self) -> dict[str, str]:
+        """Return the last migration of each app, "zero" if there is none."""
+        graph = MigrationLoader(None).graph
+        return {
+            label: next((name for _, name in graph.leaf_nodes(label)), "zero") for label in LABELS
+        }
+
+    def migrate(self, *target: str) -> None:
+        call_command(
+            "migrate",
+            *target,
+            database=self.alias,
+            verbosity=0,
+            skip_checks=True,
+            interactive=False,
+        )
+
+    def migrate_to(self, leaves: dict[str, str]) -> None:
+        """Migrate each app to a migration; one that needs the other's goes there by itself."""
+        for label, name in leaves.items():
+            self.migrate(label, name)
+
+    def squash(self, label: str, name: str) -> None:
+        call_command(
+            "squashmigrations", label, name, interactive=False, verbosity=0, stdout=io.StringIO()
+        )
+        importlib.invalidate_caches()
+
+    def names(self, label: str) -> list[str]:
+        folder = self.folder / label / "migrations"
+        return sorted(path.stem for path in folder.glob("0*.py"))
+
+    def remove_migration(self, label: str, name: str) -> None:
+        (self.folder / label / "migrations" / f"{name}.py").unlink()
+        importlib.invalidate_caches()
+
+
+def forget() -> None:
+    """Take the generated models, their rules and their modules out of the process."""
+    for model, trigger in registry.registered():
+        if model._meta.app_label in LABELS:
+            registry.remove(model, trigger)
+    for label in [*event_models._event_models]:
+        if label.partition(".")[0] in LABELS:
+            del event_models._event_models[label]
+    for label in LABELS:
+        apps.all_models.pop(label, None)
+    if apps.stored_app_configs:
+        apps.unset_installed_apps()
+    apps.clear_cache()
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in PACKAGES:
+            del sys.modules[name]
