@@ -5,7 +5,7 @@ Note [Isolated models]. A test may define models in a registry of apps of its ow
 can be installed and ignored, but they are not listed among the project's: commands, migrations
 and checks leave them out. They are kept with that registry of apps, and are forgotten with it.
 
-https://docs.djangoproject.com/en/stable/topics/testing/tools/#isolating-apps
+https://docs.djangoproject.com/en/stable/internals/contributing/writing-code/unit-tests/#isolating-model-registration
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _beside(model: type[Model]) -> _Declared:
 
 
 def _kept_beside(model: type[Model]) -> _Declared:
-    """The same, to add to."""
+    """The same, kept with an isolated registry of apps that has none yet."""
     own_apps = model._meta.apps
     if own_apps is not apps:
         vars(own_apps).setdefault(_ATTRIBUTE, _Declared())
