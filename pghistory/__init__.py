@@ -23,7 +23,9 @@ from pghistory.core import (
     get_event_model,
     track,
 )
-from pghistory.reading.history import as_of, diff
+from pghistory.past.querysets import as_of
+from pghistory.past.state import PastError
+from pghistory.reading.history import diff
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.revert import CannotRevert
 from pghistory.vocabulary.constants import DEFAULT, New, Old
@@ -100,6 +102,7 @@ __all__ = [
     "Old",
     "Operation",
     "Operations",
+    "PastError",
     "ProxyField",
     "Q",
     "RelatedField",

@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 from pghistory import checks, config, hooks, legacy, postponing
+from pghistory.past import migrating as past
 from pgtrigger.roles import objects
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class PGHistoryConfig(AppConfig):
         post_migrate.connect(
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
         )
+        post_migrate.connect(past.after_migrate, sender=self, dispatch_uid="pghistory.past")
+        pre_migrate.connect(past.before_migrate, sender=self, dispatch_uid="pghistory.past")
         register_admin()
 
 

@@ -9,8 +9,8 @@ from django.db.models import NOT_PROVIDED
 from django.db.models.signals import class_prepared
 from django.http import HttpRequest
 
+from pghistory.past.querysets import History
 from pghistory.reading import absent_columns
-from pghistory.reading.history import History
 from pghistory.tracking import event_models
 from pghistory.vocabulary.transaction_fields import AddedWithoutDefault
 from pghistory.writing import context

@@ -26,7 +26,8 @@ from psycopg import Cursor, sql
 
 import pgtrigger
 from integrity import constraints
-from pghistory.models import Context
+from pghistory.models import Context, Maintenance
+from pghistory.past import views
 from pghistory.vocabulary import constants
 from pgtrigger.database import installation
 from pgtrigger.session.synchronizer import Synchronizer
@@ -47,6 +48,7 @@ _TRANSACTION_SETTINGS = (
     constants.CONTEXT_METADATA,
     constants.CONTEXT_WRITTEN,
     constraints.VARIABLE,
+    views.TIME,
 )
 _RESET = sql.SQL("SELECT {}").format(
     sql.SQL(", ").join(
@@ -90,8 +92,12 @@ class PrivateConnection(DatabaseWrapper):
             sql.SQL("SET LOCAL statement_timeout TO {}").format(STATEMENT_TIMEOUT),
             sql.SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT),
             sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)),
-            sql.SQL("SET LOCAL search_path TO {}, public").format(sql.Identifier(self.schema)),
+            self._search_path,
         )
+
+    @property
+    def _search_path(self) -> sql.Composed:
+        return sql.SQL("SET LOCAL search_path TO {}, public").format(sql.Identifier(self.schema))
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if not autocommit:
@@ -120,6 +126,7 @@ class PrivateConnection(DatabaseWrapper):
             names = sql.SQL(", ").join(deferred)
             cursor.execute(sql.SQL("SET CONSTRAINTS {} DEFERRED").format(names))
         cursor.execute(_RESET)
+        cursor.execute(self._search_path)
         cursor.execute(sql.SQL("RELEASE SAVEPOINT {}").format(savepoint))
 
     def _take_back(self, savepoint: sql.Identifier) -> None:
@@ -180,6 +187,8 @@ def private_tables(
         for model, trigger in pgtrigger.registered():
             if model in created and model not in without_triggers:
                 installation.put(trigger.compile(model), connection)
+        if Maintenance in created:
+            views.install(using)
         yield connection
     finally:
         if connection.connection is not None and not connection.connection.closed:
@@ -211,6 +220,7 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
         for event_model in event_models(model):
             add(event_model)
             add(Context)
+            add(Maintenance)
             add(get_user_model())
     return tuple(needed)
 

@@ -22,7 +22,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from pghistory import config
-from pghistory.admin import presenting, urls
+from pghistory.admin import presenting, urls, writes
 from pghistory.admin.changelist import EventsChangeList
 from pghistory.admin.options import ReadOnlyAdmin
 from pghistory.reading import revert
@@ -132,8 +132,8 @@ class EventsAdmin(ReadOnlyAdmin):
             "page": page,
             "more_url": "?" + urlencode({"before": page.next_key}),
             "entries": [
-                (shown, self._revert_url(shown.event) if may_revert else "")
-                for shown in page.events
+                (write, self._revert_url(write.shown.event) if may_revert else "")
+                for write in writes.of(page.events)
             ],
         }
         return self._render(request, "timeline", context)

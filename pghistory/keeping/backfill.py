@@ -61,8 +61,7 @@ class Backfill:
                 added = self._persist(run, keys)
                 written, last = written + added, keys[-1]
                 progress(written)
-        if run.record.details["rows"]:
-            run.complete_from_now()
+        run.complete_from_now()
         run.finish(label=self.label)
         return written
 
@@ -111,7 +110,8 @@ class Backfill:
         for join in joins:
             table = naming.table_identifier(join.model._meta.db_table)
             tables.append(sql.SQL("{} AS {}").format(table, sql.SQL(join.alias)))
-        where = [*(join.on for join in joins), self._is_chosen]
+        on = [sql.SQL("{} = {}").format(*join.on) for join in joins]
+        where = [*on, self._is_chosen]
         return sql.SQL("SELECT FROM {} WHERE {} ORDER BY {} FOR SHARE").format(
             sql.SQL(", ").join(tables), sql.SQL(" AND ").join(where), self._key
         )

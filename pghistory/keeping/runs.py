@@ -14,6 +14,7 @@ from pghistory.vocabulary.field_options import ClockTimestamp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TRACK = "track"
 BACKFILL = "backfill"
 PRUNE = "prune"
 PARTITION = "partition"
@@ -64,6 +65,16 @@ class Run:
         self.record.details["rows"] += rows
         self.record.save(using=self.using, update_fields=["details"])
 
+    def complete_from_now(self) -> None:
+        """Record that every row has events, and that earlier times cannot be answered."""
+        rows = apps.get_model("pghistory.Maintenance").objects.using(self.using)
+        rows.filter(event_table=self.event_table, action=TRACK, finished_at=None).update(
+            finished_at=ClockTimestamp(), complete_from=ClockTimestamp()
+        )
+        if self.record.details["rows"]:
+            self.record.complete_from = ClockTimestamp()
+            self.record.save(using=self.using, update_fields=["complete_from"])
+
     def finish(self, **details: Any) -> None:
         """Record the end; a run that did nothing leaves no record."""
         if not self.record.details["rows"]:
@@ -72,8 +83,3 @@ class Run:
         self.record.details |= details
         self.record.finished_at = ClockTimestamp()
         self.record.save(using=self.using, update_fields=["details", "finished_at"])
-
-    def complete_from_now(self) -> None:
-        """Record that earlier times cannot be answered."""
-        self.record.complete_from = ClockTimestamp()
-        self.record.save(using=self.using, update_fields=["complete_from"])

@@ -1,6 +1,6 @@
 """Objects as they were, and what differs between two states.
 
-``History`` is ``Model.history`` of a tracked model. Times are those of ``pgh_created_at``: when an
+Times are those of ``pgh_created_at``: when an
 event was written, which others saw from the COMMIT on.
 
 Note [What events say]. A row's last event until then says what it was only if each insert and
@@ -15,75 +15,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
 import pgtrigger
 from pghistory.reading import diffs, revert
-from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import DEFAULT
-from pgtrigger import naming
-from pgtrigger.vocabulary.columns import NEW, column_identifier
+from pgtrigger.vocabulary.columns import NEW
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db import models
-
-
-class History:
-    """What a model's rows were."""
-
-    def __init__(self, model: Any):
-        self.model = model
-
-    def as_of(self, time: datetime) -> models.QuerySet[Any]:
-        """The objects of the model as they were at that time: a queryset as any other.
-
-        ValueError where the events do not say it: where they leave fields out, where not each
-        insert and update makes one, or where the model has its fields in several tables.
-        Rows that went without an event are shown as they last were. See Note [What events say].
-        """
-        found = witness(self.model)
-        if len(inheritance.tables(self.model)) > 1:
-            raise ValueError(
-                f"{self.model._meta.label} has its fields in several tables, which no queryset can "
-                "show as they were: ask for one object with pghistory.as_of()."
-            )
-        query = _PastQuery(self.model)
-        query.witness, query.time = found, time
-        return PastQuerySet(self.model, query=query)
-
-
-class PastQuerySet(ReadOnlyQuerySet):
-    """Objects of a model as they were, to be read only."""
-
-    refusal = "{} as it was cannot be changed: change it as it is."
-
-
-class _PastQuery(EventQuery):
-    """A query over what a table was."""
-
-    witness: Witness
-    time: datetime
-
-    def table_sql(self, connection: Any) -> tuple[str, Any]:
-        event_model, stayed = self.witness.event_model, self.witness.stayed
-        columns = [column_identifier(field) for field in diffs.tracked_columns(event_model)]
-        obj = [sql.Identifier(name) for name in diffs.obj_columns(event_model)]
-        statement = sql.SQL(
-            "SELECT {} FROM (SELECT DISTINCT ON ({}) * FROM {} WHERE pgh_created_at <= {} "
-            "AND pgh_label = ANY ({}) ORDER BY {}, pgh_id DESC) AS e WHERE pgh_label = ANY ({})"
-        ).format(
-            sql.SQL(", ").join(columns),
-            sql.SQL(", ").join(obj),
-            naming.table_identifier(event_model._meta.db_table),
-            sql.Literal(self.time),
-            sql.Literal([*stayed, *self.witness.gone]),
-            sql.SQL(", ").join(obj),
-            sql.Literal(stayed),
-        )
-        return naming.as_text(statement).replace("%", "%%"), ()
 
 
 def as_of(obj: Any, time: datetime) -> Any:

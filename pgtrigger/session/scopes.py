@@ -68,7 +68,7 @@ class Scope:
         elif iscoroutinefunction(func):
 
             async def inner(*args: Any, **kwargs: Any) -> Any:
-                with self:
+                async with self:
                     return await func(*args, **kwargs)
 
         else:
@@ -88,20 +88,19 @@ class Scope:
 
     def _around_async_generator(self, func: Callable[..., Any]) -> Callable[..., Any]:
         async def inner(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            with self:
-                async with contextlib.aclosing(func(*args, **kwargs)) as generator:
-                    step = generator.asend(None)
-                    while True:
-                        try:
-                            item = await step
-                        except StopAsyncIteration:
-                            return
-                        try:
-                            step = generator.asend((yield item))
-                        except GeneratorExit:
-                            raise
-                        except BaseException as error:
-                            step = generator.athrow(error)
+            async with self, contextlib.aclosing(func(*args, **kwargs)) as generator:
+                step = generator.asend(None)
+                while True:
+                    try:
+                        item = await step
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        step = generator.asend((yield item))
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        step = generator.athrow(error)
 
         return inner
 

@@ -31,6 +31,22 @@ def _render_search_path(value: Mapping[str, Sequence[str]], database: str) -> st
 _search_path = RestoredVariable("search_path", _render_search_path, statements=ANYTHING)
 
 
+class _FixedPath(tuple[str, ...]):
+    """Schemas that ``schema()`` must not replace."""
+
+
+def before(schemas: Sequence[str], alias: str, usual: Sequence[str]) -> dict[Variable, Any]:
+    """Return the variable with schemas before the usual ones of one database.
+
+    Raises:
+        ValueError: Inside ``schema()``, whose schemas would be left out.
+    """
+    outside: Mapping[str, Sequence[str]] = _search_path.get() or {}
+    if alias in outside and not isinstance(outside[alias], _FixedPath):
+        raise ValueError(f"schema() is open for the database {alias!r}: leave it first.")
+    return {_search_path: {**outside, alias: _FixedPath([*schemas, *usual])}}
+
+
 class schema(Scope):
     """Sets ``search_path`` to these schemas: a context manager, and a decorator.
 
@@ -53,5 +69,11 @@ class schema(Scope):
 
     def values(self) -> dict[Variable, Any]:
         outside: Mapping[str, Sequence[str]] = _search_path.get() or {}
-        here = connections if self.databases is None else self.databases
+        here = list(connections if self.databases is None else self.databases)
+        fixed = [alias for alias in here if isinstance(outside.get(alias), _FixedPath)]
+        if fixed:
+            raise ValueError(
+                f"schema() cannot change the search_path of {fixed[0]!r} here: it shows a point in "
+                "time. Call schema() outside pghistory.as_of()."
+            )
         return {_search_path: {**outside, **dict.fromkeys(here, self.schemas)}}

@@ -89,6 +89,8 @@ class Synchronizer:
         values = current()
         if not values and not self.sent:
             return execute(query, params, many, context)
+        for variable, value in values.items():
+            variable.check(value, self.connection.alias, query)
         found = statements(query)
         if len(found) > 1:
             self._refuse_what_would_lose_settings(found)

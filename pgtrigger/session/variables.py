@@ -68,6 +68,9 @@ class Variable:
         """The value here and now; None where there is none."""
         return values.current().get(self)
 
+    def check(self, value: Any, alias: str, query: Any) -> None:
+        """Raise if the query must not be executed while the variable has this value."""
+
     def set_local(self, text: str | None) -> sql.Composed:
         """The statement that gives the setting this value, None: as if never set."""
         return self._assign(sql.Literal(text or ""))

@@ -30,6 +30,10 @@ from tests.pghistory.processes import Writers, start, wait_until
 LABEL = "pghistory_tests.StatementLevel"
 
 
+def runs():
+    return Maintenance.objects.filter(action="backfill")
+
+
 def untracked(model, rows):
     """Rows that were there before the model was tracked."""
     with pgtrigger.ignore():
@@ -77,11 +81,11 @@ class TestBackfill:
     def test_the_run_is_recorded_with_the_time_from_which_history_is_complete(self):
         untracked(StatementLevel, [StatementLevel(number=1)])
         backfill(LABEL)
-        run = Maintenance.objects.get()
+        run = runs().get()
         assert (run.action, run.details) == ("backfill", {"rows": 1, "label": "insert"})
         assert events(StatementLevel).get().pgh_created_at < run.complete_from <= run.finished_at
         backfill(LABEL)
-        assert Maintenance.objects.get() == run
+        assert runs().get() == run
 
     def test_the_first_change_can_be_reverted(self):
         [row] = untracked(StatementLevel, [StatementLevel(number=1)])
@@ -232,13 +236,9 @@ class TestConcurrency:
 
         with Writers(write):
             for _ in range(2):
-                before = Maintenance.objects.count() and Maintenance.objects.get().details["rows"]
+                before = runs().count() and runs().get().details["rows"]
                 process = start("pghistory", "backfill", LABEL, "--batch", 20)
-                wait_until(
-                    lambda before=before: Maintenance.objects.filter(
-                        details__rows__gt=before
-                    ).exists()
-                )
+                wait_until(lambda before=before: runs().filter(details__rows__gt=before).exists())
                 process.kill()
                 process.wait()
             process = start("pghistory", "backfill", LABEL, "--batch", 20)
@@ -250,7 +250,7 @@ class TestConcurrency:
         inserts = events(StatementLevel).filter(pgh_label="insert")
         assert not inserts.exclude(pgh_id__in=first.values("first")).exists()
         assert inserts.filter(number=0).exists()
-        run = Maintenance.objects.get()
+        run = runs().get()
         assert run.finished_at
         assert run.details["rows"] == inserts.exclude(number=-1).count()
 

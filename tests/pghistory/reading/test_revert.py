@@ -237,7 +237,7 @@ class TestAsOf:
         ]
         assert history.as_of(when[1]).filter(number__gt=0).exclude(text="a").get().number == 1
 
-    def test_a_joined_table_is_as_it_is_now(self, book):
+    def test_a_joined_table_is_as_it_was(self, book):
         now = timezone.now()
         Book.objects.update(title="Two")
         found = Book.history.as_of(now).filter(author__name="Ada").get()

@@ -132,9 +132,13 @@ class TestChoosing:
 
     @isolate_apps("tests.pghistory")
     def test_an_event_model_with_another_kind_of_key_is_refused(self):
+        class Isolated(models.Model):
+            class Meta:
+                app_label = "pghistory_tests"
+
         attrs = {"pgh_id": models.UUIDField(primary_key=True)}
         event_model = pghistory.create_event_model(
-            Author, abstract=False, model_name="Odd", attrs=attrs
+            Isolated, abstract=False, model_name="Odd", attrs=attrs
         )
         assert "pghistory.E002" in [error.id for error in event_model.check()]
         assert not RowLevel.pgh_event_model.check()

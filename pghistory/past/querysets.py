@@ -1,0 +1,94 @@
+"""``Model.history.as_of(time)`` and ``pghistory.as_of()``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from pghistory.past import relations
+from pghistory.past.scope import AsOf
+from pghistory.reading import history
+from pghistory.reading.event_query import ReadOnlyQuerySet
+from pghistory.vocabulary import inheritance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+
+def as_of(*args: Any, **options: Any) -> Any:
+    """The past: ``as_of(time)`` for all queries of a block, ``as_of(obj, time)`` of one object.
+
+    ``with pghistory.as_of(time)`` is also a decorator. Every query inside, also raw SQL with
+    unqualified names, reads the tracked tables as they were; nothing can be written. A table that
+    is not tracked raises, unless ``untracked="today"``. ``using`` is the database.
+
+    ``as_of(obj, time)`` is the object as it was, not saved; None if it was not there. ValueError
+    if the events do not say it, as of an object that has gone without an event.
+    """
+    if len(args) == 2:
+        obj, time = args
+        found = history.as_of(obj, time, **options)
+        if found is not None:
+            relations.watch_instances()
+            relations.mark(found, time)
+        return found
+    return AsOf(*args, **options)
+
+
+class History:
+    """What a model's rows were."""
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def as_of(self, time: datetime) -> models.QuerySet[Any]:
+        """The objects of the model as they were at that time: a queryset as any other.
+
+        ValueError where the events do not say it: where they leave fields out, where not each
+        insert and update makes one, or where the model has its fields in several tables.
+        Rows that went without an event are shown as they last were. See Note [What events say].
+        """
+        history.witness(self.model)
+        if len(inheritance.tables(self.model)) > 1:
+            raise ValueError(
+                f"{self.model._meta.label} has its fields in several tables, which no queryset can "
+                "show as they were: ask for one object with pghistory.as_of()."
+            )
+        query = _PastQuery(self.model)
+        query.time = time
+        return PastQuerySet(self.model, query=query)
+
+
+class _PastQuery(models.sql.Query):
+    """A query that is executed in the past, with everything that it joins."""
+
+    time: datetime
+
+    def get_compiler(
+        self, using: str | None = None, connection: Any = None, elide_empty: bool = True
+    ) -> Any:
+        compiler = super().get_compiler(using, connection, elide_empty)
+        alias = using or connection.alias
+        execute = compiler.execute_sql
+        # As attributes of this compiler: Django chooses its class by the kind of statement.
+        compiler.execute_sql = AsOf(self.time, using=alias)(execute)
+        return compiler
+
+
+class PastQuerySet(ReadOnlyQuerySet):
+    """Objects of a model as they were, to be read only."""
+
+    query: Any
+    refusal = "{} as it was cannot be changed: change it as it is."
+
+    def _fetch_all(self) -> None:
+        # Objects are created and relations prefetched here, in the past too.
+        with AsOf(self.query.time, using=self.db):
+            super()._fetch_all()
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
+        with AsOf(self.query.time, using=self.db):
+            found = list(super().iterator(chunk_size))
+        return iter(found)

@@ -1,0 +1,77 @@
+"""The point in time that is open here and now. See Note [Transaction variables]."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from psycopg import sql
+
+from pghistory.past import views
+from pgtrigger.session import statements
+from pgtrigger.session.statements import ANYTHING
+from pgtrigger.session.variables import Variable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class PastError(RuntimeError):
+    """The past cannot be read or written so."""
+
+
+class Shown(Protocol):
+    """A scope that shows a point in time on some databases."""
+
+    time: datetime
+    aliases: frozenset[str]
+
+
+def _render(found: Shown, alias: str) -> str | None:
+    return found.time.isoformat() if alias in found.aliases else None
+
+
+class _PastTime(Variable):
+    """The time, while which nothing can be written."""
+
+    def check(self, value: Shown, alias: str, query: Any) -> None:
+        if alias in value.aliases and _writes(query):
+            raise PastError(
+                f"Inside as_of({text(value.time)}) the past is read, and nothing can be written. "
+                "Write after the block."
+            )
+
+
+variable = _PastTime(views.TIME, _render, statements=ANYTHING)
+
+
+def current() -> Shown | None:
+    """The scope that is open here and now."""
+    found: Shown | None = variable.get()
+    return found
+
+
+def text(time: Any) -> str:
+    """The time as errors show it."""
+    return f"{time:%Y-%m-%d %H:%M:%S %Z}"
+
+
+_WRITES = frozenset(
+    {"insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "copy"}
+)
+# What may write too, behind its first word.
+_MAY_WRITE = frozenset({"with", "explain"})
+_WRITING = re.compile(
+    r"\b(?:insert\s+into|update\s+(?:only\s+)?[\w\"]|delete\s+from|merge\s+into)", re.IGNORECASE
+)
+
+
+def _writes(query: Any) -> bool:
+    first_words = {statement.words[0] for statement in statements.statements(query)}
+    if first_words & _WRITES:
+        return True
+    if not first_words & _MAY_WRITE:
+        return False
+    text = query.as_string(None) if isinstance(query, sql.Composable) else query
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return _WRITING.search(text) is not None

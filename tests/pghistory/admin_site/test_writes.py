@@ -1,0 +1,56 @@
+"""The admin's timeline has one entry for each write."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from tests.pghistory.models import RowLevel, Tracked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def entries(admin_client):
+    def read(obj, key=None):
+        url = reverse("admin:pghistory_timeline", args=[obj._meta.label, key or obj.pk])
+        page = admin_client.get(url).content.decode()
+        items = re.findall(r'<li id="event-.*?</li>', page, re.DOTALL)
+        return [re.sub(r"<[^>]+>|\s+", " ", item) for item in items], page
+
+    return read
+
+
+def test_the_labels_of_one_write_are_tags_of_one_entry(entries):
+    row = Tracked.objects.create(int_field=3, char_field="a")
+    row.int_field = -3
+    row.save()
+    (changed, created), page = entries(row)
+    assert {"snapshot", "low_int"} <= set(changed.split())
+    assert " 3 " in changed
+    assert " -3 " in changed
+    assert {"snapshot", "create"} <= set(created.split())
+    assert "Created with:" in created
+    assert "No change" not in page
+
+
+def test_two_writes_of_one_transaction_are_two_entries(entries):
+    row = RowLevel.objects.create(number=1)
+    for number in (2, 3):
+        RowLevel.objects.update(number=number)
+    found, _ = entries(row)
+    assert len(found) == 3
+
+
+def test_a_deletion_shows_what_the_row_contained(entries):
+    row = RowLevel.objects.create(number=1, text="kept")
+    key = row.pk
+    row.delete()
+    (deleted, _created), _ = entries(row, key)
+    assert "Deleted; it contained:" in deleted
+    assert "kept" in deleted
+
+
+def test_times_have_seconds_and_a_time_zone(entries):
+    found, _ = entries(RowLevel.objects.create(number=1))
+    assert re.search(r"\d\d:\d\d:\d\d [A-Z]{2,}", found[0])
