@@ -21,6 +21,7 @@ from _pytest.runner import runtestprotocol
 from django.db import connections
 
 from pgtrigger import administration, errors
+from pgtrigger.database import installation
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.rule import Rule
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
+    from pgtrigger.compiler import Trigger as CompiledTrigger
     from pgtrigger.triggers.trigger import Trigger
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "MERGE", "WITH", "COPY")
@@ -73,7 +75,10 @@ class RuleReport:
         self.writers: dict[str, list[pytest.Item]] = {}
         self.unmissed: list[str] | None = None
         self._tables: set[str] = set()
+        self._disabled: set[str] = set()
         errors.observers.append(self._see)
+        self._put = installation.put
+        installation.put = self._install
 
     def rules(self) -> list[tuple[type[Model], Trigger]]:
         """Return the declared rules, without the triggers that belong to one of them."""
@@ -112,6 +117,13 @@ class RuleReport:
             self.writers.setdefault(table, []).append(item)
         return result
 
+    def _install(self, compiled: CompiledTrigger, connection: Any, **options: Any) -> bool:
+        """A test that creates its tables installs the rules itself."""
+        self._tables.add(compiled.table)
+        if compiled.sql.uri in self._disabled:
+            options["enabled_state"] = "D"
+        return self._put(compiled, connection, **options)
+
     def _note(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
         text = statement if isinstance(statement, str) else ""
         if text.lstrip().upper().startswith(_WRITES):
@@ -147,10 +159,12 @@ class RuleReport:
         writers = dict.fromkeys(self.writers.get(table, ()))
         if not writers:
             return False
+        self._disabled = {trigger.get_uri(model) for model, trigger in registry.family(uri)}
         self._alter(uri, "disable")
         try:
             return any(not _run_again(item, item.session) for item in writers)
         finally:
+            self._disabled = set()
             self._alter(uri, "enable")
 
     def _alter(self, uri: str, act: str) -> None:
@@ -161,6 +175,7 @@ class RuleReport:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         errors.observers.remove(self._see)
+        installation.put = self._put
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output["pgtrigger_refused"] = sorted(self.refused)

@@ -122,7 +122,7 @@ SUITE = """
     import pytest
     import pgtrigger
     from pgtrigger.testing import refuses
-    from tests.pgtrigger.models import Frozen, Protected
+    from tests.pgtrigger.models import Frozen, Machine, Protected
 
     pytestmark = pytest.mark.django_db
 
@@ -137,6 +137,13 @@ SUITE = """
             Frozen.objects.update(kept=1)
         except pgtrigger.TriggerError:
             pass
+
+    def test_that_installs_the_rule_itself():
+        pgtrigger.uninstall("pgtrigger_tests.Machine:step")
+        pgtrigger.install("pgtrigger_tests.Machine:step")
+        row = Machine.objects.create(step=1)
+        with refuses(Machine, "step"):
+            Machine.objects.filter(pk=row.pk).update(step=3)
 """
 
 
@@ -163,10 +170,12 @@ def test_the_reports_list_what_no_test_knows(tmp_path):
         timeout=300,
     )
     out = run.stdout
-    assert "2 passed" in out, out + run.stderr
+    assert "3 passed" in out, out + run.stderr
     assert "never seen to refuse: pgtrigger_tests.Protected:no_negative" in out
     assert "never seen to refuse: pgtrigger_tests.Protected:no_delete" not in out
     assert "never seen to refuse: pgtrigger_tests.Frozen:kept" not in out
     assert "missed by no test: pgtrigger_tests.Protected:no_delete" not in out
     assert "missed by no test: pgtrigger_tests.Protected:no_negative" in out
     assert "missed by no test: pgtrigger_tests.Frozen:kept" in out
+    assert "missed by no test: pgtrigger_tests.Machine:step" not in out
+    assert "missed by no test: pgtrigger_tests.Machine:state" in out

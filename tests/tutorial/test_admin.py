@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.db import models
+from django.db import connection, models
 from django.test import Client
 from django.urls import reverse
 
@@ -194,6 +194,14 @@ class TestHistory:
         event = Page.objects.get().event.get()
         assert event.pgh_context.metadata["url"] == url(Page, "add")
         assert event.pgh_context.metadata["user"]
+
+    @pytest.mark.parametrize("statement", ["DELETE FROM", "TRUNCATE"])
+    def test_a_removed_row_leaves_an_event(self, statement: str) -> None:
+        row = Page.objects.create(title="News", text="We have begun.")
+        with connection.cursor() as cursor:
+            cursor.execute(f"{statement} tutorial_page")
+        events = apps.get_model("tutorial.PageEvent").objects.filter(pgh_obj_id=row.pk)
+        assert [event.pgh_label for event in events.order_by("pgh_id")] == ["insert", "delete"]
 
     def test_an_event_is_there_to_look_at(self, admin_client: Client) -> None:
         Page.objects.create(title="News", text="We have begun.")
