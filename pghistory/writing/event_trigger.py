@@ -120,7 +120,21 @@ class Event(pgtrigger.Trigger):
         rows = TRANSITION_TABLES if self._reads_transition_tables else ROW_VARIABLES
         event_model, tracked_model = self._models_beside(model)
         written = capture.Capture(event_model, tracked_model, self.label, table, self.row, rows)
-        return Body(self._written(written, model), "\nRETURN NULL;")
+        return Body(self._written(written, model), f"\n{self._return()}")
+
+    def _return(self) -> str:
+        """The end of the function: a row-level BEFORE trigger that returns NULL cancels the write.
+
+        https://www.postgresql.org/docs/current/plpgsql-trigger.html
+        """
+        if self.level != pgtrigger.Row or self.when != pgtrigger.Before:
+            return "RETURN NULL;"
+        names = self.operation.names if self.operation else []
+        if "DELETE" not in names:
+            return "RETURN NEW;"
+        if len(names) == 1:
+            return "RETURN OLD;"
+        return "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
 
     def _models_beside(self, model: type[Model]) -> tuple[Any, type[Model]]:
         """The event model and the tracked one, in the state of a migration if ``model`` is in one.
