@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     Fields = list[Field[Any, Any]]
 
 
+_WRITTEN = "_pgtrigger_written"
+
+
 def fields(model: type[Model], operation: str, *, by_returning: bool) -> Fields:
     """Return the fields of the model that triggers set when rows are inserted or updated.
 
@@ -39,6 +42,15 @@ def fields(model: type[Model], operation: str, *, by_returning: bool) -> Fields:
         by_returning: those that RETURNING has, or the others.
     """
     concrete = model._meta.concrete_model or model
+    # Each save asks. It is kept with the model, until a declaration on it changes.
+    known = vars(concrete._meta).setdefault(_WRITTEN, {})
+    if (operation, by_returning) not in known:
+        known[operation, by_returning] = _fields(concrete, operation, by_returning)
+    found: Fields = known[operation, by_returning]
+    return found
+
+
+def _fields(concrete: type[Model], operation: str, by_returning: bool) -> Fields:
     found = [
         own_field(concrete, name)
         for trigger in registry.of_model(concrete)
@@ -190,3 +202,4 @@ def _add_to_returning_fields() -> None:
 
 def _forget_returning_fields(model: type[Model]) -> None:
     vars(model._meta).pop("db_returning_fields", None)
+    vars(model._meta).pop(_WRITTEN, None)
