@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from pghistory.management.verbs import backfill, upgrade
+from pghistory.management.verbs import backfill, stats, upgrade
 
-VERBS: dict[str, Any] = {"backfill": backfill, "upgrade": upgrade}
+VERBS: dict[str, Any] = {"backfill": backfill, "stats": stats, "upgrade": upgrade}
 
 
 class Command(BaseCommand):
-    help = "Fills, keeps and upgrades event tables."
+    help = "Fills, measures and upgrades event tables."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter

@@ -1,0 +1,55 @@
+"""``manage.py pghistory stats``: how large event tables are, and how fast they grow."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pghistory.keeping import selection, statistics
+from pghistory.management.verbs import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from django.core.management.base import OutputWrapper
+
+HELP = "Shows rows, bytes, events of the last day and the oldest event of each event table."
+EXAMPLES = """\
+Rows are PostgreSQL's estimate. Exit codes: 0 done, 1 an error.
+
+  manage.py pghistory stats                 all event tables, the largest first
+  manage.py pghistory stats shop.Order      those of one model
+  manage.py pghistory stats --format json   for a monitoring system
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_labels(parser)
+    options.add_database(parser)
+    parser.add_argument(
+        "--format", choices=["table", "json"], default="table", help="output (default: table)"
+    )
+
+
+def handle(
+    stdout: OutputWrapper, *, labels: list[str], database: str, format: str, **others: Any
+) -> None:
+    found = statistics.collect(selection.chosen(labels), using=database)
+    if format == "json":
+        stdout.write(json.dumps([each.as_json() for each in found], indent=2))
+        return
+    header = ("event model", "rows", "bytes", "last day", "oldest event")
+    rows = [
+        (
+            each.event_model,
+            "unknown" if each.rows is None else str(each.rows),
+            str(each.bytes),
+            str(each.last_day),
+            f"{each.oldest:%Y-%m-%d %H:%M:%S %Z}" if each.oldest else "-",
+        )
+        for each in found
+    ]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        stdout.write("  ".join(cells).rstrip())
