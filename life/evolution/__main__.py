@@ -87,7 +87,8 @@ def _run(options: argparse.Namespace, seed: int) -> int:
     from hypothesis import seed as with_seed
     from hypothesis.stateful import run_state_machine_as_test
 
-    from life.evolution.machine import Difference, Evolution
+    from life.evolution.machine import Evolution
+    from life.evolution.steps import Difference, Steps
 
     began = time.monotonic()
     differences = []
@@ -105,8 +106,8 @@ def _run(options: argparse.Namespace, seed: int) -> int:
     seeds: list[int] = []
     with _folder(options.folder) as folder:
         sys.path.insert(0, folder)
-        Evolution.folder = Path(folder)
-        while Evolution.steps < options.steps:
+        Steps.folder = Path(folder)
+        while Steps.steps < options.steps:
             steps: list[str] = []
 
             def say(text: str, steps: list[str] = steps) -> None:
@@ -114,7 +115,7 @@ def _run(options: argparse.Namespace, seed: int) -> int:
                 if options.verbosity > 1:
                     print(f"    {text}", flush=True)
 
-            Evolution.say = staticmethod(say)
+            Steps.say = staticmethod(say)
             seeds.append(seed)
             try:
                 run_state_machine_as_test(with_seed(seed)(Evolution), settings=profile)
@@ -130,14 +131,14 @@ def _run(options: argparse.Namespace, seed: int) -> int:
                     traceback.print_exception(error)
                 if not options.keep_going:
                     break
-            _report(Evolution.steps, Evolution.refused, differences, seed, began)
+            _report(Steps.steps, Steps.refused, differences, seed, began)
             seed += 1
     found = f"{len(differences)} differences"
     if differences:
         found += f" (seeds {', '.join(map(str, differences))})"
     result = (
-        f"{Evolution.steps} steps, seeds {seeds[0]} to {seeds[-1]},"
-        f" {Evolution.refused} changes that Django cannot make, {found},"
+        f"{Steps.steps} steps, seeds {seeds[0]} to {seeds[-1]},"
+        f" {Steps.refused} changes that Django cannot make, {found},"
         f" {time.monotonic() - began:.0f} s"
     )
     print(result)
