@@ -119,7 +119,7 @@ def judge(exercise: Exercise, answer: str) -> Verdict:
         declared = parsing.parse(answer, exercise.kind, exercise.names)
         if len(declared) > MAX_ITEMS:
             raise AnswerError(f"{MAX_ITEMS} declarations are enough; there are {len(declared)}.")
-        # The rules of the refinements chapter come from the model; an answer replaces others.
+        # An exercise about errors keeps the triggers of its model.
         bare = () if exercise.kind == "rules" else (exercise.model,)
         with private_tables([exercise.model], without_triggers=bare) as private:
             private.send(f"SET LOCAL statement_timeout TO '{STATEMENT_TIMEOUT}'")
@@ -166,7 +166,7 @@ class _Trial:
                 compiled = trigger.compile(owner)
                 with transaction.atomic():
                     installation.put(compiled, connection)
-            except Exception as error:  # whatever is wrong with it, it is the answer's
+            except Exception as error:  # the declaration is the visitor's
                 raise AnswerError(f"{trigger.name}: {describe(error)}") from None
             if trigger.name in names:
                 raise AnswerError(f"{trigger.name}: two triggers have this name.")
@@ -200,7 +200,7 @@ class _Trial:
                     self._ignore()
                 pk = self._make(write, pk)
                 is_executed = True
-        except Exception as raised:  # one of the answer's own, too
+        except Exception as raised:  # also an exception of the exercise
             error = raised
         happened = self._happened(write, pk, error, is_executed)
         return Outcome(

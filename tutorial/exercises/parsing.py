@@ -214,7 +214,7 @@ class _Reader:
     def built(
         self, node: ast.expr, build: Callable[[Any], Any], operand: ast.expr | None = None
     ) -> Any:
-        """Build an object. Whatever its class says against it is the answer's fault."""
+        """Build an object, and report an error of its class as an error of the answer."""
         value = None if operand is None else self.value(operand)
         try:
             return build(value)
