@@ -88,6 +88,15 @@ class DatabaseSchemaEditorMixin:
         if old_db_table in self._created:
             self._created[new_db_table] = self._created.pop(old_db_table)
 
+    def rename_index(self, model: Any, old_index: Any, new_index: Any) -> None:
+        """Create an index first that waits for the end of the migration, as after a squash."""
+        name = self.quote_name(old_index.name)  # type: ignore[attr-defined]
+        waiting: list[Any] = self.deferred_sql  # type: ignore[attr-defined]
+        for statement in [each for each in waiting if name in str(each)]:
+            waiting.remove(statement)
+            self.execute(statement)  # type: ignore[attr-defined]
+        super().rename_index(model, old_index, new_index)  # type: ignore[misc]
+
     def remove_field(self, model: Any, field: Any) -> None:
         """Drops the triggers whose definition names the column, as CASCADE would, and functions."""
         if field.column and not self.collect_sql:

@@ -525,3 +525,28 @@ def test_a_trigger_set_aside_is_back_where_the_change_fails(make_model):
     finally:
         with connection.schema_editor() as editor:
             editor.delete_model(entry)
+
+
+def test_an_index_is_created_and_renamed_in_one_migration(app):
+    app.declare(
+        """
+class Entry(models.Model):
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="new_name")]
+"""
+    )
+    app.write_migration(
+        "0001_initial",
+        """
+        migrations.CreateModel(
+            "Entry",
+            [("id", models.BigAutoField(primary_key=True))],
+            options={"indexes": [models.Index(fields=["id"], name="old_name")]},
+        ),
+        migrations.RenameIndex("entry", "new_name", "old_name"),
+        """,
+    )
+    app.migrate()
+    assert execute("SELECT to_regclass('new_name')::text, to_regclass('old_name')") == [
+        ("new_name", None)
+    ]
