@@ -83,6 +83,7 @@ class Backfill:
         params = [list(column) for column in zip(*keys, strict=True)]
         with run.batch() as cursor:
             cursor.execute(self._lock_statement(), params)
+            cursor.execute(capture.CLAIM_CONTEXT)
             cursor.execute(self._insert_statement(), params)
             added = int(cursor.rowcount)
             if added and _has_context_key(self.event_model):

@@ -11,6 +11,11 @@ The transaction that creates the row may change its keys. A later one can only a
 any role could change who made an old change, by setting ``pghistory.context_id`` to the old key.
 ``created_at`` is the time at which the transaction began, so it tells the two apart.
 
+Two transactions can be in one context at once: on two connections of one thread, or in two tasks.
+The second would wait for the first to end, which may never happen, because the first may wait for
+the second in Python, where PostgreSQL sees no deadlock. So each takes an advisory lock for the
+context, and one that does not get it writes a row of its own, with the same metadata.
+
 See also Note [Statement plans] of ``pgtrigger.triggers.pairing``.
 """
 
@@ -173,6 +178,7 @@ class Capture:
     def _with_context(self, insert: Body) -> Body:
         return Body(
             _SESSION_CONTEXT if config.record_session() else "",
+            _CONTEXT_OF_ITS_OWN if self._has_context_key else "",
             insert,
             *(_CONTEXT_ROW if self._has_context_key else ()),
         )
@@ -283,6 +289,41 @@ END IF;"""
         setting=sql.Literal(CONTEXT_WRITTEN),
         wanted=_WANTED,
     ),
+)
+
+# The key of the context for events that Python writes: the same decision as in a function.
+CLAIM_CONTEXT = sql.SQL(
+    """
+    SELECT pg_catalog.set_config(
+        {setting},
+        CASE
+            WHEN pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended({id}, 0))
+            THEN {id}
+            ELSE pg_catalog.gen_random_uuid()::pg_catalog.text
+        END,
+        true
+    )
+    """
+).format(setting=sql.Literal(CONTEXT_ID), id=_setting(CONTEXT_ID))
+
+# https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+_CONTEXT_OF_ITS_OWN = sql.SQL(
+    """\
+IF {context} IS NOT NULL
+    AND ({written} OPERATOR(pg_catalog.=) {wanted}) IS NOT TRUE
+    AND NOT pg_catalog.pg_try_advisory_xact_lock(
+        pg_catalog.hashtextextended({context}::pg_catalog.text, 0)
+    )
+THEN
+    {context} := pg_catalog.gen_random_uuid();
+    PERFORM pg_catalog.set_config({id_setting}, {context}::pg_catalog.text, true);
+END IF;
+"""
+).format(
+    context=sql.SQL(CONTEXT),
+    written=_setting(CONTEXT_WRITTEN),
+    wanted=_WANTED,
+    id_setting=sql.Literal(CONTEXT_ID),
 )
 
 # https://www.postgresql.org/docs/current/functions-info.html

@@ -155,19 +155,23 @@ def _record(event_model: Any, obj: Model, label: str, using: str | None) -> Any:
         values["pgh_created_at"] = timezone.now()
     opened = current()
     with transaction.atomic(using=alias):
+        key = opened.id if opened else None
         if opened and "pgh_context" in names and names["pgh_context"].is_relation:
-            write_row(opened, alias)
+            key = write_row(opened, alias)
         elif opened and "pgh_context" in names:
             values["pgh_context"] = opened.metadata
         if opened and ("pgh_context_id" in names or "pgh_context_id" in _attnames(names)):
-            values["pgh_context_id"] = opened.id
+            values["pgh_context_id"] = key
         event = event_model(pgh_label=label, **values)
         event.save(using=alias, force_insert=True)
     return event
 
 
-def write_row(opened: OpenContext, alias: str) -> None:
-    """Write the context's row, or what was added to it since."""
+def write_row(opened: OpenContext, alias: str) -> uuid.UUID:
+    """Write the context's row, or what was added to it since, and return its key.
+
+    In a transaction. See Note [One context row] of ``pghistory.writing.capture``.
+    """
     contexts = apps.get_model("pghistory.Context")
     statement = capture.insert_context(
         naming.table_identifier(contexts._meta.db_table),
@@ -175,7 +179,10 @@ def write_row(opened: OpenContext, alias: str) -> None:
         sql.SQL("%s::pg_catalog.jsonb"),
     )
     with connections[alias].cursor() as cursor:
-        cursor.execute(str(statement), [str(opened.id), metadata.encode(opened.metadata)])
+        cursor.execute(capture.CLAIM_CONTEXT)
+        (key,) = cursor.fetchone()
+        cursor.execute(str(statement), [key, metadata.encode(opened.metadata)])
+    return uuid.UUID(key)
 
 
 def _attnames(fields: dict[str, Any]) -> set[str]:

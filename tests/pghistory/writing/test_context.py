@@ -1,6 +1,7 @@
 """``context()``: who or what made a change."""
 
 import asyncio
+import contextlib
 import datetime
 import json
 import math
@@ -372,3 +373,55 @@ def test_connections_are_left_as_they_were():
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT current_setting('pghistory.context_id', true)")
         assert cursor.fetchone()[0] in (None, "")
+
+
+@committing
+class TestTwoConnectionsInOneContext:
+    """The first would be waited for endlessly: it goes on only after the second."""
+
+    @pytest.fixture
+    def second(self):
+        """Use a second connection in the block."""
+        first, second = connections["default"], connections["default"].copy()
+
+        @contextlib.contextmanager
+        def use():
+            connections["default"] = second
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET statement_timeout = '5s'")
+                yield
+            finally:
+                connections["default"] = first
+
+        yield use
+        second.close()
+
+    def test_neither_waits(self, model, second):
+        with pghistory.context(user=1), transaction.atomic():
+            model.objects.create(number=1)
+            with second():
+                model.objects.create(number=2)
+                with transaction.atomic():
+                    model.objects.create(number=3)
+                    model.objects.update(number=4)
+            model.objects.create(number=5)
+        assert said(model) == [{"user": 1}] * 6  # two rows are updated
+        assert set(Context.objects.values_list("metadata__user", flat=True)) == {1}
+
+    def test_a_row_that_is_rolled_back_takes_no_other_along(self, model, second):
+        with pghistory.context(user=1):
+            with transaction.atomic():
+                model.objects.create(number=1)
+                with second():
+                    model.objects.create(number=2)
+                transaction.set_rollback(True)
+            model.objects.create(number=3)
+        assert said(model) == [{"user": 1}] * 2
+
+    def test_transactions_one_after_the_other_share_one_row(self, model, second):
+        with pghistory.context(user=1):
+            model.objects.create(number=1)
+            with second():
+                model.objects.create(number=2)
+        assert Context.objects.count() == 1
