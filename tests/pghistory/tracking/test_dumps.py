@@ -58,6 +58,16 @@ ROWS = """
 """
 
 
+def program_for_server(name):
+    """The program of the server's own version: an older server cannot load a newer dump."""
+    known = [shutil.which(name)] if name == "psql" else [dumps._program(name), shutil.which(name)]
+    for path in filter(None, known):
+        version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
+        if name == "psql" or f" {connection.pg_version // 10000}." in version:
+            return path
+    pytest.skip(f"{name} of the server's version is not installed")
+
+
 class Databases:
     """``empty`` has tables and triggers, ``filled`` also rows, ``restored`` is a test's own."""
 
@@ -109,9 +119,7 @@ class Databases:
         return {name: given[name] for name in known if given.get(name)}
 
     def run(self, program, *arguments, options=""):
-        found = shutil.which(program) if program == "psql" else dumps._program(program)
-        if found is None:
-            pytest.skip(f"{program} is not installed")
+        found = program_for_server(program)
         environment = dumps._environment(connection.get_connection_params())
         ended = subprocess.run(
             [found, *arguments],
