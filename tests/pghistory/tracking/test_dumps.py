@@ -80,6 +80,7 @@ class Databases:
     def create(self, which, template="template0"):
         with connections["default"].cursor() as cursor:
             quote = connection.ops.quote_name
+            cursor.execute("SET statement_timeout = 0")  # a copy of a database takes its time
             cursor.execute(f"DROP DATABASE IF EXISTS {quote(self.name(which))} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {quote(self.name(which))} TEMPLATE {quote(template)}")
 
