@@ -80,21 +80,12 @@ def changes(
     table = table or compiled.table
     declared = compiled.sql
     tables = catalog.tables(connection, {table, *declared.tables})
-    schemas = {name: found.schema for name, found in tables.items()}
     installed = None
     if table in tables and compiled.pgid in tables[table].trigger_names:
         installed = catalog.read(connection, table).find(table, compiled.pgid)
     if installed and installed.is_defined_as(declared) and installed.does_as(declared):
         return
-    home = function_body.Target(table, schemas)
-    # A table that is not there under this name, such as this one before its renaming, is looked
-    # for beside this one.
-    target = function_body.Target(
-        table,
-        {**dict.fromkeys({*declared.tables, table}, home.schema or ""), **schemas},
-        catalog.schemas_of_types(connection, declared.types),
-        catalog.search_path(connection) if declared.reads_installers_path else (),
-    )
+    target = _target(declared, connection, table, tables)
     # A schema that was renamed has another name in the function than in the catalog.
     is_same_function = (
         installed is not None
@@ -112,6 +103,41 @@ def changes(
     yield declared.comment_sql(target)
     if installed and not installed.calls_function_of(declared):
         yield from _drop_function(installed)
+
+
+def script(compiled: compiler.Trigger, connection: Any, table: str) -> str:
+    """Return the SQL that installs the trigger, for whoever runs it later on this database.
+
+    A table that does not exist yet is expected in the schema in which it would be created now.
+    """
+    tables = catalog.tables(connection, {table, *compiled.sql.tables})
+    return compiled.sql.install_sql(_target(compiled.sql, connection, table, tables))
+
+
+def _target(
+    declared: compiler.UpsertTriggerSql,
+    connection: Any,
+    table: str,
+    tables: dict[str, catalog.Table],
+) -> function_body.Target:
+    """Return where the trigger goes, with the schemas of all names in it.
+
+    A table that is not there under this name, such as one before its renaming, is expected beside
+    the trigger's table.
+    """
+    schemas = {name: found.schema for name, found in tables.items()}
+    path = (
+        catalog.search_path(connection)
+        if declared.reads_installers_path or table not in tables
+        else []
+    )
+    home = function_body.Target(table, schemas).schema or next(iter(path), "")
+    return function_body.Target(
+        table,
+        {**dict.fromkeys({*declared.tables, table}, home), **schemas},
+        catalog.schemas_of_types(connection, declared.types),
+        path,
+    )
 
 
 def uninstall(

@@ -221,7 +221,8 @@ def _print(
         drop = compiler.DropTriggerSql(obsolete.pgid, obsolete.table)
         schema_editor.execute(drop.render(target), params=None)
     if new:
-        schema_editor.execute(new.sql.install_sql(target), params=None)
+        script = installation.script(new, schema_editor.connection, table)
+        schema_editor.execute(script, params=None)
 
 
 def _exchange(

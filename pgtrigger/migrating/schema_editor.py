@@ -9,7 +9,6 @@ from django.db import DatabaseError, transaction
 from django.db.migrations.state import StateApps
 
 from pgtrigger.database import catalog, installation
-from pgtrigger.sql import function_body
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ class DatabaseSchemaEditorMixin:
         for table, model in self._created.items():
             for trigger in registry.on_table_of(model):
                 if self.collect_sql:
-                    target = function_body.Target(table)
-                    self.execute(trigger.sql.install_sql(target), None)  # type: ignore[attr-defined]
+                    script = installation.script(trigger, self.connection, table)
+                    self.execute(script, None)  # type: ignore[attr-defined]
                 elif catalog.tables(self.connection, [table]):
                     installation.put(trigger, self.connection, table=table)
 

@@ -176,6 +176,21 @@ class TestSqlMigrate:
         execute(back)
         assert app.leftovers() == []
 
+    def test_its_functions_find_their_tables(self, app):
+        app.declare(
+            """
+            import pghistory
+
+            @pghistory.track(pghistory.InsertEvent())
+            class Entry(models.Model):
+                number = models.IntegerField()
+            """
+        )
+        app.makemigrations()
+        execute(app.sqlmigrate("0001").replace("BEGIN;", "").replace("COMMIT;", ""))
+        app.model("Entry").objects.create(number=1)
+        assert app.model("EntryEvent").objects.get().number == 1
+
     def test_a_renamed_model(self, app):
         app.declare(RULES)
         app.makemigrations()
