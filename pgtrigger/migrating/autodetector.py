@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db.migrations.autodetector import OperationDependency
-from django.db.migrations.operations import AlterField, CreateModel, RemoveField, RenameField
+from django.db.migrations.operations import (
+    AlterField,
+    AlterOrderWithRespectTo,
+    CreateModel,
+    RemoveField,
+    RenameField,
+)
 from django.db.models import Field, Model
 
 from pgtrigger import conf
@@ -161,10 +167,10 @@ class MigrationAutodetectorMixin:
         """Whether a column that a definition may name is renamed, removed, or of another type."""
         options = (model._meta.concrete_model or model)._meta
         return any(
-            isinstance(operation, RemoveField | RenameField)
+            isinstance(operation, RemoveField | RenameField | AlterOrderWithRespectTo)
             or (isinstance(operation, AlterField) and self._changes_type(options, operation))
             for operation in self.generated_operations.get(options.app_label, [])
-            if getattr(operation, "model_name_lower", None) == options.model_name
+            if _model_name(operation) == options.model_name
         )
 
     def _changes_type(self, options: Any, operation: AlterField) -> bool:
@@ -244,6 +250,12 @@ def _last_positions(operations: list[Operation]) -> dict[str, float]:
 
 def _is_proxy(state: ModelState) -> bool:
     return bool(state.options.get("proxy"))
+
+
+def _model_name(operation: Operation) -> str | None:
+    """The lower-case name of the model that an operation changes."""
+    of_field: str | None = getattr(operation, "model_name_lower", None)
+    return of_field or getattr(operation, "name_lower", None)
 
 
 def _definition(trigger: CompiledTrigger) -> tuple[str, str]:

@@ -33,6 +33,32 @@ class Entry(models.Model):
     assert (last.pgh_label, last._order) == ("update", 1)
 
 
+def test_an_order_that_a_rule_names_is_removed_and_comes_back(app):
+    source = """
+class Owner(models.Model):
+    pass
+
+class Entry(models.Model):
+    owner = models.ForeignKey(Owner, models.CASCADE)
+
+    class Meta:
+        {order}
+        triggers = [
+            pgtrigger.Protect(name="kept", operation=pgtrigger.Update, condition={condition})
+        ]
+"""
+    ordered = source.format(
+        order="order_with_respect_to = 'owner'", condition="pgtrigger.AnyChange('_order')"
+    )
+    for step in (ordered, source.format(order="pass", condition="None"), ordered):
+        app.declare(step)
+        app.makemigrations()
+        app.migrate()
+    for target in ("0002", "0001", "zero"):
+        app.migrate(target)
+    assert app.leftovers() == []
+
+
 def test_a_column_that_parent_and_child_call_the_same(app):
     app.declare(
         """

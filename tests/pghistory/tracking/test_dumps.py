@@ -81,8 +81,13 @@ class Databases:
         with connections["default"].cursor() as cursor:
             quote = connection.ops.quote_name
             cursor.execute("SET statement_timeout = 0")  # a copy of a database takes its time
-            cursor.execute(f"DROP DATABASE IF EXISTS {quote(self.name(which))} WITH (FORCE)")
-            cursor.execute(f"CREATE DATABASE {quote(self.name(which))} TEMPLATE {quote(template)}")
+            try:
+                cursor.execute(f"DROP DATABASE IF EXISTS {quote(self.name(which))} WITH (FORCE)")
+                cursor.execute(
+                    f"CREATE DATABASE {quote(self.name(which))} TEMPLATE {quote(template)}"
+                )
+            finally:
+                cursor.execute("RESET statement_timeout")
 
     def drop(self):
         with connections["default"].cursor() as cursor:
