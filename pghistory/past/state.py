@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
+from django.apps import apps
 from psycopg import sql
 
 from pghistory.past import views
+from pgtrigger import naming
 from pgtrigger.session import statements
 from pgtrigger.session.statements import ANYTHING
 from pgtrigger.session.variables import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+    from django.db.models import Model
 
 
 class PastError(RuntimeError):
@@ -35,11 +40,20 @@ class _PastTime(Variable):
     """The time, while which nothing can be written."""
 
     def check(self, value: Shown, alias: str, query: Any) -> None:
-        if alias in value.aliases and _writes(query):
+        if alias not in value.aliases:
+            return
+        if _writes(query):
             raise PastError(
                 f"Inside as_of({text(value.time)}) the past is read, and nothing can be written. "
                 "Write after the block."
             )
+        for model in _models_with_a_schema():
+            if naming.as_text(naming.table_identifier(model._meta.db_table)) in _text(query):
+                raise PastError(
+                    f"The table of {model._meta.label} has a schema in its name, "
+                    f"{model._meta.db_table}, so a query finds today's rows: as_of() cannot read "
+                    "it. Read it outside of the block, or set the schema in search_path."
+                )
 
 
 variable = _PastTime(views.TIME, _render, statements=ANYTHING)
@@ -66,12 +80,23 @@ _WRITING = re.compile(
 )
 
 
+def _models_with_a_schema() -> Iterator[type[Model]]:
+    return (
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if naming.split_table(model._meta.db_table)[0]
+    )
+
+
+def _text(query: Any) -> str:
+    text = query.as_string(None) if isinstance(query, sql.Composable) else query
+    return text.decode(errors="replace") if isinstance(text, bytes) else text
+
+
 def _writes(query: Any) -> bool:
     first_words = {statement.words[0] for statement in statements.statements(query)}
     if first_words & _WRITES:
         return True
     if not first_words & _MAY_WRITE:
         return False
-    text = query.as_string(None) if isinstance(query, sql.Composable) else query
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return _WRITING.search(text) is not None
+    return _WRITING.search(_text(query)) is not None

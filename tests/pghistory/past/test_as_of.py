@@ -185,6 +185,16 @@ class TestRefusals:
         finally:
             views.install("default")
 
+    def test_a_table_whose_name_has_a_schema_raises(self, past, monkeypatch):
+        # PostgreSQL would read the table itself, whatever the search_path is.
+        monkeypatch.setattr(Author._meta, "db_table", '"public"."pghistory_tests_author"')
+        assert Author.objects.count() == 2
+        with (
+            pghistory.as_of(past),
+            pytest.raises(PastError, match=r"Author has a schema in its name"),
+        ):
+            Book.objects.filter(author__name="Ada").count()
+
     def test_something_that_is_not_a_time(self):
         with pytest.raises(TypeError, match="takes a datetime"):
             pghistory.as_of("yesterday")
