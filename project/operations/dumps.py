@@ -70,8 +70,9 @@ def _run(database: str, program: str, *arguments: str) -> None:
     with direct(database):
         connections[database].ensure_connection()
         parameters = connections[database].get_connection_params()
+        version = connections[database].connection.info.server_version // 10000
     name = str(parameters["dbname"])
-    command = [_program(program), *(argument.format(name=name) for argument in arguments)]
+    command = [_program(program, version), *(argument.format(name=name) for argument in arguments)]
     ended = subprocess.run(
         command, env=_environment(parameters), capture_output=True, text=True, errors="replace"
     )
@@ -79,15 +80,29 @@ def _run(database: str, program: str, *arguments: str) -> None:
         raise DumpError(f"{program} failed: {ended.stderr.strip()}")
 
 
-def _program(name: str) -> str:
-    """Return the embedded server's program, which is the newest, or the one that is installed."""
-    try:
-        return str(binaries.folder() / name)
-    except DatabaseUnavailable:
-        found = shutil.which(name)
-    if found is None:
+def _program(name: str, version: int) -> str:
+    """
+    Return the path of a program of the server's major version, or of another one if there is none.
+
+    A newer pg_dump reads an older server, but writes settings that such a server does not know.
+    """
+    found = [folder / name for folder in _folders(str(version)) if (folder / name).exists()]
+    if not found:
         raise DumpError(f"{name} is not installed: install PostgreSQL's client programs.")
-    return found
+    return str(found[0])
+
+
+def _folders(version: str) -> list[Path]:
+    """Return folders of programs. Those that may be of another version come last."""
+    debian = Path(f"/usr/lib/postgresql/{version}/bin")
+    installed = [Path(path).parent for path in [shutil.which("pg_dump")] if path]
+    try:
+        embedded = binaries.folder()
+    except DatabaseUnavailable:
+        return [debian, *installed]
+    if binaries.major_version() == version:
+        return [embedded]
+    return [debian, *installed, embedded]
 
 
 def _environment(parameters: dict[str, Any]) -> dict[str, str]:

