@@ -142,7 +142,8 @@ class Project:
         _ = MigrationLoader(None).project_state().apps
 
     def leaves(self) -> dict[str, str]:
-        """Return the last migration of each app, "zero" if there is none."""
+        """Load the project, and return the last migration of each app, "zero" if there is none."""
+        self.load()
         graph = MigrationLoader(None).graph
         return {
             label: next((name for _, name in graph.leaf_nodes(label)), "zero") for label in LABELS
