@@ -8,8 +8,9 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psycopg
 from django.db import connections
 from psycopg import sql
 
@@ -48,4 +49,6 @@ def held(using: str, key: int) -> Iterator[None]:
         driver.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [key])
         yield
     finally:
+        with suppress(psycopg.Error):  # such as a connection that is gone, and the lock with it
+            driver.execute("ROLLBACK")
         connection.close()

@@ -276,6 +276,8 @@ class Visitor:
         try:
             with transaction.atomic():
                 response = self.client.generic(method, path, **request)
+                if response.streaming:  # a file of the documentation, open until it is read
+                    response.close()
                 transaction.set_rollback(True)
         finally:
             got_request_exception.disconnect(keep)
