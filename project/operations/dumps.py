@@ -65,22 +65,25 @@ def restore(database: str, file: Path) -> None:
     )
 
 
-def _run(database: str, program: str, *arguments: str) -> None:
+def _run(database: str, command_name: str, *arguments: str) -> None:
     """Run one of PostgreSQL's programs on the database. No password is in its arguments."""
     with direct(database):
         connections[database].ensure_connection()
         parameters = connections[database].get_connection_params()
         version = connections[database].connection.info.server_version // 10000
     name = str(parameters["dbname"])
-    command = [_program(program, version), *(argument.format(name=name) for argument in arguments)]
+    command = [
+        program(command_name, version),
+        *(argument.format(name=name) for argument in arguments),
+    ]
     ended = subprocess.run(
         command, env=_environment(parameters), capture_output=True, text=True, errors="replace"
     )
     if ended.returncode != 0:
-        raise DumpError(f"{program} failed: {ended.stderr.strip()}")
+        raise DumpError(f"{command_name} failed: {ended.stderr.strip()}")
 
 
-def _program(name: str, version: int) -> str:
+def program(name: str, version: int) -> str:
     """
     Return the path of a program of the server's major version, or of another one if there is none.
 

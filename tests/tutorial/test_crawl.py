@@ -277,7 +277,7 @@ class Visitor:
             with transaction.atomic():
                 response = self.client.generic(method, path, **request)
                 if response.streaming:  # a file of the documentation, open until it is read
-                    response.close()
+                    b"".join(response.streaming_content)
                 transaction.set_rollback(True)
         finally:
             got_request_exception.disconnect(keep)
