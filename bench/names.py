@@ -1,4 +1,4 @@
-"""What qualified names and a search_path of a function cost: see Note [Names in functions]."""
+"""The cost of qualified names and of a function's search_path: see Note [Names in functions]."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def _is_defined(value: Any, package: str) -> bool:
-    """Whether it is a class or function of the package."""
+    """Return whether it is a class or function of the package."""
     is_named = inspect.isclass(value) or inspect.isroutine(value)
     return is_named and str(value.__module__).startswith(package)
 

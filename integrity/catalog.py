@@ -124,7 +124,7 @@ def _can_be_asked(connection: BaseDatabaseWrapper) -> bool:
 
 
 def is_usable(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the connection is open, and not in a transaction that has failed."""
+    """Return whether the connection is open, and not in a transaction that has failed."""
     return (
         connection.connection is not None
         and not connection.needs_rollback

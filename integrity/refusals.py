@@ -120,7 +120,7 @@ def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | Non
 
 
 class Ruled(Protocol):
-    """What an error of a trigger engine says of its rule: of pgtrigger, or of one like it."""
+    """The rule that an error of a trigger engine names: pgtrigger's, or that of one like it."""
 
     message: str | None
     code: str
@@ -192,7 +192,7 @@ def _explanation(
 
 
 def _speaks_for_itself(declared: BaseConstraint | None) -> bool:
-    """Whether validation would give the constraint's own message, not that of its fields."""
+    """Return whether validation would give the constraint's own message, not that of its fields."""
     if declared is None:
         return False
     if isinstance(declared, UniqueConstraint) and (declared.condition or declared.expressions):

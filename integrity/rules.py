@@ -254,7 +254,7 @@ class OutOfRange:
 
 
 def _concerns(model: type[Model], error: psycopg.Error) -> bool:
-    """Whether the error is about the model's table, or a partition of it."""
+    """Return whether the error is about the model's table, or a partition of it."""
     table = table_of(model)
     if table.is_at(error.diag.schema_name, error.diag.table_name):
         return True

@@ -112,7 +112,7 @@ class Event(models.Model):
 
     @property
     def can_revert(self) -> bool:
-        """Whether the event holds every field of the model."""
+        """Return whether the event holds every field of the model."""
         return not revert.missing_fields(type(self))
 
     def plan(self, *, using: str | None = None) -> revert.Plan:

@@ -44,7 +44,7 @@ class Entry:
 
     @property
     def is_disabled(self) -> bool:
-        """Whether it is there and does not fire, because somebody disabled it."""
+        """Return whether it is there and does not fire, because somebody disabled it."""
         return self.state in ("DISABLED", "REPLICA")
 
 

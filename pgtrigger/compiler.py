@@ -93,7 +93,7 @@ class UpsertTriggerSql:
 
     @property
     def makes_function(self) -> bool:
-        """Whether its function is its own, and not one that is there."""
+        """Return whether its function is its own, and not one that is there."""
         return not self.execute or (bool(self.func) and calls(self.execute, self.pgid))
 
     @property
@@ -141,7 +141,7 @@ class UpsertTriggerSql:
 
     @property
     def reads_installers_path(self) -> bool:
-        """Whether the search_path must be known to install this."""
+        """Return whether the search_path must be known to install this."""
         return InstallersPath() in self.search_path
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:

@@ -4,22 +4,22 @@ from django.conf import settings
 
 
 def install_on_migrate() -> bool:
-    """Whether every ``migrate`` ends by installing all triggers, migrated or not."""
+    """Return whether every ``migrate`` ends by installing all triggers, migrated or not."""
     return bool(getattr(settings, "PGTRIGGER_INSTALL_ON_MIGRATE", False))
 
 
 def migrations() -> bool:
-    """Whether ``makemigrations`` writes triggers into migrations."""
+    """Return whether ``makemigrations`` writes triggers into migrations."""
     return bool(getattr(settings, "PGTRIGGER_MIGRATIONS", True))
 
 
 def model_meta() -> bool:
-    """Whether a model's ``Meta`` may have ``triggers``."""
+    """Return whether a model's ``Meta`` may have ``triggers``."""
     return bool(getattr(settings, "PGTRIGGER_MODEL_META", True))
 
 
 def prune_on_install() -> bool:
-    """Whether an install of everything removes what is no longer declared."""
+    """Return whether an install of everything removes what is no longer declared."""
     return bool(getattr(settings, "PGTRIGGER_PRUNE_ON_INSTALL", True))
 
 
@@ -32,5 +32,5 @@ def roles() -> dict[str, str]:
 
 
 def schema_editor() -> bool:
-    """Whether Django's schema editor sets triggers aside while it alters their columns."""
+    """Return whether Django's schema editor sets triggers aside while it alters their columns."""
     return bool(getattr(settings, "PGTRIGGER_SCHEMA_EDITOR", True))

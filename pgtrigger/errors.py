@@ -31,7 +31,7 @@ class DeclarationError(ValueError):
 
 @dataclass(frozen=True)
 class Declared:
-    """What a rule says of its refusals; the message may be a lazy translation."""
+    """The message, field and code of a rule's refusals. The message may be a lazy translation."""
 
     message: Any = None
     field: str = ""

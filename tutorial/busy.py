@@ -1,4 +1,4 @@
-"""What a visitor sees if a run did not get a lock or took too long: a page, and no error."""
+"""A run that does not get a lock or takes too long gives a page, and no error."""
 
 import functools
 from collections.abc import Callable, Iterator

@@ -79,7 +79,7 @@ def line_within(code: CodeType) -> int | None:
 
 
 def _is_sent_by_engine() -> bool:
-    """Whether the engine's modules that read and change triggers are sending a statement."""
+    """Return whether the engine's modules that read and change triggers are sending a statement."""
     frame = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("pgtrigger.database"):

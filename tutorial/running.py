@@ -151,7 +151,7 @@ def _line_of(error: BaseException, code: CodeType) -> int | None:
 
 
 class _Transcript:
-    """What one run prints, with the line that printed it."""
+    """The output of one run, with the line that printed it."""
 
     def __init__(self, result: ChapterRun, code: CodeType):
         self.result, self.code = result, code

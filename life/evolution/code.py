@@ -1,4 +1,4 @@
-"""What a migration of the generated project runs: a write that a rule would refuse."""
+"""The code in a migration of the generated project: a write that a rule would refuse."""
 
 from __future__ import annotations
 

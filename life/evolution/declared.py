@@ -1,4 +1,4 @@
-"""What the generated project declares, and its ``models.py`` with rules and history or without."""
+"""The models of the generated project, and its ``models.py`` with rules and history or without."""
 
 from __future__ import annotations
 

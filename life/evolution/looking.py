@@ -1,4 +1,4 @@
-"""What a database holds, and whether rules refuse and history continues."""
+"""Look at a database: its tables, its rules and its history."""
 
 from __future__ import annotations
 

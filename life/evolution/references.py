@@ -1,4 +1,4 @@
-"""What a renamed or removed model or field takes along."""
+"""References to a model or field, which change when it is renamed or removed."""
 
 from __future__ import annotations
 

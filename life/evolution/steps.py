@@ -1,4 +1,4 @@
-"""What every step does: make a change in both projects, migrate, and compare."""
+"""A step: make a change in both projects, migrate, and compare."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class EventsChangeList(ChangeList):
 
     @property
     def is_chosen(self) -> bool:
-        """Whether any filter chooses among the events."""
+        """Return whether any filter chooses among the events."""
         return bool(any(self.chosen.values()) or self.has_active_filters or self.query)
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:

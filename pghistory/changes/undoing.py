@@ -26,7 +26,7 @@ RESTORE = "restore"
 
 @dataclass(frozen=True)
 class Step:
-    """What undoes one event: delete the row, or restore what ``target`` holds."""
+    """The undoing of one event: delete the row, or restore what ``target`` holds."""
 
     event: Any
     action: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _OfThePast(dict[str, Any]):
-    """What Django has already read for an object, which raises for anything else."""
+    """The relations that Django has already read for an object. Anything else raises."""
 
     def __init__(self, known: Any, time: datetime):
         super().__init__(known)

@@ -121,7 +121,7 @@ class Schemas:
 
     @classmethod
     def here(cls, cursor: Any) -> Schemas:
-        """Those of the first schema of the search_path."""
+        """Return the schemas of views for the first schema of the search_path."""
         cursor.execute("SELECT pg_catalog.current_schema()::text")
         return cls.of(cursor.fetchone()[0])
 

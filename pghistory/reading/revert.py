@@ -165,7 +165,7 @@ def _problems(event: Any, changes: list[Change], alias: str) -> Iterator[Problem
 
 
 def _is_there(restored: Any, relation: Any, alias: str) -> bool:
-    """Whether the row that a relation points to exists, or will with the row itself."""
+    """Return whether the row that a relation points to exists, or will with the row itself."""
     value = getattr(restored, relation.attname)
     if value is None or relation.remote_field.parent_link or not relation.db_constraint:
         return True

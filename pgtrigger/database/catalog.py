@@ -57,12 +57,12 @@ class InstalledTrigger:
 
     @property
     def is_constraint(self) -> bool:
-        """Whether it is a constraint trigger, which cannot be replaced."""
+        """Return whether it is a constraint trigger, which cannot be replaced."""
         return self.definition.startswith("CREATE CONSTRAINT")
 
     @property
     def enabled(self) -> bool:
-        """Whether it fires for an ordinary write."""
+        """Return whether it fires for an ordinary write."""
         return self.enabled_state in "OA"
 
     @property
@@ -83,11 +83,11 @@ class InstalledTrigger:
         return self.comment.removesuffix(self.definition_now) if intact else ""
 
     def is_defined_as(self, declared: compiler.UpsertTriggerSql) -> bool:
-        """Whether the trigger is what was declared, and nobody changed it since."""
+        """Return whether the trigger is what was declared, and nobody changed it since."""
         return _marked(self.comment) == (declared.definition_hash, self.definition_now)
 
     def does_as(self, declared: compiler.UpsertTriggerSql) -> bool:
-        """Whether the function is what was declared, and nobody changed it since."""
+        """Return whether the function is what was declared, and nobody changed it since."""
         if not declared.makes_function:
             return True
         return self.calls_function_of(declared) and _marked(self.function_comment) == (
@@ -96,7 +96,7 @@ class InstalledTrigger:
         )
 
     def calls_function_of(self, declared: compiler.UpsertTriggerSql) -> bool:
-        """Whether its function is the one that the declaration makes, if it makes one."""
+        """Return whether its function is the one that the declaration makes, if it makes one."""
         wanted = (self.schema, declared.function_name)
         return not declared.makes_function or (self.function_schema, self.function) == wanted
 

@@ -63,7 +63,7 @@ def frame_of(generator: Generator) -> FrameType | None:
 
 
 def is_running(generator: Generator) -> bool:
-    """Whether it is not suspended at a ``yield``. One that awaits something is running."""
+    """Return whether it is not suspended at a ``yield``. One that awaits something is running."""
     if isinstance(generator, GeneratorType):
         return generator.gi_running
     return generator.ag_running

@@ -1,4 +1,4 @@
-"""What the text of a query tells: its statements, and whether each may be in a transaction.
+"""Read the text of a query: its statements, and whether each may be in a transaction.
 
 https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 """
@@ -79,7 +79,7 @@ class Statement:
 
     @property
     def ends_settings(self) -> bool:
-        """Whether settings that are local to the transaction may be gone after it."""
+        """Return whether settings that are local to the transaction may be gone after it."""
         return self.words[0] in _ENDS_SETTINGS or self.words[:2] == ("prepare", "transaction")
 
     @property

@@ -47,7 +47,7 @@ class _Rendered:
     texts: Mapping[Variable, str]
 
     def are_needed_by(self, statement: Statement) -> bool:
-        """Whether the statement needs any of them even outside a transaction."""
+        """Return whether the statement needs any of them even outside a transaction."""
         word = statement.first_word
         return any(word in variable.statements for variable in self.texts)
 
@@ -164,7 +164,7 @@ class Synchronizer:
         self._in_step = None
 
     def _is_outside(self) -> bool:
-        """Whether the next statement is in no transaction but its own."""
+        """Return whether the next statement is in no transaction but its own."""
         if not self._driver.autocommit:
             return False
         status = self._status
@@ -218,7 +218,7 @@ class Synchronizer:
         return execute(query, params, many, context)
 
     def _has_committed(self, error: BaseException, found: Sequence[Statement]) -> bool:
-        """Whether it failed because it is a procedure that ends its transaction itself.
+        """Return whether it failed because it is a procedure that ends its transaction itself.
 
         Such a one is executed again as it is, without variables, but for those that every
         statement needs.

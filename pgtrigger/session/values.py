@@ -47,7 +47,7 @@ class _Opened:
         return self.generator is None or self.generator() is not None
 
     def is_in(self, frame: FrameType | None) -> bool:
-        """Whether it belongs to the generator of this frame, or, without one, to none."""
+        """Return whether it belongs to the generator of this frame, or, without one, to none."""
         if self.generator is None or frame is None:
             return self.generator is None and frame is None
         generator = self.generator()
@@ -98,7 +98,7 @@ _state: ContextVar[_State] = ContextVar("state", default=_State())  # noqa: B039
 
 
 def current() -> Values:
-    """What each variable is to be; one that is missing is to be as if never set."""
+    """Return the value that each variable should have. One that is missing should be unset."""
     return _state.get().values
 
 

@@ -18,7 +18,7 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing, raising
-from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.relations import foreign_key, not_updated_hint
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
@@ -255,10 +255,7 @@ class Aggregate(Trigger):
             rule="aggregate",
             uri=self.get_uri(model),
             name=str(self.name),
-            hint=(
-                f"A row of {table} is not there yet, row-level security hides it from this role, "
-                "or one of its triggers suppresses the update."
-            ),
+            hint=not_updated_hint(table),
             message=lambda rows: sql.Literal(
                 f"pgtrigger: {table}.{target.column} could not be updated"
             ),

@@ -19,7 +19,7 @@ from pgtrigger import naming
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal
-from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.relations import foreign_key, not_updated_hint
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, column_identifier
@@ -178,10 +178,7 @@ class AtMost(Rule):
             rule="at_most",
             uri=self.get_uri(model),
             name=str(self.name),
-            hint=(
-                f"A row of {table} is not there yet, row-level security hides it from this role, "
-                "or one of its triggers suppresses the update."
-            ),
+            hint=not_updated_hint(table),
             message=lambda rows: sql.Literal(
                 f"pgtrigger: The row of {table} that limits its rows could not be updated"
             ),

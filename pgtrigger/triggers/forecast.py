@@ -1,4 +1,4 @@
-"""What the rules of a model will refuse, as far as it is known before a write.
+"""Forecast what the rules of a model will refuse, as far as it is known before a write.
 
 Forms use it, so that they do not offer what would be refused.
 

@@ -19,3 +19,11 @@ def foreign_key(rule: Any, model: type[Model], name: str) -> models.ForeignKey[A
         rule._refuse(f"{model._meta.label}.{field.name} is not a foreign key")
     found: models.ForeignKey[Any, Any] = field
     return found
+
+
+def not_updated_hint(table: str) -> str:
+    """Return the hint of a rule that must update a row of another table, and could not."""
+    return (
+        f"A row of {table} is not there yet, row-level security hides it from this role, "
+        "or one of its triggers suppresses the update."
+    )

@@ -90,7 +90,7 @@ class SoftDelete(Trigger):
         return [*declared, ("pgtrigger_path", "pg_catalog.text")] if is_computed else declared
 
     def _is_computed(self, model: type[Model]) -> bool:
-        """Whether the value is an expression that Django compiles."""
+        """Return whether the value is an expression that Django compiles."""
         is_expression = hasattr(self.value, "resolve_expression")
         if not is_expression or isinstance(self.value, models.Value):
             return False

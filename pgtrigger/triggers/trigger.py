@@ -54,7 +54,7 @@ class Trigger(Declaration):
     """
 
     def allow_migrate(self, model: type[Model], database: str | None = None) -> bool:
-        """Whether the routers put this model on that database, and it is PostgreSQL."""
+        """Return whether the routers put this model on that database, and it is PostgreSQL."""
         alias = database or DEFAULT_DB_ALIAS
         return (
             connections[alias].vendor == "postgresql"

@@ -43,7 +43,7 @@ _BUILT_IN = frozenset(_BUILT_IN_NAMES.split())
 
 @dataclass(frozen=True)
 class Rows:
-    """What the old and the new row are called where a condition is rendered.
+    """The names of the old and the new row where a condition is rendered.
 
     ``for_text`` are the rows that a user's SQL can be given as OLD and NEW in a statement that
     EXECUTE runs: in any other one, PL/pgSQL takes these names for its own variables.

@@ -1,4 +1,4 @@
-"""What counts as a change, for each type of column. ``docs/equality.md`` is the user's page.
+"""Compare two values of a column, by its type. ``docs/equality.md`` is the user's page.
 
 Note [What is a change]. Two rules hold for every type: text differs by its bytes, and a save of an
 unchanged object is not a change. PostgreSQL's ``=`` keeps neither: a collation or citext may call

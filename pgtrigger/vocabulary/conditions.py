@@ -86,11 +86,11 @@ class Condition:
         return {side for side, _ in self.columns(model)}
 
     def is_raw(self, model: type[Model]) -> bool:
-        """Whether it has SQL that neither Django nor this engine wrote."""
+        """Return whether it has SQL that neither Django nor this engine wrote."""
         return True
 
     def is_text(self) -> bool:
-        """Whether it has SQL of a user that may name the rows OLD and NEW."""
+        """Return whether it has SQL of a user that may name the rows OLD and NEW."""
         return True
 
     def __and__(self, other: Any) -> Condition:

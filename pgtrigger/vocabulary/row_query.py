@@ -179,7 +179,7 @@ def _is_raw(part: Any) -> bool:
 
 
 def _may_be_unknown(lookup: Any) -> bool:
-    """Whether it may be neither true nor false, for a NULL in it."""
+    """Return whether it may be neither true nor false, for a NULL in it."""
     return not isinstance(lookup, IsNull | IsDistinctFrom) and not all(
         isinstance(part, RowColumn) and not part.output_field.null
         for part in lookup.get_source_expressions()

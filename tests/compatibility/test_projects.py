@@ -42,7 +42,7 @@ BASE = ["django.contrib.contenttypes", "django.contrib.auth"]
 
 
 def check(folder, models, *apps):
-    """What ``manage.py check`` prints in a project with these apps, and its exit status."""
+    """Return the output of ``manage.py check`` in a project with these apps, and its exit code."""
     (folder / "shop").mkdir()
     (folder / "shop" / "__init__.py").touch()
     (folder / "shop" / "models.py").write_text(models)

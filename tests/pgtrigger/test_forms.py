@@ -1,4 +1,4 @@
-"""What forms do not offer, because a rule would refuse it."""
+"""Forms do not offer what a rule would refuse."""
 
 import pytest
 from django import forms

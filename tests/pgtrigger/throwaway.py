@@ -71,7 +71,7 @@ class ThrowawayApp:
         return [operation for name in new for operation in self.operations(name)]
 
     def has_changes(self):
-        """Whether ``makemigrations --check`` complains."""
+        """Return whether ``makemigrations --check`` complains."""
         try:
             call_command("makemigrations", self.label, "--check", "--dry-run", verbosity=0)
         except SystemExit:

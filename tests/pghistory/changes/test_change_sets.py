@@ -1,4 +1,4 @@
-"""What one transaction changed, and undoing it."""
+"""Change sets: the changes of one transaction, and undoing them."""
 
 import uuid
 

@@ -25,7 +25,7 @@ def execute(statement, params=None):
 
 
 def refused(statement, params=None):
-    """Whether the privileges of the role do not allow the statement."""
+    """Return whether the privileges of the role do not allow the statement."""
     try:
         with transaction.atomic():
             execute(statement, params)

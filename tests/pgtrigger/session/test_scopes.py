@@ -39,7 +39,7 @@ def committing(db):
 
 
 def is_deleted():
-    """Whether the rule against deleting lets a row be deleted here."""
+    """Return whether the rule against deleting lets a row be deleted here."""
     with atomic():
         Protected.objects.create()
     try:
@@ -51,7 +51,7 @@ def is_deleted():
 
 
 def is_negated():
-    """Whether the rule against negative numbers lets one be written here."""
+    """Return whether the rule against negative numbers lets one be written here."""
     Protected.objects.create()
     try:
         with atomic():

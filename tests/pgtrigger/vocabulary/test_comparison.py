@@ -1,4 +1,4 @@
-"""What counts as a change, for each type of column: see docs/equality.md."""
+"""Comparison: what counts as a change, for each type of column. See docs/equality.md."""
 
 import pytest
 from django.contrib.postgres.fields import ArrayField

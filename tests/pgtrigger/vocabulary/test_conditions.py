@@ -142,7 +142,7 @@ class TestCombining:
     ]
 
     def truth(self, condition) -> list[bool]:
-        """What PostgreSQL makes of the condition, for every old and new row."""
+        """Return the condition's value in PostgreSQL, for every old and new row."""
         values = ", ".join(
             f"({row['number']}, '{row['text']}', {row['boolean']})" for row in self.ROWS
         )
