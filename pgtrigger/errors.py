@@ -1,13 +1,10 @@
 """The exceptions of broken rules, read from what PostgreSQL reports.
 
-A rule raises SQLSTATE 23000 with a DETAIL that is a small JSON object::
-
-    {"rule": "protect", "uri": "shop.Order:no_delete", "operation": "DELETE", "key": {"id": 1}}
+A rule raises SQLSTATE 23000 with a DETAIL in JSON: see `pgtrigger.detail`.
 
 https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,6 +13,8 @@ import psycopg
 from django.apps import apps
 from django.db import IntegrityError, InternalError, ProgrammingError
 from django.db.models import Model
+
+from pgtrigger.detail import from_json, parse
 
 SQLSTATE = "23000"
 RAISED_SQLSTATE = "P0001"
@@ -66,6 +65,7 @@ class TriggerError(IntegrityError, InternalError):
         super().__init__(*args)
         self.table = table
         self.detail = detail or {}
+        self._detail = from_json(self.detail)
         self.declared = declared or Declared()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -79,22 +79,22 @@ class TriggerError(IntegrityError, InternalError):
     @property
     def field(self) -> str:
         """The field that was refused, or empty if the refusal is not about one."""
-        return self.declared.field or str(self.detail.get("field", ""))
+        return self.declared.field or str(self._detail.field or "")
 
     @property
     def fields(self) -> list[str]:
         """All fields that were refused."""
-        return [self.field] if self.field else list(self.detail.get("fields", []))
+        return [self.field] if self.field else list(self._detail.fields or [])
 
     @property
     def code(self) -> str:
         """The code of the declaration, or the kind of the rule: ``protect``, ``read_only`` …"""
-        return self.declared.code or str(self.detail.get("rule", ""))
+        return self.declared.code or str(self._detail.rule or "")
 
     @property
     def uri(self) -> str:
         """``app_label.ModelName:trigger_name``."""
-        return str(self.detail.get("uri", ""))
+        return str(self._detail.uri or "")
 
     @property
     def trigger(self) -> str:
@@ -112,12 +112,12 @@ class TriggerError(IntegrityError, InternalError):
     @property
     def operation(self) -> str:
         """``INSERT``, ``UPDATE``, ``DELETE`` or ``TRUNCATE``."""
-        return str(self.detail.get("operation", ""))
+        return str(self._detail.operation or "")
 
     @property
     def key(self) -> dict[str, Any] | None:
         """The refused row's primary key by field name, or None where no one row was refused."""
-        return self.detail.get("key")
+        return self._detail.key
 
 
 class ProtectedError(TriggerError):
@@ -134,7 +134,7 @@ class ReadOnlyError(TriggerError):
     @property
     def fields(self) -> list[str]:
         """The read-only fields that the write would have changed."""
-        return list(self.detail.get("fields", []))
+        return list(self._detail.fields or [])
 
     @property
     def field(self) -> str:
@@ -150,12 +150,12 @@ class InvalidTransitionError(TriggerError):
     @property
     def old(self) -> Any:
         """The state from which, as JSON holds it."""
-        return self.detail.get("old")
+        return self._detail.old
 
     @property
     def new(self) -> Any:
         """The state to which, as JSON holds it."""
-        return self.detail.get("new")
+        return self._detail.new
 
 
 class StaleError(TriggerError):
@@ -166,12 +166,12 @@ class StaleError(TriggerError):
     @property
     def version(self) -> int:
         """The version of the row in the database."""
-        return int(self.detail.get("version", 0))
+        return int(self._detail.version or 0)
 
     @property
     def based_on(self) -> int | None:
         """The version that the object was read with."""
-        return self.detail.get("based_on")
+        return self._detail.based_on
 
 
 class LimitError(TriggerError):
@@ -210,7 +210,7 @@ def translate(
         return RaisedError(*error.args)
     if error.sqlstate != SQLSTATE:
         return None
-    detail = _read_detail(error.diag.message_detail)
+    detail = parse(error.diag.message_detail)
     if detail is None:
         return None
     error_class = TriggerError._by_rule.get(str(detail.get("rule")), TriggerError)
@@ -223,14 +223,6 @@ def translate(
     for observe in observers:
         observe(translated)
     return translated
-
-
-def _read_detail(text: str | None) -> dict[str, Any] | None:
-    try:
-        detail = json.loads(text or "")
-    except ValueError:
-        return None
-    return detail if isinstance(detail, dict) and "uri" in detail else None
 
 
 def _restore(

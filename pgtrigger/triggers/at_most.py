@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.detail import Detail
+from pgtrigger.errors import LimitError
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal
@@ -134,7 +136,7 @@ class AtMost(Rule):
         key = foreign_key(self, model, self.per)
         of_where = " that the rule counts" if self.where else ""
         return Refusal(
-            rule="at_most",
+            rule=LimitError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=f"At most {self.limit} rows{of_where} may have the same {key.name}.",
@@ -142,11 +144,11 @@ class AtMost(Rule):
                 f"pgtrigger: More than {self.limit} rows of {model._meta.db_table} "
                 f"have the same {key.name}"
             ),
-            statement_detail=[
-                ("field", sql.Literal(key.name)),
-                ("limit", sql.Literal(self.limit)),
-                ("parent", sql.SQL("pgtrigger_parent.key")),
-            ],
+            statement_detail=Detail(
+                field=sql.Literal(key.name),
+                limit=sql.Literal(self.limit),
+                parent=sql.SQL("pgtrigger_parent.key"),
+            ),
             column=lambda rows: sql.Literal(key.column),
         )
 
@@ -175,7 +177,7 @@ class AtMost(Rule):
 
     def _raise_if_not_updated(self, model: type[Model], table: str) -> sql.Composable:
         refusal = Refusal(
-            rule="at_most",
+            rule=LimitError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=not_updated_hint(table),

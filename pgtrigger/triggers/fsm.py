@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
+from pgtrigger.detail import Detail
+from pgtrigger.errors import InvalidTransitionError
 from pgtrigger.triggers.forecast import NOTHING, Forecast, holds
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
@@ -122,7 +124,7 @@ class FSM(Rule):
         table = model._meta.db_table
         listed = "; ".join(f"{_shown(old)} to {_shown(new)}" for old, new in self.transitions or ())
         return Refusal(
-            rule="transition",
+            rule=InvalidTransitionError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=f"Transitions allowed{self._if_condition(model)}: {listed}.",
@@ -135,11 +137,11 @@ class FSM(Rule):
                 _or_null(rows.column(NEW, field)),
                 sql.Literal(table),
             ),
-            detail=lambda rows: [
-                ("field", sql.Literal(field.name)),
-                ("old", rows.column(OLD, field)),
-                ("new", rows.column(NEW, field)),
-            ],
+            detail=lambda rows: Detail(
+                field=sql.Literal(field.name),
+                old=rows.column(OLD, field),
+                new=rows.column(NEW, field),
+            ),
             column=lambda rows: sql.Literal(field.column),
         )
 
@@ -212,7 +214,7 @@ class InitialState(Rule):
         field = own_field(model, str(self.field))
         listed = ", ".join(map(_shown, self.states))
         return Refusal(
-            rule="transition",
+            rule=InvalidTransitionError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=f"A new row begins in one of these states{self._if_condition(model)}: {listed}.",
@@ -222,10 +224,7 @@ class InitialState(Rule):
                 _or_null(rows.column(NEW, field)),
                 sql.Literal(model._meta.db_table),
             ),
-            detail=lambda rows: [
-                ("field", sql.Literal(field.name)),
-                ("new", rows.column(NEW, field)),
-            ],
+            detail=lambda rows: Detail(field=sql.Literal(field.name), new=rows.column(NEW, field)),
             column=lambda rows: sql.Literal(field.column),
         )
 

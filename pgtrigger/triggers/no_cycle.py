@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.detail import Detail
+from pgtrigger.errors import CycleError
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal
@@ -123,7 +125,7 @@ class NoCycle(Rule):
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.parent)
         return Refusal(
-            rule="no_cycle",
+            rule=CycleError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=(
@@ -133,5 +135,5 @@ class NoCycle(Rule):
             message=lambda rows: sql.Literal(
                 f"pgtrigger: A row of {model._meta.db_table} would be its own ancestor"
             ),
-            detail=lambda rows: [("field", sql.Literal(key.name))],
+            detail=lambda rows: Detail(field=sql.Literal(key.name)),
         )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
+from pgtrigger.detail import Detail
+from pgtrigger.errors import ProtectedError, ReadOnlyError
 from pgtrigger.triggers.forecast import Forecast, holds, kept_fields
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
@@ -34,7 +36,7 @@ class Protect(Rule):
         if allowed and "TRUNCATE" not in operations:
             hint += f"; it allows {' and '.join(allowed)}"
         return Refusal(
-            rule="protect",
+            rule=ProtectedError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=f"{hint}.",
@@ -94,12 +96,12 @@ class ReadOnly(Rule):
         if self.condition is not None:
             hint = f"These fields cannot be changed{self._if_condition(model)}"
         return Refusal(
-            rule="read_only",
+            rule=ReadOnlyError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=f"{hint}: {names}.",
             message=lambda rows: sql.Literal(self._refused_operation(model)),
-            detail=lambda rows: [("fields", changed_fields(read_only, rows))],
+            detail=lambda rows: Detail(fields=changed_fields(read_only, rows)),
             column=lambda rows: first_changed_column(read_only, rows),
         )
 

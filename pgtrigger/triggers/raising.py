@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from pgtrigger.detail import Detail
 from pgtrigger.errors import SQLSTATE
 from pgtrigger.sql.function_body import Body, Quoted
 from pgtrigger.triggers import pairing
@@ -20,7 +21,7 @@ from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, key_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from django.db.models import Model
 
@@ -38,9 +39,9 @@ class Refusal:
     name: str
     hint: str
     message: Callable[[Rows], sql.Composable]
-    detail: Callable[[Rows], list[tuple[str, sql.Composable]]] = lambda rows: []
+    detail: Callable[[Rows], Detail[sql.Composable]] = lambda rows: Detail()
     column: Callable[[Rows], sql.Composable] | None = None
-    statement_detail: Sequence[tuple[str, sql.Composable]] = ()
+    statement_detail: Detail[sql.Composable] | None = None
 
 
 def raise_for_row(
@@ -142,20 +143,13 @@ def _detail(
     sides: list[str],
     operation: sql.Composable,
 ) -> sql.Composable:
-    pairs: list[tuple[str, sql.Composable]] = [
-        ("rule", sql.Literal(refusal.rule)),
-        ("uri", sql.Literal(refusal.uri)),
-        ("operation", operation),
-    ]
     if rows and sides:
-        pairs.append(("key", key(model, rows, sides)))
-        pairs.extend(refusal.detail(rows))
+        detail = replace(refusal.detail(rows), key=key(model, rows, sides))
     else:
-        pairs.extend(refusal.statement_detail)
-    arguments = sql.SQL(", ").join(
-        sql.SQL("{}, {}").format(sql.Literal(name), value) for name, value in pairs
-    )
-    return sql.SQL("pg_catalog.json_build_object({})::pg_catalog.text").format(arguments)
+        detail = refusal.statement_detail or Detail()
+    return replace(
+        detail, rule=sql.Literal(refusal.rule), uri=sql.Literal(refusal.uri), operation=operation
+    ).to_sql()
 
 
 def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:

@@ -14,6 +14,8 @@ from django.db import models
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.detail import Detail
+from pgtrigger.errors import RequirementError
 from pgtrigger.sql.function_body import Body, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.forecast import NOTHING, Forecast
@@ -114,14 +116,14 @@ class Requires(Rule):
         key = foreign_key(self, model, self.key_name)
         words = self._words(model)
         return Refusal(
-            rule="requires",
+            rule=RequirementError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=f"This is allowed only while {words} in the {key.name} that the row refers to.",
             message=lambda rows: sql.Literal(
                 f"pgtrigger: The {key.name} of a row of {model._meta.db_table} does not allow this"
             ),
-            detail=lambda rows: [("field", sql.Literal(key.name))],
+            detail=lambda rows: Detail(field=sql.Literal(key.name)),
             column=lambda rows: sql.Literal(key.column),
         )
 

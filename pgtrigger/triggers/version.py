@@ -8,6 +8,8 @@ from django.db import models
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.detail import Detail
+from pgtrigger.errors import StaleError
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.forecast import Forecast
 from pgtrigger.triggers.raising import Refusal
@@ -60,17 +62,16 @@ class Version(Rule):
     def refusal(self, model: type[Model]) -> Refusal:
         field = self.version_field(model)
         return Refusal(
-            rule="version",
+            rule=StaleError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint="Read the object again, and repeat the change.",
             message=lambda rows: sql.Literal(
                 f"pgtrigger: A row of {model._meta.db_table} was changed by somebody else"
             ),
-            detail=lambda rows: [
-                ("version", rows.column(OLD, field)),
-                ("based_on", rows.column(NEW, field)),
-            ],
+            detail=lambda rows: Detail(
+                version=rows.column(OLD, field), based_on=rows.column(NEW, field)
+            ),
         )
 
     def describe(self, model: type[Model]) -> str:
