@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.apps import apps
@@ -42,6 +43,14 @@ def level() -> pgtrigger.Level:
 def append_only() -> bool | str:
     """APPEND_ONLY: whether event tables refuse all but INSERT; "strict": whoever ignores rules."""
     return cast("bool | str", _get("APPEND_ONLY", False))
+
+
+def keep() -> timedelta | None:
+    """KEEP: how long events are kept, for ``manage.py pghistory prune`` and ``partition``.
+
+    None: for ever. ``track(keep=...)`` says it for one model.
+    """
+    return cast("timedelta | None", _optional("KEEP", None, timedelta))
 
 
 def created_at_function() -> str:

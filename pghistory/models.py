@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 from django.conf import settings
 from django.core import checks
@@ -21,6 +21,9 @@ from pghistory.vocabulary.transaction_fields import (
     TransactionStart,
     TransactionTimeField,
 )
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = [
     "AggregateEvent",
@@ -90,6 +93,7 @@ class Event(models.Model):
     pgh_trackers: ClassVar[tuple[Any, ...]] = ()
     pgh_field_names: ClassVar[tuple[str, ...]] = ()
     pgh_append_only: ClassVar[bool | str] = False
+    pgh_keep: ClassVar[timedelta | None] = None
     pgh_level: ClassVar[Any] = None
 
     objects = EventQuerySet.as_manager()

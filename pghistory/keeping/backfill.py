@@ -10,12 +10,12 @@ https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 
 from __future__ import annotations
 
-import time
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import OperationalError, connections
-from psycopg import errors, sql
+from django.db import connections
+from psycopg import sql
 
 import pgtrigger
 from pghistory.keeping import runs
@@ -28,7 +28,6 @@ from pgtrigger.vocabulary.columns import NEW, TRANSITION_TABLES, column_identifi
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_ATTEMPTS = 10
 _ROW = sql.SQL(TRANSITION_TABLES.new)
 
 
@@ -58,24 +57,12 @@ class Backfill:
         written, last = 0, None
         with context.context(reason="backfill", event_model=self.event_model._meta.label):
             while keys := self._next_keys(last):
-                added = self._persist(run, keys)
+                added = runs.persist(functools.partial(self._write, run, keys))
                 written, last = written + added, keys[-1]
                 progress(written)
         run.complete_from_now()
         run.finish(label=self.label)
         return written
-
-    def _persist(self, run: runs.Run, keys: list[tuple[Any, ...]]) -> int:
-        """Write one batch, again if it was the victim of a deadlock."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return self._write(run, keys)
-            except OperationalError as error:
-                retried = errors.DeadlockDetected | errors.LockNotAvailable
-                if attempt == _ATTEMPTS or not isinstance(error.__cause__, retried):
-                    raise
-                time.sleep(0.1 * attempt)
-        raise AssertionError("unreachable")
 
     def _write(self, run: runs.Run, keys: list[tuple[Any, ...]]) -> int:
         opened = context.current()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
+from psycopg import errors
 
 from pghistory.vocabulary.field_options import ClockTimestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    Result = TypeVar("Result")
 
 TRACK = "track"
 BACKFILL = "backfill"
@@ -24,22 +29,43 @@ ERASE = "erase"
 # https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 _LOCKS = 0x7067_6869
 
+_ATTEMPTS = 10
+# A deadlock, a lock that took too long, a row that was referred to meanwhile.
+_RETRIED = (errors.DeadlockDetected, errors.LockNotAvailable, errors.ForeignKeyViolation)
+
+
+def persist(change: Callable[[], Result]) -> Result:
+    """Return the result of a change that opens its own transaction, tried again if others win."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return change()
+        except DatabaseError as error:
+            if attempt == _ATTEMPTS or not isinstance(error.__cause__, _RETRIED):
+                raise
+            time.sleep(0.1 * attempt)
+    raise AssertionError("unreachable")
+
 
 class Run:
-    """A run of one action on one event table, which a later process may continue."""
+    """A run of one action on one event table, which a later process may continue.
 
-    def __init__(self, action: str, event_model: Any, using: str):
+    ``about`` are details that tell it from other runs of the action, such as the object.
+    """
+
+    def __init__(self, action: str, event_model: Any, using: str, **about: Any):
         self.action = action
         self.event_table = event_model._meta.db_table
         self.using = using
+        self.about = about
 
     @functools.cached_property
     def record(self) -> Any:
         """The row of the unfinished run, created if there is none."""
         rows = apps.get_model("pghistory.Maintenance").objects.using(self.using)
         identity = {"action": self.action, "event_table": self.event_table}
-        unfinished = rows.filter(**identity, finished_at=None).order_by("pk").first()
-        return unfinished or rows.create(**identity, details={"rows": 0})
+        unfinished = rows.filter(**identity, finished_at=None, details__contains=self.about)
+        details = {"rows": 0, **self.about}
+        return unfinished.order_by("pk").first() or rows.create(**identity, details=details)
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[Any]:
@@ -64,6 +90,12 @@ class Run:
         self.record.refresh_from_db(using=self.using, fields=["details"])
         self.record.details["rows"] += rows
         self.record.save(using=self.using, update_fields=["details"])
+
+    def complete_from(self, time: datetime) -> None:
+        """Record that earlier times cannot be answered, before the first event is removed."""
+        known = self.record.complete_from
+        self.record.complete_from = max(known, time) if known else time
+        self.record.save(using=self.using, update_fields=["complete_from"])
 
     def complete_from_now(self) -> None:
         """Record that every row has events, and that earlier times cannot be answered."""

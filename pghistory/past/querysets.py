@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from pghistory.past import relations
+from pghistory.past import completeness, relations
 from pghistory.past.scope import AsOf
 from pghistory.reading import history
 from pghistory.reading.event_query import ReadOnlyQuerySet
@@ -29,6 +29,7 @@ def as_of(*args: Any, **options: Any) -> Any:
     """
     if len(args) == 2:
         obj, time = args
+        completeness.refuse_earlier(obj, time)
         found = history.as_of(obj, time, **options)
         if found is not None:
             relations.watch_instances()

@@ -107,7 +107,7 @@ def witness(model: Any) -> Witness:
         made = Witness(
             event_model,
             sorted(label for label, kinds in said.items() if kinds == {_STAYED}),
-            sorted(label for label, kinds in said.items() if kinds == {_GONE}),
+            labels_of_deletions(event_model),
         )
         lack = _lack(made)
         if not lack:
@@ -118,6 +118,12 @@ def witness(model: Any) -> Witness:
         f"{'; '.join(reasons) or 'it is not tracked'}. Track all fields, with @pghistory.track("
         "pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())."
     )
+
+
+def labels_of_deletions(event_model: Any) -> list[str]:
+    """The labels that only deletions have."""
+    said = _said_by_label(event_model)
+    return sorted(label for label, kinds in said.items() if kinds == {_GONE})
 
 
 def _said_by_label(event_model: Any) -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -42,6 +43,7 @@ def create_event_model(
     | None = DEFAULT,
     context_id_field: field_options.ContextUUIDField | Default | None = DEFAULT,
     append_only: bool | str | Default = DEFAULT,
+    keep: timedelta | Default | None = DEFAULT,
     model_name: str | None = None,
     app_label: str | None = None,
     base_model: type[models.Model] | None = None,
@@ -55,8 +57,10 @@ def create_event_model(
     ``fields`` or ``exclude`` choose what an event holds, all fields by default. ``obj_field``,
     ``context_field`` and ``context_id_field`` say how ``pgh_obj``, ``pgh_context`` and
     ``pgh_context_id`` are declared; None leaves them out. ``append_only`` refuses changes of
-    events; ``"strict"`` lets nobody ignore that. ``attrs`` and ``meta`` go into the class. Without
-    ``app_label`` what inherits an abstract one is in its own module's app.
+    events; ``"strict"`` lets nobody ignore that. ``keep`` is how long ``manage.py pghistory prune``
+    and ``partition`` keep events, PGHISTORY_KEEP by default, None for ever. ``attrs`` and ``meta``
+    go into the class. Without ``app_label`` what inherits an abstract one is in its own module's
+    app.
 
     ``level`` is PGHISTORY_LEVEL by default. At either the events are the same, unless another AFTER
     trigger writes the changed row again: statement-level triggers run after row-level ones, so that
@@ -71,6 +75,8 @@ def create_event_model(
         )
     if append_only not in (True, False, STRICT, DEFAULT):
         raise ValueError(f'append_only={append_only!r}: expected True, False or "{STRICT}".')
+    if keep not in (None, DEFAULT) and not (isinstance(keep, timedelta) and keep > timedelta(0)):
+        raise ValueError(f"keep={keep!r}: expected a positive timedelta, or None for ever.")
     fields = None if fields is None else list(fields)
     base = base_model or config.base_model()
     names = field_copies.names(model, fields, exclude)
@@ -80,6 +86,7 @@ def create_event_model(
         "pgh_trackers": tuple(trackers) or _default_trackers(),
         "pgh_field_names": tuple(names),
         "pgh_append_only": config.append_only() if append_only is DEFAULT else append_only,
+        "pgh_keep": config.keep() if keep is DEFAULT else keep,
         "pgh_level": level,
         **field_copies.tracked_fields(model, names),
         **_obj(model, obj_field, fields or []),

@@ -7,13 +7,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from pghistory.management.verbs import backfill, stats, upgrade
+from pghistory.management.verbs import backfill, prune, stats, upgrade
 
-VERBS: dict[str, Any] = {"backfill": backfill, "stats": stats, "upgrade": upgrade}
+VERBS: dict[str, Any] = {
+    "backfill": backfill,
+    "prune": prune,
+    "stats": stats,
+    "upgrade": upgrade,
+}
 
 
 class Command(BaseCommand):
-    help = "Fills, measures and upgrades event tables."
+    help = "Fills, prunes, measures and upgrades event tables."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter

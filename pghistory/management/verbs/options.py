@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -24,6 +25,30 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=positive, default=10_000, help="rows of one transaction (default: 10000)"
     )
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="output (default: text)"
+    )
+
+
+# As PostgreSQL's intervals have them, but for m, which is a minute there.
+_UNITS = {"d": "days", "w": "weeks", "y": "years"}
+
+
+def age(text: str) -> str:
+    """Return an interval of days, weeks or years, such as ``7y``, as PostgreSQL reads it."""
+    found = re.fullmatch(r"([1-9]\d*)([dwy])", text)
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"found {text}, expected days, weeks or years, such as 2555d, 52w or 7y"
+        )
+    return f"{found[1]} {_UNITS[found[2]]}"
 
 
 def positive(text: str) -> int:

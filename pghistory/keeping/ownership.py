@@ -1,0 +1,91 @@
+"""The one privilege that changes events: that of the owner of their table.
+
+Events that are removed or erased are those that rules refuse to change (``append_only``). The owner
+of a table can disable its triggers, so this role, and no other, may run such maintenance.
+
+https://www.postgresql.org/docs/current/sql-altertable.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+from psycopg import sql
+
+import pgtrigger
+from pgtrigger import compiler, naming
+from pgtrigger.database import catalog
+from pgtrigger.sql.function_body import Target
+from pgtrigger.triggers import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OWNER = """
+    SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text,
+        pg_catalog.pg_has_role(c.relowner, 'MEMBER'),
+        current_user::pg_catalog.text, pg_catalog.current_setting('role')
+    FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%s)
+"""
+
+
+class NotOwner(ValueError):
+    """The connection is not that of the owner of an event table."""
+
+
+@contextlib.contextmanager
+def as_owner(model: Any, using: str) -> Iterator[None]:
+    """Act as the owner of the model's table until the block ends, inside a transaction.
+
+    Raises:
+        NotOwner: The connection's role is neither the owner nor a member of it.
+    """
+    table = naming.as_text(naming.table_identifier(model._meta.db_table))
+    with connections[using].cursor() as cursor:
+        cursor.execute(_OWNER, [table])
+        owner, is_member, role, before = cursor.fetchone()
+        if not is_member:
+            raise NotOwner(
+                f'The role "{role}" does not own the table of {model._meta.label}, so it cannot '
+                f'remove or change events. Connect as "{owner}", which owns it.'
+            )
+        if role == owner:
+            yield
+            return
+        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
+        yield
+        cursor.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(before)))
+
+
+@contextlib.contextmanager
+def rules_set_aside(model: Any, using: str) -> Iterator[None]:
+    """Let the owner change events that rules keep, until the block ends, inside a transaction.
+
+    A rule that can be ignored is ignored. One that cannot is disabled in the transaction, for which
+    others wait that write events meanwhile; a transaction that is interrupted leaves it enabled.
+    """
+    ignorable = any(each.ignorable for each in registry.of_model(model))
+    ignored = pgtrigger.ignore(model, databases=[using]) if ignorable else contextlib.nullcontext()
+    with ignored, connections[using].cursor() as cursor:
+        strict = _strict(model, using)
+        target = Target(model._meta.db_table)
+        for trigger in strict:
+            cursor.execute(compiler.alter_trigger(trigger.pgid, target, "DISABLE TRIGGER"))
+        yield
+        if strict:
+            # PostgreSQL does not alter a table that has checks waiting for the commit.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for trigger in strict:
+            _, action = catalog.ENABLED_STATES[trigger.enabled_state]
+            cursor.execute(compiler.alter_trigger(trigger.pgid, target, action))
+
+
+def _strict(model: Any, using: str) -> list[Any]:
+    """The enabled rules of the table that cannot be ignored."""
+    declared = {each.get_pgid(model) for each in registry.of_model(model) if not each.ignorable}
+    if not declared:
+        return []
+    found = catalog.on_table(connections[using], model._meta.db_table)
+    return [each for each in found if each.pgid in declared and each.enabled]
