@@ -23,6 +23,8 @@ from pghistory.core import (
     get_event_model,
     track,
 )
+from pghistory.keeping.erasure import Receipt, erase
+from pghistory.keeping.ownership import NotOwner
 from pghistory.past.querysets import as_of
 from pghistory.past.state import PastError
 from pghistory.reading.history import diff
@@ -98,6 +100,7 @@ __all__ = [
     "ManualEvent",
     "MetadataError",
     "New",
+    "NotOwner",
     "ObjForeignKey",
     "Old",
     "Operation",
@@ -105,6 +108,7 @@ __all__ = [
     "PastError",
     "ProxyField",
     "Q",
+    "Receipt",
     "RelatedField",
     "Row",
     "RowEvent",
@@ -121,6 +125,7 @@ __all__ = [
     "create_event",
     "create_event_model",
     "diff",
+    "erase",
     "get_event_model",
     "track",
 ]

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from pghistory.management.verbs import backfill, prune, stats, upgrade
+from pghistory.management.verbs import backfill, erase, prune, stats, upgrade
 
 VERBS: dict[str, Any] = {
     "backfill": backfill,
+    "erase": erase,
     "prune": prune,
     "stats": stats,
     "upgrade": upgrade,
@@ -18,7 +19,7 @@ VERBS: dict[str, Any] = {
 
 
 class Command(BaseCommand):
-    help = "Fills, prunes, measures and upgrades event tables."
+    help = "Fills, prunes, erases, measures and upgrades event tables."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter

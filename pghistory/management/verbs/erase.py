@@ -1,0 +1,107 @@
+"""``manage.py pghistory erase``: remove what history holds of one person or object."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+
+from pghistory.keeping import erasure
+from pghistory.management.verbs import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from django.core.management.base import OutputWrapper
+
+HELP = "Erases what events and contexts hold of one object, and prints a receipt."
+EXAMPLES = """\
+Live rows are not touched: change or delete the row first, with or without its own events. A run
+that was interrupted is continued by the same command. Only the owner of the event tables can run
+it. Exit codes: 0 done, 1 an error.
+
+  manage.py pghistory erase shop.Customer 17 --field email --field name --dry-run
+  manage.py pghistory erase shop.Customer 17 --field name=Anonymous --field shop.Order.address
+  manage.py pghistory erase auth.User 3 --field email --metadata url --metadata ip
+  manage.py pghistory erase shop.Customer 17 --context email=ada@example.com
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("label", metavar="app.Model", help="the model of the object")
+    parser.add_argument("key", metavar="PK", help="its primary key; the row may have gone")
+    parser.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="field to erase, or app.Model.field of events that refer to the object; with a value "
+        "that takes its place",
+    )
+    parser.add_argument(
+        "--context",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="metadata of the contexts in which the person made changes (default: user=PK if the "
+        "object is a user)",
+    )
+    parser.add_argument(
+        "--metadata",
+        action="append",
+        metavar="KEY",
+        help="metadata key to erase in those contexts and in those of the object's events "
+        "(default: url)",
+    )
+    options.add_database(parser)
+    options.add_batch(parser)
+    options.add_dry_run(parser)
+    options.add_format(parser)
+
+
+def handle(
+    stdout: OutputWrapper,
+    *,
+    label: str,
+    key: str,
+    field: list[str],
+    context: list[str],
+    metadata: list[str] | None,
+    database: str,
+    batch: int,
+    dry_run: bool,
+    format: str,
+    **others: Any,
+) -> None:
+    receipt = erasure.erase(
+        _object(label, key),
+        {name: value if equals else ... for name, equals, value in map(_parts, field)},
+        contexts={name: value for name, _, value in map(_parts, context)} if context else None,
+        metadata=["url"] if metadata is None else metadata,
+        dry_run=dry_run,
+        using=database,
+        batch=batch,
+    )
+    if format == "json":
+        stdout.write(json.dumps(receipt.as_json(), indent=2))
+    else:
+        stdout.write(str(receipt) or f"Nothing is known of {receipt.object}.")
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    return text.partition("=")
+
+
+def _object(label: str, key: str) -> Any:
+    """An object of this key, which may have been deleted.
+
+    Raises:
+        ValueError: There is no such model, or the text cannot be its key.
+    """
+    try:
+        model: Any = apps.get_model(label)
+        return model(pk=model._meta.pk.to_python(key))
+    except (LookupError, TypeError, AttributeError, ValidationError) as error:
+        raise ValueError(f"{label} {key}: not the key of an object ({error}).") from error
