@@ -24,6 +24,7 @@ from pgtrigger.errors import (
 from pgtrigger.session.deferral import constraints
 from pgtrigger.session.ignore import ignore, is_ignored
 from pgtrigger.session.search_path import schema
+from pgtrigger.triggers.active_parent import ActiveParent
 from pgtrigger.triggers.aggregates import Count, Sum
 from pgtrigger.triggers.at_most import AtMost
 from pgtrigger.triggers.composer import Composer
@@ -74,6 +75,7 @@ __version__ = "4.17.0"
 
 __all__ = [
     "FSM",
+    "ActiveParent",
     "After",
     "AllChange",
     "AllDontChange",

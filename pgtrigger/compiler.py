@@ -25,6 +25,7 @@ from pgtrigger.sql.function_body import (
     Quoted,
     Relation,
     SchemaOf,
+    SearchPath,
     Target,
     dollar_quote,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Quoted",
     "Relation",
     "SchemaOf",
+    "SearchPath",
     "Target",
     "Trigger",
     "UpsertTriggerSql",
@@ -142,7 +144,8 @@ class UpsertTriggerSql:
     @property
     def reads_installers_path(self) -> bool:
         """Return whether the search_path must be known to install this."""
-        return InstallersPath() in self.search_path
+        of_body = isinstance(self.func, Body) and self.func.reads_installers_path()
+        return of_body or InstallersPath() in self.search_path
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         changed = {

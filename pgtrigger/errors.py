@@ -121,7 +121,7 @@ class TriggerError(IntegrityError, InternalError):
 
 
 class ProtectedError(TriggerError):
-    """``pgtrigger.Protect`` refused an operation."""
+    """``pgtrigger.Protect`` refused an operation, or ``ActiveParent`` a soft deletion."""
 
     rule = "protect"
 
@@ -187,7 +187,7 @@ class CycleError(TriggerError):
 
 
 class RequirementError(TriggerError):
-    """``pgtrigger.Requires`` refused a write because of the row that the written one refers to."""
+    """``Requires`` or ``ActiveParent`` refused a write because of the row that it refers to."""
 
     rule = "requires"
 

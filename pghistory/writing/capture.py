@@ -29,6 +29,7 @@ from psycopg import sql
 from pghistory import config
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
+from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing
 from pgtrigger.vocabulary.columns import equals, value_of
@@ -208,28 +209,11 @@ def _refuse_old_snapshot(table: str) -> sql.Composable:
 
     https://www.postgresql.org/docs/current/mvcc-caveats.html
     """
-    return sql.SQL(
-        """\
-IF pg_catalog.current_setting('transaction_isolation')
-    OPERATOR(pg_catalog.=) ANY (ARRAY['repeatable read', 'serializable'])
-THEN
-    RAISE EXCEPTION USING
-        ERRCODE = '0A000',
-        MESSAGE = {message},
-        HINT = {hint},
-        SCHEMA = TG_TABLE_SCHEMA,
-        TABLE = {table};
-END IF;
-"""
-    ).format(
-        message=sql.Literal(
-            f"pghistory: Cannot truncate the tracked table {table} at this isolation level"
-        ),
-        hint=sql.Literal(
-            "TRUNCATE also removes rows that this transaction cannot see, so their events would be "
-            "missing. Use READ COMMITTED, use DELETE, or ignore the trigger."
-        ),
-        table=sql.Literal(table),
+    return isolation.refuse_old_snapshot(
+        table,
+        f"pghistory: Cannot truncate the tracked table {table} at this isolation level",
+        "TRUNCATE also removes rows that this transaction cannot see, so their events would be "
+        "missing. Use READ COMMITTED, use DELETE, or ignore the trigger.",
     )
 
 

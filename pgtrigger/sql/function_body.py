@@ -7,13 +7,14 @@ is therefore qualified: ``pg_catalog.text``, ``OPERATOR(pg_catalog.=)``. IN, CAS
 JOIN USING and IS DISTINCT FROM cannot be qualified: a function that has them, or that has SQL which
 Django compiled, gets a search_path of its own (``SET search_path``), which names pg_temp last. A
 function that writes a user's table must not have one, because the triggers of that table would
-inherit it.
+inherit it: it sets the path for the statements that need one, and sets the caller's again.
 
 https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -71,13 +72,26 @@ class Operator:
 Place: TypeAlias = str | SchemaOf | InstallersPath
 
 
+@dataclass(frozen=True)
+class SearchPath:
+    """A search_path as a literal, for ``set_config()``."""
+
+    places: tuple[Place, ...]
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "pgtrigger.compiler.SearchPath", [self.places], {}
+
+
+Part: TypeAlias = "str | Relation | Operator | SearchPath | Quoted"
+
+
 @dataclass(frozen=True, init=False)
 class Body:
     """The statements of a function, with the tables in them still without schema."""
 
-    parts: tuple[str | Relation | Operator | Quoted, ...]
+    parts: tuple[Part, ...]
 
-    def __init__(self, *parts: str | sql.Composable | Relation | Operator | Quoted | Body):
+    def __init__(self, *parts: Part | sql.Composable | Body):
         object.__setattr__(self, "parts", tuple(_merge(parts)))
 
     def render(self, target: Target) -> str:
@@ -90,9 +104,18 @@ class Body:
 
     def types(self) -> set[str]:
         """The types that need a schema."""
-        return {part.type for part in self._all_parts() if isinstance(part, Operator)}
+        parts = [*self._all_parts()]
+        places = [place for part in parts if isinstance(part, SearchPath) for place in part.places]
+        return {each.type for each in (*parts, *places) if isinstance(each, Operator | SchemaOf)}
 
-    def _all_parts(self) -> Iterator[str | Relation | Operator | Quoted]:
+    def reads_installers_path(self) -> bool:
+        """Return whether the installer's search_path must be known."""
+        return any(
+            isinstance(part, SearchPath) and InstallersPath() in part.places
+            for part in self._all_parts()
+        )
+
+    def _all_parts(self) -> Iterator[Part]:
         for part in self.parts:
             yield part
             if isinstance(part, Quoted):
@@ -151,6 +174,25 @@ class Target:
         return sql.Identifier(self.schema, name) if self.schema else sql.Identifier(name)
 
 
+def within_path(places: Iterable[Place], *statements: Part | sql.Composable | Body) -> Body:
+    """Statements that run with this search_path, in a function that has the caller's.
+
+    The function needs the variable ``PATH_VARIABLE``. FOUND afterwards is that of the statements,
+    because an assignment leaves it as it is. See Note [Names in functions].
+    """
+    return Body(
+        "pgtrigger_path := pg_catalog.current_setting('search_path');\n",
+        "PERFORM pg_catalog.set_config('search_path', ",
+        SearchPath(tuple(places)),
+        ", true);\n",
+        *statements,
+        "pgtrigger_path := pg_catalog.set_config('search_path', pgtrigger_path, true);\n",
+    )
+
+
+PATH_VARIABLE = ("pgtrigger_path", "pg_catalog.text")
+
+
 def dollar_quote(text: str) -> str:
     """The text between two tags that do not occur in it.
 
@@ -164,8 +206,8 @@ def dollar_quote(text: str) -> str:
 
 
 def _merge(
-    parts: tuple[str | sql.Composable | Relation | Operator | Quoted | Body, ...],
-) -> Iterator[str | Relation | Operator | Quoted]:
+    parts: tuple[Part | sql.Composable | Body, ...],
+) -> Iterator[Part]:
     text = ""
     for part in parts:
         for piece in part.parts if isinstance(part, Body) else (part,):
@@ -182,7 +224,7 @@ def _merge(
         yield text
 
 
-def _render_part(part: str | Relation | Operator | Quoted, target: Target) -> str:
+def _render_part(part: Part, target: Target) -> str:
     if isinstance(part, Relation):
         return naming.as_text(naming.table_identifier(part.table, target.schemas.get(part.table)))
     if isinstance(part, Operator):
@@ -191,6 +233,15 @@ def _render_part(part: str | Relation | Operator | Quoted, target: Target) -> st
             sql.Identifier(schema or "public"), sql.SQL(part.symbol)
         )
         return naming.as_text(qualified)
+    if isinstance(part, SearchPath):
+        path = ", ".join(map(_in_path, target.search_path(part.places)))
+        return naming.as_text(sql.Literal(path))
     if isinstance(part, Quoted):
         return naming.as_text(sql.Literal(part.body.render(target)))
     return part
+
+
+def _in_path(schema: str) -> str:
+    """The schema as search_path names it: quoted if it must be."""
+    plain = re.fullmatch("[a-z_][a-z0-9_]*", schema)
+    return schema if plain else naming.as_text(sql.Identifier(schema))

@@ -16,6 +16,7 @@ from django.db import models
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing, raising
 from pgtrigger.triggers.relations import foreign_key, not_updated_hint
@@ -123,7 +124,14 @@ class Aggregate(Trigger):
         sides = self._sides()
         if not sides:
             number = column_identifier(target)
+            table = model._meta.db_table
             return Body(
+                isolation.refuse_old_snapshot(
+                    table,
+                    f"pgtrigger: Cannot truncate {table} at this isolation level",
+                    "TRUNCATE also removes rows that this transaction cannot see, so numbers that "
+                    "count them would be wrong. Use READ COMMITTED or DELETE.",
+                ),
                 "UPDATE ",
                 self._parents(model),
                 sql.SQL(

@@ -250,6 +250,10 @@ class Declaration(Deconstructible):
         """
         return ()
 
+    def companions_elsewhere(self, model: type[Model]) -> Sequence[tuple[type[Model], Trigger]]:
+        """Return further triggers that the rule needs on other models, each with its model."""
+        return ()
+
     # Rendering
 
     def render_condition(self, model: type[Model]) -> str:

@@ -106,6 +106,17 @@ def add(model: type[Model], trigger: Trigger) -> None:
         add(model, companion)
 
 
+def accompany(uri: str, model: type[Model], companion: Trigger) -> None:
+    """Declare on another model a trigger that belongs to the rule of this URI, if it is declared.
+
+    It is installed, ignored and removed together with the rule, as those on its own model.
+    """
+    declared = _beside(model)
+    if uri in declared.by_uri:
+        add(model, companion)
+        declared.companions[uri].append(companion.get_uri(model))
+
+
 def remove(model: type[Model], trigger: Trigger) -> None:
     """Take the declaration back. KeyError if there is none."""
     uri = trigger.get_uri(model)

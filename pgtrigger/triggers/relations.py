@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from psycopg import sql
 
-from pgtrigger.vocabulary.columns import own_field
+from pgtrigger.sql.function_body import Body
+from pgtrigger.vocabulary.columns import Rows, column_identifier, equals, own_field
 
 if TYPE_CHECKING:
-    from django.db.models import Model
+    from django.db.models import Field, Model
+
+# The name of a row that a function reads from a table.
+STORED = Rows(new="stored")
 
 
 def foreign_key(rule: Any, model: type[Model], name: str) -> models.ForeignKey[Any, Any]:
@@ -27,3 +32,9 @@ def not_updated_hint(table: str) -> str:
         f"A row of {table} is not there yet, row-level security hides it from this role, "
         "or one of its triggers suppresses the update."
     )
+
+
+def has_value(field: Field[Any, Any], value: sql.Composable, alias: str = "stored") -> Body:
+    """Return the condition that the column of a row equals a value, by its type's operator."""
+    column = sql.SQL("{}.{} ").format(sql.SQL(alias), column_identifier(field))
+    return Body(column, equals(field), sql.SQL(" {}").format(value))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from django.db import models, router, transaction
 from psycopg import sql
 
-from pgtrigger.sql.function_body import Body, Relation
+from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Relation, within_path
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
@@ -66,10 +66,12 @@ class SoftDelete(Trigger):
             same_row += [column_identifier(key), " ", equals(key), " "]
             same_row += [ROW_VARIABLES.column(OLD, key)]
         value: sql.Composable = sql.SQL(self._value(model))
-        compute: sql.Composable = sql.SQL("")
+        compute = Body()
         if self._is_computed(model):
             old = ROW_VARIABLES.column(OLD, field)
-            value, compute = old, _COMPUTE.format(old=old, value=value)
+            # Names in what Django compiles cannot be qualified: see Note [Names in functions].
+            computed = sql.SQL("{} := {};\n").format(old, value)
+            value, compute = old, within_path(("pg_catalog", "pg_temp"), computed)
         return Body(
             compute,
             "UPDATE ",
@@ -87,7 +89,7 @@ class SoftDelete(Trigger):
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         declared = super().get_declare(model)
         is_computed = model is not None and self.func is None and self._is_computed(model)
-        return [*declared, ("pgtrigger_path", "pg_catalog.text")] if is_computed else declared
+        return [*declared, PATH_VARIABLE] if is_computed else declared
 
     def _is_computed(self, model: type[Model]) -> bool:
         """Return whether the value is an expression that Django compiles."""
@@ -119,18 +121,6 @@ class SoftDelete(Trigger):
             return "pg_catalog.now()"
         field = own_field(model, str(self.field))
         return RowQuery(model, ROW_VARIABLES).value(self.value, field)
-
-
-# Names in what Django compiles cannot be qualified, and the triggers of the table that is updated
-# must not inherit a search_path: see Note [Names in functions].
-_COMPUTE = sql.SQL(
-    """\
-pgtrigger_path := pg_catalog.current_setting('search_path');
-PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-{old} := {value};
-PERFORM pg_catalog.set_config('search_path', pgtrigger_path, true);
-"""
-)
 
 
 def rule_of(model: type[Model]) -> SoftDelete | None:

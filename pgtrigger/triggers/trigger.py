@@ -90,33 +90,34 @@ class Trigger(Declaration):
     def install(self, model: type[Model], database: str | None = None) -> Undo:
         """Creates the trigger in the database, or brings it up to date."""
         if self.allow_migrate(model, database):
-            for each in self._family(model):
-                installation.install(each.compile(model), _connection(database))
+            for owner, each in self._family(model):
+                installation.install(each.compile(owner), _connection(database))
         return Undo(lambda: self.uninstall(model, database))
 
     def uninstall(self, model: type[Model], database: str | None = None) -> Undo:
         """Drops the trigger and its function."""
         if self.allow_migrate(model, database):
-            for each in self._family(model):
-                installation.uninstall(each.compile(model), _connection(database))
+            for owner, each in self._family(model):
+                installation.uninstall(each.compile(owner), _connection(database))
         return Undo(lambda: self.install(model, database))
 
     def enable(self, model: type[Model], database: str | None = None) -> Undo:
         """Lets the trigger fire."""
         if self.allow_migrate(model, database):
-            for each in self._family(model):
-                installation.enable(each.compile(model), _connection(database))
+            for owner, each in self._family(model):
+                installation.enable(each.compile(owner), _connection(database))
         return Undo(lambda: self.disable(model, database))
 
     def disable(self, model: type[Model], database: str | None = None) -> Undo:
         """Keeps the trigger from firing, whoever writes."""
         if self.allow_migrate(model, database):
-            for each in self._family(model):
-                installation.disable(each.compile(model), _connection(database))
+            for owner, each in self._family(model):
+                installation.disable(each.compile(owner), _connection(database))
         return Undo(lambda: self.enable(model, database))
 
-    def _family(self, model: type[Model]) -> list[Trigger]:
-        return [self, *self.companions(model)]
+    def _family(self, model: type[Model]) -> list[tuple[type[Model], Trigger]]:
+        own = [(model, each) for each in (self, *self.companions(model))]
+        return [*own, *self.companions_elsewhere(model)]
 
     def get_installation_status(
         self, model: type[Model], database: str | None = None

@@ -27,11 +27,11 @@ def connect(level="READ COMMITTED"):
     return opened
 
 
-def race(number, level, steps, write):
+def race(number, level, steps, write, also=()):
     """Let each of ``number`` connections call ``write(connection, random)`` ``steps`` times.
 
-    ``write`` runs in a transaction, which is repeated if PostgreSQL asks for it. A refusal ends it.
-    Returns the SQLSTATEs of refusals.
+    ``write`` runs in a transaction, which is repeated if PostgreSQL asks for it. A refusal ends it,
+    and so do the SQLSTATEs of ``also``. Returns the SQLSTATEs of refusals.
     """
     begin = threading.Barrier(number)
     refused, failed = [], []
@@ -42,7 +42,7 @@ def race(number, level, steps, write):
             with connect(level) as own:
                 begin.wait()
                 for _ in range(steps):
-                    _repeat(own, write, chance, refused)
+                    _repeat(own, write, chance, refused, also)
         except Exception as error:
             failed.append(error)
             raise
@@ -56,7 +56,7 @@ def race(number, level, steps, write):
     return refused
 
 
-def _repeat(own, write, chance, refused):
+def _repeat(own, write, chance, refused, also):
     state = chance.getstate()
     for _ in range(200):
         chance.setstate(state)
@@ -66,7 +66,8 @@ def _repeat(own, write, chance, refused):
         except psycopg.Error as error:
             if error.sqlstate in RETRIED:
                 continue
-            if error.sqlstate is None or error.sqlstate[:2] not in ("23", "55"):
+            known = error.sqlstate in also or (error.sqlstate or "")[:2] in ("23", "55")
+            if not known:
                 raise
             refused.append(error.sqlstate)
             return None

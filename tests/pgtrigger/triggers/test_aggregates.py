@@ -4,6 +4,7 @@ import io
 import random
 from decimal import Decimal
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import ProgrammingError, connection, models, transaction
@@ -13,10 +14,11 @@ from django.test.utils import CaptureQueriesContext
 import pgtrigger
 from pgtrigger import DeclarationError, TriggerError
 from pgtrigger.forms import forecast
-from tests.pgtrigger.concurrent import at_every_level, race, with_connections
+from tests.pgtrigger.concurrent import at_every_level, connect, race, with_connections
 from tests.pgtrigger.throwaway import execute
 
 pytestmark = pytest.mark.django_db
+committed = pytest.mark.django_db(transaction=True, available_apps=["tests.pgtrigger"])
 WHERE = Q(is_public=True)
 
 
@@ -264,7 +266,7 @@ def test_what_cannot_make_sense_is_refused_at_load(make_model, make, reason):
         )
 
 
-@pytest.mark.django_db(transaction=True, available_apps=["tests.pgtrigger"])
+@committed
 @with_connections
 @at_every_level
 def test_no_row_is_missed_by_connections_that_write_at_the_same_time(family, number, level):
@@ -289,3 +291,41 @@ def test_no_row_is_missed_by_connections_that_write_at_the_same_time(family, num
     assert race(number, level, 8, write) == []
     assert numbers(post) == calculated(post, comment)
     assert sum(count for count, _ in numbers(post).values()) == number * 16
+
+
+@committed
+@with_connections
+@at_every_level
+def test_no_number_is_wrong_if_the_table_is_truncated_meanwhile(family, number, level):
+    post, comment = family
+    keys = [each.pk for each in post.objects.bulk_create([post() for _ in range(3)])]
+    table, posts = comment._meta.db_table, post._meta.db_table
+
+    def write(own, chance):
+        if chance.random() < 0.3:
+            own.execute(f"SELECT count(*) FROM {posts}")
+            own.execute(f"TRUNCATE {table}")
+            return
+        own.execute(
+            f'INSERT INTO {table} ("the post", is_public, amount) VALUES (%s, true, 1.5)',
+            [chance.choice(keys)],
+        )
+
+    refused = race(number, level, 12, write, also=("0A000",))
+    assert ("0A000" in refused) == (level != "READ COMMITTED")
+    assert numbers(post) == calculated(post, comment)
+
+
+@committed
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_rows_that_the_transaction_cannot_see_are_not_truncated(family, level):
+    post, comment = family
+    key = post.objects.create().pk
+    with connect(level) as first, connect() as second:
+        first.execute("BEGIN")
+        first.execute("SELECT count(*) FROM pg_class")
+        second.execute(
+            f'INSERT INTO {comment._meta.db_table} ("the post", is_public) VALUES ({key}, true)'
+        )
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="isolation level"):
+            first.execute(f"TRUNCATE {comment._meta.db_table}")

@@ -8,6 +8,7 @@ from django.db import transaction
 
 import pgtrigger
 from tests.pgtrigger import models
+from tests.pgtrigger.concurrent import at_every_level, race, with_connections
 
 pytestmark = pytest.mark.django_db
 
@@ -187,3 +188,46 @@ class TestColumns:
     def test_what_is_refused(self, options, reason):
         with pytest.raises(pgtrigger.DeclarationError, match=reason):
             pgtrigger.FSM(name="f", **options)
+
+
+LEGAL = {("new", "paid"), ("new", "void"), ("paid", "sent"), ("sent", "new")}
+
+
+@pytest.mark.django_db(transaction=True, available_apps=["tests.pgtrigger"])
+@pytest.mark.parametrize("at", [pgtrigger.Row, pgtrigger.Statement], ids=str)
+@with_connections
+@at_every_level
+def test_no_transition_that_is_not_listed_is_made_by_connections_together(
+    make_model, at, number, level
+):
+    """A trigger that is not the engine's writes down each transition that was really made."""
+    model = make_model(
+        state=fields.TextField(default="new"),
+        triggers=[
+            pgtrigger.FSM(name="fsm", field="state", transitions=sorted(LEGAL), level=at),
+        ],
+    )
+    log = make_model(row=fields.IntegerField(), old=fields.TextField(), new=fields.TextField())
+    witness = pgtrigger.Trigger(
+        name="zz_log",
+        when=pgtrigger.After,
+        operation=pgtrigger.Update,
+        func=f"INSERT INTO {log._meta.db_table} (row, old, new)"
+        " VALUES (OLD.id, OLD.state, NEW.state); RETURN NULL;",
+    )
+    witness.install(model)
+    keys = [each.pk for each in model.objects.bulk_create([model() for _ in range(2)])]
+    table = model._meta.db_table
+
+    def write(own, chance):
+        state = chance.choice(["new", "paid", "sent", "void"])
+        if chance.random() < 0.5:
+            own.execute("SELECT count(*) FROM pg_class")
+        own.execute(f"UPDATE {table} SET state = %s WHERE id = %s", [state, chance.choice(keys)])
+
+    refused = race(number, level, 20, write)
+    assert refused
+    made = list(log.objects.order_by("pk").values_list("row", "old", "new"))
+    assert {(old, new) for _, old, new in made if old != new} <= LEGAL
+    assert len({(old, new) for _, old, new in made}) > 1
+    witness.uninstall(model)

@@ -30,7 +30,7 @@ _UNQUALIFIED = {
     "an operator": re.compile(r"(?<![:(.])(?:<>|<=|>=|=|<|>|\|\||@>|\+|(?<!\w)-(?!-))"),
 }
 _WITHIN_ANOTHER_PATH = re.compile(
-    r"set_config\('search_path', 'pg_catalog, pg_temp', true\);.*?(?=PERFORM)", re.DOTALL
+    r"set_config\('search_path', 'pg_catalog, pg_temp', true\);.*?(?=pgtrigger_path :=)", re.DOTALL
 )
 _NOT_LOOKED_UP = (
     re.compile(r"OPERATOR\([^)]*\)"),

@@ -41,6 +41,7 @@ SHOP = """
                 pgtrigger.AtMost(3, per="invoice"),
                 pgtrigger.NoCycle("parent"),
                 pgtrigger.Requires("invoice__status", "draft"),
+                pgtrigger.ActiveParent("invoice"),
             ]
 """
 
@@ -51,7 +52,11 @@ def test_they_are_migrated_forth_and_back(app):
     app.migrate()
     assert not app.has_changes()
     assert set(app.states().values()) == {"INSTALLED ENABLED"}
-    assert {"Invoice:frozen_delete", "Line:invoice_total_truncate"} <= set(app.states())
+    assert {
+        "Invoice:frozen_delete",
+        "Line:invoice_total_truncate",
+        "Invoice:active_invoice_of_line",
+    } <= set(app.states())
     invoice = app.model("Invoice").objects.create()
     app.model("Line").objects.create(invoice=invoice, amount=5)
     invoice.refresh_from_db()
@@ -70,3 +75,19 @@ def test_a_rule_that_is_removed_takes_its_companions_along(app):
     assert not [name for name in app.triggers("throwaway_line") if "line_count" in name]
     assert "invoice_total_update" in app.triggers("throwaway_line")
     app.migrate("zero")
+
+
+def test_a_rule_that_is_removed_takes_its_part_on_another_table_along(app):
+    app.declare(SHOP)
+    app.makemigrations()
+    app.migrate()
+    assert "active_invoice_of_line" in app.triggers("throwaway_invoice")
+    app.declare(SHOP.replace('pgtrigger.ActiveParent("invoice"),', ""))
+    app.makemigrations()
+    app.migrate()
+    assert not [name for name in app.triggers("throwaway_invoice") if "active" in name]
+    assert not [name for name in app.triggers("throwaway_line") if "active" in name]
+    app.migrate("0001")
+    assert "active_invoice_of_line" in app.triggers("throwaway_invoice")
+    app.migrate("zero")
+    assert not [each for each in app.leftovers() if "throwaway" in str(each)]
