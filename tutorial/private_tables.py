@@ -217,6 +217,9 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
 
     for model in shown:
         add(model)
+        for relation in model._meta.related_objects:
+            if relation.on_delete is not models.DO_NOTHING:
+                add(relation.related_model)  # a deletion looks for rows there
         for event_model in event_models(model):
             add(event_model)
             add(Context)
@@ -226,5 +229,5 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
 
 
 def with_related(shown: Iterable[type[models.Model]]) -> tuple[type[models.Model], ...]:
-    """Return the models, their event models, and all models that these refer to."""
+    """Return the models, their event models, and all models that are related to them."""
     return _with_related(tuple(shown))

@@ -27,9 +27,25 @@ def create_rows() -> None:
     models.User.objects.create(pk=KEY, email="user@example.org")
     models.Passport.objects.create(pk=KEY, number="P1", holder="Holder")
     models.Reading.objects.create(pk=KEY, meter=1, value=1)
+    create_ready_made_rows()
     with pghistory.context(reason="rows"):
         tracked = models.Tracked.objects.create(pk=KEY, int_field=1, char_field="one")
         page = models.Page.objects.create(pk=KEY, title="Page", text="one")
         tracked.int_field, page.text = -1, "two"
         tracked.save()
         page.save()
+
+
+def create_ready_made_rows() -> None:
+    """Create a row of each model whose rules compare, count, limit and lock."""
+    invoice = models.Invoice.objects.create(pk=KEY, amount=1)
+    models.Line.objects.create(pk=KEY, invoice=invoice, text="Line")
+    project = models.Project.objects.create(pk=KEY, name="Project")
+    models.Task.objects.create(pk=KEY, project=project, text="Task")
+    models.Document.objects.create(pk=KEY, text="Document")
+    models.Note.objects.create(pk=KEY, text="Note")
+    post = models.Post.objects.create(pk=KEY, title="Post")
+    models.Comment.objects.create(pk=KEY, post=post, text="Comment")
+    course = models.Course.objects.create(pk=KEY, name="Course")
+    models.Seat.objects.create(pk=KEY, course=course, student="Ada")
+    models.Folder.objects.create(pk=KEY, name="Folder")

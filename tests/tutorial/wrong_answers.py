@@ -255,4 +255,111 @@ WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
             (1,),
         ),
     ],
+    "immutable_rows": [
+        ('pgtrigger.ReadOnly(name="a", fields=["status"])', (2, 3)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete, condition=pgtrigger.Q(old__status="accepted"))',
+            (1,),
+        ),
+        ('pgtrigger.Frozen(when=Q(status="accepted"))', (1,)),
+        ('pgtrigger.Frozen(when=Q(status="accepted"), allow=["status"])', (0, 1)),
+        ('pgtrigger.Frozen(when=Q(status="open"), allow=["is_rehearsal"])', (0, 2, 3)),
+    ],
+    "related_conditions": [
+        ('pgtrigger.Requires("team__is_active", True)', (2, 3)),
+        ('pgtrigger.Requires("team__is_active", False, operation=pgtrigger.Insert)', (0, 1)),
+        (
+            'pgtrigger.Requires("team__is_active", True, operation=pgtrigger.Insert | pgtrigger.Update)',
+            (2,),
+        ),
+        ('pgtrigger.Requires("team__name", "Blue", operation=pgtrigger.Insert)', (1,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Insert)', (0,)),
+    ],
+    "undelete": [
+        ('pgtrigger.SoftDelete(name="a", field="deleted_at")', (1,)),
+        (
+            'pgtrigger.SoftDelete(name="a", field="deleted_at"), pgtrigger.ReadOnly(name="b", fields=["text"])',
+            (3,),
+        ),
+        (
+            'pgtrigger.SoftDelete(name="a", field="deleted_at"), pgtrigger.Protect(name="b", operation=pgtrigger.Update, condition=pgtrigger.Q(old__deleted_at__isnull=False))',
+            (2,),
+        ),
+        (
+            'pgtrigger.Protect(name="b", operation=pgtrigger.Update, condition=pgtrigger.Q(old__deleted_at__isnull=False) & pgtrigger.AnyChange("text"))',
+            (0,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Delete), pgtrigger.SoftDelete(name="b", field="deleted_at")',
+            (0, 1),
+        ),
+    ],
+    "optimistic_locking": [
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.AnyChange("version"))',
+            (0, 3),
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["version"])', (0, 3)),
+        ('pgtrigger.FSM(name="a", field="version", transitions=[(0, 1)])', (0, 3)),
+        (
+            'pgtrigger.Version("char_field")',
+            "char_field: Version 'char_field': tutorial.Versioned.char_field is a CharField: a version is an IntegerField(default=0), not null and not the primary key.",
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Update)', (0, 1, 3)),
+    ],
+    "touch": [
+        ('pgtrigger.Touch("updated_at")', (3,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0, 1)),
+        (
+            'pgtrigger.ReadOnly(name="a", fields=["updated_at"]), pgtrigger.Protect(name="b", operation=pgtrigger.Delete)',
+            (0, 1),
+        ),
+        (
+            'pgtrigger.Touch("text")',
+            "touch_text: Touch 'touch_text': tutorial.Note.text is a CharField, expected a DateTimeField.",
+        ),
+        (
+            'pgtrigger.Touch("updated_at"), pgtrigger.Protect(name="b", operation=pgtrigger.Update | pgtrigger.Delete)',
+            (1, 2),
+        ),
+    ],
+    "totals": [
+        ('pgtrigger.Count("post.comment_count")', (0, 2, 3)),
+        (
+            'pgtrigger.Count("post.comment_count", where=Q(is_public=True)), pgtrigger.Sum("post.likes", of="likes")',
+            (1, 3),
+        ),
+        (
+            'pgtrigger.Count("post.comment_count", where=Q(is_public=True)), pgtrigger.Sum("post.likes", of="likes", where=Q(is_public=True))',
+            (1, 3),
+        ),
+        ('pgtrigger.Sum("post.likes", of="likes", where=Q(is_public=True))', (0, 1)),
+        ('pgtrigger.Count("post.comment_count"), pgtrigger.Count("post.likes")', (0, 1, 2, 3)),
+    ],
+    "limits": [
+        ('pgtrigger.AtMost(2, per="team")', (2,)),
+        ('pgtrigger.AtMost(1, per="team", where=~Q(label=""))', (0,)),
+        ('pgtrigger.AtMost(3, per="team", where=~Q(label=""))', (1,)),
+        ('pgtrigger.AtMost(2, per="team", where=Q(label=""))', (1, 3)),
+        (
+            'pgtrigger.AtMost(2, per="label")',
+            "at_most_2_per_label: AtMost 'at_most_2_per_label': tutorial.Badge.label is not a foreign key.",
+        ),
+    ],
+    "trees": [
+        ('pgtrigger.NoCycle("parent")', (4,)),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (0, 1)),
+        (
+            'pgtrigger.ReadOnly(name="a", fields=["parent"]), pgtrigger.Protect(name="b", operation=pgtrigger.Delete)',
+            (2,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(new__parent=pgtrigger.F("new__id"))), pgtrigger.Protect(name="b", operation=pgtrigger.Delete)',
+            (1,),
+        ),
+        (
+            'pgtrigger.NoCycle("parent"), pgtrigger.Protect(name="b", operation=pgtrigger.Insert | pgtrigger.Delete)',
+            (3,),
+        ),
+    ],
 }

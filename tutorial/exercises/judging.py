@@ -36,12 +36,15 @@ class Write:
     """A write and what should happen to it.
 
     Args:
-        operation: INSERT, UPDATE, DELETE or TRUNCATE.
+        operation: INSERT, UPDATE, DELETE, TRUNCATE, or SAVE: the row is read, somebody else
+            updates it with `others`, and then it is saved.
         before: The values of the row beforehand.
         after: The values that are written.
         expected: PASSES, REFUSED, AT_COMMIT, the name of an exception, the values of the row
-            afterwards, or the labels of the events that were written.
+            afterwards (names may follow a foreign key), Sets, or the labels of the events that
+            were written.
         is_ignoring: Whether `pgtrigger.ignore()` applies.
+        others: The values that somebody else writes.
     """
 
     operation: str
@@ -49,13 +52,22 @@ class Write:
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     is_ignoring: bool = False
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The expectation that the database gives a field another value than the one written."""
+
+    field: str
 
 
 @dataclass(frozen=True)
 class Exercise:
     """A task, and the writes that judge an answer.
 
-    `kind` is what is declared: triggers, trackers or rules (of `refine_integrity_error`).
+    `kind` is what is declared: triggers, trackers or rules (of `refine_integrity_error`). `rows`
+    are there before the writes, each with its model and values.
     """
 
     task: str
@@ -64,6 +76,7 @@ class Exercise:
     solution: str
     writes: Sequence[Write]
     kind: str = "triggers"
+    rows: Sequence[tuple[type[models.Model], Mapping[str, Any]]] = ()
     exceptions: tuple[str, ...] = ()
 
     @property
@@ -133,7 +146,10 @@ class _Trial:
 
     def __init__(self, exercise: Exercise, declared: list[Any]):
         self.exercise, self.model = exercise, exercise.model
-        self.rows = [self._insert(write.before) for write in exercise.writes]
+        with transaction.atomic():  # in which rows can refer to each other
+            for model, values in exercise.rows:
+                model._base_manager.create(**values)
+            self.rows = [self._insert(write.before) for write in exercise.writes]
         self.keys: set[str] = set()
         self.rules: list[Any] = []
         if exercise.kind == "rules":
@@ -178,7 +194,7 @@ class _Trial:
             for trigger in declared:
                 if not isinstance(trigger, pgtrigger.Trigger):
                     raise AnswerError("Each item of the list must be a trigger.")
-            return [(self.model, trigger) for trigger in declared]
+            return [(self.model, each) for trigger in declared for each in self._family(trigger)]
         event_model = self.model.pgh_event_model
         found = []
         for tracker in declared:
@@ -190,6 +206,13 @@ class _Trial:
                 except Exception as error:
                     raise AnswerError(f"{tracker.label}: {describe(error)}") from None
         return found
+
+    def _family(self, trigger: pgtrigger.Trigger) -> list[pgtrigger.Trigger]:
+        """Return the trigger, and those that belong to the same rule."""
+        try:
+            return [trigger, *trigger.companions(self.model)]
+        except Exception as error:  # the declaration is the visitor's
+            raise AnswerError(f"{trigger.name}: {describe(error)}") from None
 
     def _outcome(self, write: Write, pk: Any) -> Outcome:
         refining = conversion.refine_integrity_error(self.rules) if self.rules else nullcontext()
@@ -223,6 +246,12 @@ class _Trial:
             return manager.create(**write.after).pk
         if write.operation == "UPDATE":
             manager.filter(pk=pk).update(**write.after)
+        elif write.operation == "SAVE":
+            row = manager.get(pk=pk)
+            manager.filter(pk=pk).update(**write.others)
+            for name, value in write.after.items():
+                setattr(row, name, value)
+            row.save()
         elif write.operation == "DELETE":
             manager.filter(pk=pk)._raw_delete(manager.db)
         else:
@@ -239,6 +268,8 @@ class _Trial:
             ):
                 return type(error).__name__
             return AT_COMMIT if is_executed else REFUSED
+        if isinstance(write.expected, Sets):
+            return self._setting(write, pk)
         if isinstance(write.expected, dict):
             row = self.model._base_manager.filter(pk=pk).values(*write.expected).first()
             return row or "deletes the row"
@@ -247,8 +278,18 @@ class _Trial:
             return list(events.order_by("pgh_label").values_list("pgh_label", flat=True))
         return PASSES
 
+    def _setting(self, write: Write, pk: Any) -> Any:
+        name = write.expected.field
+        row = self.model._base_manager.filter(pk=pk).values(name).first()
+        if row is None:
+            return "deletes the row"
+        is_set = row[name] not in (None, write.before.get(name), write.after.get(name))
+        return write.expected if is_set else row
+
 
 def _text(expected: Any) -> str:
+    if isinstance(expected, Sets):
+        return f"sets {expected.field}"
     if isinstance(expected, dict):
         values = ", ".join(f"{name}={value!r}" for name, value in expected.items())
         return f"leaves {values}"

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import models
+
 import pghistory
 import pgtrigger
 from integrity import conversion
@@ -41,13 +43,27 @@ class Callee:
     """Whether every keyword is allowed that does not begin with an underscore."""
 
 
+_LIMIT = ("name", "ignorable", "message")
 _RULE = ("name", "operation", "condition", "level", "when", "timing", "ignorable", "message")
 
 TRIGGERS: Mapping[str, Any] = {
     "pgtrigger.Protect": Callee(pgtrigger.Protect, _RULE),
     "pgtrigger.ReadOnly": Callee(pgtrigger.ReadOnly, (*_RULE, "fields", "exclude")),
     "pgtrigger.FSM": Callee(pgtrigger.FSM, (*_RULE, "field", "transitions", "separator")),
-    "pgtrigger.SoftDelete": Callee(pgtrigger.SoftDelete, ("name", "condition", "field", "value")),
+    "pgtrigger.SoftDelete": Callee(
+        pgtrigger.SoftDelete, ("name", "condition", "field", "value", "ignorable")
+    ),
+    "pgtrigger.Frozen": Callee(
+        pgtrigger.Frozen, ("name", "when", "allow", "level", "ignorable", "message")
+    ),
+    "pgtrigger.Requires": Callee(pgtrigger.Requires, ("operation", *_LIMIT), positional=True),
+    "pgtrigger.AtMost": Callee(pgtrigger.AtMost, (*_LIMIT, "per", "where"), positional=True),
+    "pgtrigger.NoCycle": Callee(pgtrigger.NoCycle, _LIMIT, positional=True),
+    "pgtrigger.Version": Callee(pgtrigger.Version, ("name", "ignorable", "message"), True),
+    "pgtrigger.Touch": Callee(pgtrigger.Touch, ("name", "condition", "ignorable"), True),
+    "pgtrigger.Count": Callee(pgtrigger.Count, ("name", "where", "ignorable"), True),
+    "pgtrigger.Sum": Callee(pgtrigger.Sum, ("name", "of", "where", "ignorable"), True),
+    "Q": Callee(models.Q, positional=True, any_lookup=True),
     "pgtrigger.Q": Callee(pgtrigger.Q, positional=True, any_lookup=True),
     "pgtrigger.F": Callee(pgtrigger.F, positional=True),
     **{
@@ -65,9 +81,10 @@ TRIGGERS: Mapping[str, Any] = {
         )
     },
 }
+_CONDITIONS = ("Q", "F", "AnyChange", "AllChange", "AnyDontChange", "AllDontChange")
 _EVENT = ("label", "condition", "row")
 TRACKERS: Mapping[str, Any] = {
-    **{name: TRIGGERS[name] for name in TRIGGERS if name.rpartition(".")[2][0] in "QFA"},
+    **{name: TRIGGERS[name] for name in TRIGGERS if name.rpartition(".")[2] in _CONDITIONS},
     "pghistory.InsertEvent": Callee(pghistory.InsertEvent, _EVENT, positional=True),
     "pghistory.UpdateEvent": Callee(pghistory.UpdateEvent, _EVENT, positional=True),
     "pghistory.DeleteEvent": Callee(pghistory.DeleteEvent, _EVENT, positional=True),

@@ -1,11 +1,10 @@
-"""The models of the tutorial. Each belongs to a chapter in `tutorial/scenarios/`."""
+"""Models with the basic rules, and models that are tracked."""
 
 from django.db import models
 from django.db.models.functions import Lower
 
 import pghistory
 import pgtrigger
-from tutorial.catalog import InstalledConstraint  # noqa: F401
 
 
 class CannotDelete(models.Model):
