@@ -9,6 +9,13 @@ https://docs.djangoproject.com/en/stable/ref/contrib/admin/
 
 from pghistory.admin.options import EventModelAdmin, ReadOnlyAdmin
 from pghistory.admin.pages import EventsAdmin
-from pghistory.admin.urls import events_url, timeline_url
+from pghistory.admin.urls import deleted_url, events_url, timeline_url
 
-__all__ = ["EventModelAdmin", "EventsAdmin", "ReadOnlyAdmin", "events_url", "timeline_url"]
+__all__ = [
+    "EventModelAdmin",
+    "EventsAdmin",
+    "ReadOnlyAdmin",
+    "deleted_url",
+    "events_url",
+    "timeline_url",
+]

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy as _
 
-from pghistory.admin import urls
+from pghistory.admin import presenting, urls
+from pghistory.reading import diffs
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
     BoundedPaginator = Paginator
+
+
+# What the page of an event says about it, before what it holds.
+_ABOUT = ("pgh_time", "pgh_label", "pgh_obj_id", "pgh_user", "pgh_metadata")
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -63,11 +71,36 @@ class LabelFilter(admin.SimpleListFilter):
 class EventModelAdmin(ReadOnlyAdmin):
     """The admin of one event model."""
 
-    list_display = ("pgh_created_at", "pgh_label", "pgh_obj_id")
+    list_display = ("pgh_time", "pgh_label", "pgh_obj_id")
     list_filter = (LabelFilter,)
     ordering = ("-pgh_id",)
     paginator = EventPaginator
     show_full_result_count = False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if self.fields:
+            return self.fields
+        return [*_ABOUT, *(field.name for field in diffs.shown_columns(self.model))]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*_ABOUT, *super().get_readonly_fields(request, obj)]
+
+    @admin.display(description=_("time"), ordering="pgh_created_at")
+    def pgh_time(self, event: Any) -> str:
+        """The time with seconds and time zone."""
+        return presenting.time_text(event.pgh_created_at)
+
+    @admin.display(description=_("user"), empty_value="-")
+    def pgh_user(self, event: Any) -> str | None:
+        [shown] = presenting.authors([event])
+        return shown or None
+
+    @admin.display(description=_("context"), empty_value="-")
+    def pgh_metadata(self, event: Any) -> str | None:
+        """What the context says besides the user, such as the URL."""
+        said = presenting.said(event)
+        found = [(key, value) for key, value in said.items() if key != "user"]
+        return format_html_join(mark_safe("<br>"), "<b>{}</b> {}", found) or None
 
     @admin.display(description="pgh obj", empty_value="-")
     def pgh_obj_id(self, event: Any) -> str | None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Q
-from django.utils import timezone
+from django.utils import dateformat, timezone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,7 +43,12 @@ class Page:
     next_key: str
 
 
-def page(events: QuerySet[Any], key: str, ordering: Sequence[str] = ("-pgh_created_at",)) -> Page:
+def page(
+    events: QuerySet[Any],
+    key: str,
+    ordering: Sequence[str] = ("-pgh_created_at",),
+    size: int | None = None,
+) -> Page:
     """The events after ``key``, which is the ``next_key`` of the page before, or nothing.
 
     In the order of their times a page is found by the last event of the one before, so that the
@@ -57,13 +62,33 @@ def page(events: QuerySet[Any], key: str, ordering: Sequence[str] = ("-pgh_creat
     else:
         start = int(key) if key.isdecimal() and len(key) < 10 else 0
         ordered = events.order_by(*ordering, *(f"-{name}" for name in _KEY))
-    found = list(ordered[start : start + PAGE_SIZE + 1])
-    shown, has_more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
-    users = _users(shown)
+    size = size or PAGE_SIZE
+    found = list(ordered[start : start + size + 1])
+    of_page, has_more = found[:size], len(found) > size
     next_key = ""
     if has_more:
-        next_key = _key(shown[-1]) if is_by_key else str(start + PAGE_SIZE)
-    return Page([_shown(event, users) for event in shown], next_key)
+        next_key = _key(of_page[-1]) if is_by_key else str(start + size)
+    return Page(shown(of_page), next_key)
+
+
+def shown(events: Iterable[Any]) -> list[Shown]:
+    """The events as they are shown, in their order."""
+    events = list(events)
+    users = _users(events)
+    return [_shown(event, users) for event in events]
+
+
+def authors(events: Iterable[Any]) -> list[str]:
+    """Who made each event, empty if its context does not say it."""
+    events = list(events)
+    users = _users(events)
+    return [_author(said(event), users) for event in events]
+
+
+def time_text(value: datetime) -> str:
+    """A time with seconds and time zone."""
+    local = timezone.localtime(value) if timezone.is_aware(value) else value
+    return str(dateformat.format(local, "Y-m-d H:i:s T"))
 
 
 def _key(event: Any) -> str:
@@ -91,32 +116,32 @@ def _beyond(key: str, sign: str) -> Q:
 
 
 def _shown(event: Any, users: dict[Any, Any]) -> Shown:
-    said = _said(event)
+    claimed = said(event)
     titles = _titles(event.pgh_model)
     diff, data = event.pgh_diff or {}, event.pgh_data or {}
     return Shown(
         event=event,
-        author=_author(said, users),
-        context=[(key, value) for key, value in said.items() if key != "user"],
+        author=_author(claimed, users),
+        context=[(key, value) for key, value in claimed.items() if key != "user"],
         changes=[(titles.get(name, name), *change) for name, change in diff.items()],
         values=[(titles.get(name, name), value) for name, value in data.items()],
     )
 
 
-def _said(event: Any) -> dict[str, Any]:
+def said(event: Any) -> dict[str, Any]:
     """What the event's context says, which may be a row that is gone."""
     try:
         context = event.pgh_context
     except ObjectDoesNotExist:
         return {}
-    said = getattr(context, "metadata", context)
-    return said if isinstance(said, dict) else {}
+    metadata = getattr(context, "metadata", context)
+    return metadata if isinstance(metadata, dict) else {}
 
 
-def _author(said: dict[str, Any], users: dict[Any, Any]) -> str:
-    key = said.get("user")
+def _author(claimed: dict[str, Any], users: dict[Any, Any]) -> str:
+    key = claimed.get("user")
     if key is None:
-        return str(said.get("database_role", ""))
+        return str(claimed.get("database_role", ""))
     found = users.get(str(key))
     return found.get_username() if found else str(key)
 
@@ -127,7 +152,7 @@ def _users(events: Iterable[Any]) -> dict[Any, Any]:
     keys = set()
     for event in events:
         try:
-            key = model._meta.pk.to_python(_said(event).get("user"))
+            key = model._meta.pk.to_python(said(event).get("user"))
         except (ValidationError, TypeError, ValueError):
             continue
         if key is not None and not (isinstance(key, int) and abs(key) >= 2**31):

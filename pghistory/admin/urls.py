@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from pghistory import config
+from pghistory.reading import history
 from pghistory.tracking.event_models import all_event_models as event_models_of_project
 from pghistory.vocabulary import inheritance
 
@@ -49,6 +50,20 @@ def events_url(model: Any, user: Any) -> str:
     except NoReverseMatch:
         return ""
     return f"{page}?{urlencode({'model': _tracked_label(model)})}"
+
+
+def deleted_url(model: Any, user: Any) -> str:
+    """The page of a model's deleted objects; nothing if its events do not tell which have gone."""
+    try:
+        is_told = bool(history.witness(model).gone)
+    except ValueError:
+        return ""
+    if not is_told or not _may_view_events(model, user):
+        return ""
+    try:
+        return reverse("admin:pghistory_deleted", args=[_tracked_label(model)])
+    except NoReverseMatch:
+        return ""
 
 
 def _may_view_events(tracked: Any, user: Any) -> bool:
@@ -142,6 +157,18 @@ def _value(field: Any, given: Any) -> Any:
     if "\0" in text:
         raise ValueError
     return field.to_python(text)
+
+
+def live(event: Any) -> Any:
+    """The row that an event is about, None if it is gone or the event does not say which it is."""
+    return live_row(event.pgh_tracked_model, object_key(event))
+
+
+def live_row(model: Any, key: str | None) -> Any:
+    """The row of a key as timelines have it, None if there is none."""
+    if key is None:
+        return None
+    return model._base_manager.filter(pk=unsaved(model, key).pk).first()
 
 
 def object_key(event: Any) -> str | None:

@@ -1,11 +1,12 @@
-"""Events of one write as one entry: a write may give several events, a label each.
+"""Events of one write as one entry, and the writes of one transaction as one group.
 
-Such events are about one object, of one transaction, and hold the same values. Events from before
-transactions were recorded stay by themselves.
+A write may give several events, a label each. Such events are about one object, of one transaction,
+and hold the same values. Events from before transactions were recorded stay by themselves.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,44 @@ CREATED, CHANGED, DELETED, HELD = "created", "changed", "deleted", "held"
 
 @dataclass(frozen=True)
 class Write:
-    """Some events as one entry; ``kind`` is CREATED, CHANGED, DELETED or HELD."""
+    """Some events as one entry; ``kind`` is CREATED, CHANGED, DELETED or HELD.
+
+    ``transaction`` is its id and start, None if it was not recorded.
+    """
 
     shown: Shown
     labels: list[str]
     kind: str
+    transaction: tuple[Any, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Writes of one transaction and one context that follow one another."""
+
+    writes: list[Write]
+
+    @property
+    def shown(self) -> Shown:
+        """The event of the first write, whose author and context are those of all."""
+        return self.writes[0].shown
+
+    @property
+    def transaction(self) -> tuple[Any, Any] | None:
+        return self.writes[0].transaction
+
+
+def by_transaction(writes: Iterable[Write]) -> list[Group]:
+    """Group writes, which are in the order of their times."""
+
+    def key(numbered: tuple[int, Write]) -> tuple[Any, ...]:
+        number, write = numbered
+        return (write.transaction or number, write.shown.event.pgh_context_id, write.shown.author)
+
+    return [
+        Group([write for _, write in group])
+        for _, group in itertools.groupby(enumerate(writes), key)
+    ]
 
 
 def of(events: Sequence[Shown]) -> list[Write]:
@@ -40,7 +74,7 @@ def of(events: Sequence[Shown]) -> list[Write]:
             last.append(shown)
         else:
             groups.append([shown])
-    return [_write(group) for group in groups]
+    return [_write(group, transactions) for group in groups]
 
 
 def _is_same_write(
@@ -75,7 +109,7 @@ def _transactions(events: Iterable[Shown]) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def _write(group: list[Shown]) -> Write:
+def _write(group: list[Shown], transactions: dict[str, tuple[Any, Any]]) -> Write:
     changed = [shown for shown in group if shown.changes]
     operations = [_operations(shown.event) for shown in group]
     if {pgtrigger.Insert} in operations:
@@ -86,7 +120,9 @@ def _write(group: list[Shown]) -> Write:
         kind = CHANGED
     else:
         kind = HELD
-    return Write((changed or group)[0], [shown.event.pgh_label for shown in group], kind)
+    found = transactions.get(group[0].event.pgh_slug, (None, None))
+    labels = [shown.event.pgh_label for shown in group]
+    return Write((changed or group)[0], labels, kind, found if found[0] is not None else None)
 
 
 def _operations(event: Any) -> set[Any]:

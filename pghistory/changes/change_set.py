@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
-from pghistory.changes import undoing
+from pghistory.changes import lacking_indexes, undoing
 from pghistory.reading import absent_columns
 from pghistory.tracking import event_models
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from django.db import models
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,27 @@ class ChangeSet:
 
     def events(self) -> list[Any]:
         """Return the events in the order in which they were written."""
-        found: list[Any] = []
+        found = [event for events in self.querysets() for event in events]
+        return sorted(found, key=lambda event: (event.pgh_created_at, event.pgh_id))
+
+    def querysets(self) -> list[models.QuerySet[Any]]:
+        """Return the events of each event model as a queryset."""
+        found = []
         for event_model in _with_columns(self.using):
             events = event_model._base_manager.using(self.using)
             if self.context_id is None:
-                found += events.filter(pgh_xact=self.xact, pgh_xact_at=self.xact_at)
+                found.append(events.filter(pgh_xact=self.xact, pgh_xact_at=self.xact_at))
             elif _has_context_id(event_model):
-                found += events.filter(pgh_context_id=self.context_id)
-        return sorted(found, key=lambda event: (event.pgh_created_at, event.pgh_id))
+                found.append(events.filter(pgh_context_id=self.context_id))
+        return found
+
+    def without_index(self) -> list[Any]:
+        """Return the event models whose tables are large and would be read as a whole.
+
+        ``manage.py pghistory upgrade`` builds the index of a table that is older than change sets.
+        """
+        column = "pgh_xact" if self.context_id is None else "pgh_context_id"
+        return lacking_indexes.find([each.model for each in self.querysets()], column, self.using)
 
     @overload
     def undo(self, *, dry_run: Literal[False] = False) -> undoing.UndoPlan: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -24,3 +25,20 @@ def pghistory_events(context: Any, model: Any) -> str:
 
     request = context.get("request")
     return events_url(model, request.user) if request is not None else ""
+
+
+@register.simple_tag(takes_context=True)
+def pghistory_deleted(context: Any, model: Any) -> str:
+    """The page of deleted objects: ``{% pghistory_deleted cl.model as url %}``."""
+    from pghistory.admin import deleted_url
+
+    request = context.get("request")
+    return deleted_url(model, request.user) if request is not None else ""
+
+
+@register.filter
+def pghistory_time(value: Any) -> Any:
+    """A time with seconds and time zone; any other value as it is."""
+    from pghistory.admin import presenting
+
+    return presenting.time_text(value) if isinstance(value, datetime) else value

@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 
-from pghistory.admin import EventsAdmin
-from tests.pghistory.models import Book
+from pghistory.admin import EventModelAdmin, EventsAdmin
+from tests.pghistory.models import Book, RowLevel
 
 admin.site.register(Book, admin.ModelAdmin)
+admin.site.register(RowLevel.pgh_event_model, EventModelAdmin)
 
 
 class OwnEventsAdmin(EventsAdmin):

@@ -239,10 +239,16 @@ class TestEvents:
         found = admin_client.get(events_url())
         assert found.context_data["rows"] == []
 
-    def test_an_events_own_page_is_its_objects(self, admin_client, book):
-        slug = f"pghistory_tests.BookEvent:{book.events.first().pk}"
-        found = admin_client.get(events_url("change", slug))
-        assert found.url == timeline(book)
+    def test_an_events_own_page(self, admin_client, admin_user, book):
+        with pghistory.context(user=admin_user.pk, url="/shop/1/"):
+            Book.objects.update(title="Two")
+        slug = f"pghistory_tests.BookEvent:{book.events.last().pk}"
+        shown = text(admin_client.get(events_url("change", slug), follow=True))
+        assert timeline(book) in shown
+        assert f'<b class="pgh-author">{admin_user.username}</b>' in shown
+        assert "/shop/1/" in shown
+        assert "<ins>Two</ins>" in shown
+        assert "Context object" not in shown
         found = admin_client.get(events_url("change", "nonsense"))
         assert found.status_code == 404
 
@@ -262,9 +268,9 @@ class TestEvents:
         of_model = f"{events_url()}?model={model}"
         event = Book.readers.through.pgh_event_model.objects.get()
         slug = f"{event._meta.label}:{event.pk}"
-        assert admin_client.get(events_url("change", slug)).url == of_model
+        assert of_model in text(admin_client.get(events_url("change", slug), follow=True))
         rows = admin_client.get(events_url(), {"model": model}).context_data["rows"]
-        assert [url for url, cells in rows] == [""]
+        assert [url for url, _event, cells in rows] == [""]
         book.readers.clear()
         assert of_model in text(admin_client.get(revert(event)))
         assert admin_client.post(revert(event)).url == of_model
@@ -276,7 +282,7 @@ class TestEvents:
             with pghistory.context(user=user):
                 RowLevel.objects.create(number=1)
         shown = listed(EventsAdmin(MiddlewareEvents, admin.site), rf, admin_user)
-        assert [dict(cells)["user"] for url, cells in shown["rows"]] == [987654, admin_user]
+        assert [dict(cells)["user"] for *_, cells in shown["rows"]] == [987654, admin_user]
 
     def test_a_context_that_is_a_row_is_read_where_it_is_there(self, rf, admin_user):
         for reason in ("first", "second"):
@@ -293,7 +299,7 @@ class TestEvents:
         RowLevel.objects.create(number=1)
         shown = listed(OwnEventsAdmin(Events, admin.site), rf, admin_user)
         assert shown["columns"] == ["Label", "Loudly", "Slug"]
-        [(_url, cells)] = shown["rows"]
+        [(*_, cells)] = shown["rows"]
         assert cells[:2] == [("pgh_label", "insert"), ("shouted", "INSERT")]
 
     def test_a_subclass_says_which_order(self, rf, admin_user):
@@ -334,6 +340,20 @@ class TestEventModelAdmin:
         assert own.pgh_obj_id(book.events.first()) == str(book.pk)
         Seat.objects.create(row="A", number=1)
         assert own.pgh_obj_id(Seat.pgh_event_model.objects.get()) == '["A", 1]'
+
+    def test_its_page_shows_user_and_url_in_place_of_the_contexts_key(
+        self, admin_client, admin_user
+    ):
+        with pghistory.context(user=admin_user.pk, url=SCRIPT):
+            RowLevel.objects.create(number=1)
+        event = RowLevel.pgh_event_model.objects.get()
+        url = reverse("admin:pghistory_tests_rowlevelevent_change", args=[event.pk])
+        page = text(admin_client.get(url))
+        assert admin_user.username in page
+        assert "&lt;script&gt;" in page
+        assert SCRIPT not in page
+        assert "Context object" not in page
+        assert f"{event.pgh_created_at:%Y-%m-%d %H:%M:%S UTC}" in page
 
     def test_a_large_table_is_neither_counted_nor_searched_for_labels(
         self, rf, admin_user, monkeypatch
