@@ -43,6 +43,8 @@ class Detail(Generic[Value]):
     # AtMost
     limit: Value | None = None
     parent: Value | None = None
+    # ActiveParent: the table whose rows refer to the row
+    referring: Value | None = None
 
     def to_sql(self: Detail[sql.Composable]) -> sql.Composable:
         """Return the SQL of the object as text, with the keys that have a value."""

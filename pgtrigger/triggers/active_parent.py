@@ -23,6 +23,8 @@ from django.db.models.fields.related import lazy_related_operation
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.detail import Detail
+from pgtrigger.errors import ProtectedError, RequirementError
 from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import raising, registry, soft_delete
@@ -191,7 +193,7 @@ class ActiveParent(Rule):
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.parent)
         return Refusal(
-            rule="requires",
+            rule=RequirementError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=(
@@ -201,7 +203,7 @@ class ActiveParent(Rule):
             message=lambda rows: sql.Literal(
                 f"pgtrigger: The {key.name} of a row of {model._meta.db_table} is soft-deleted"
             ),
-            detail=lambda rows: [("field", sql.Literal(key.name))],
+            detail=lambda rows: Detail(field=sql.Literal(key.name)),
             column=lambda rows: sql.Literal(key.column),
         )
 
@@ -270,7 +272,7 @@ class NoActiveRows(Rule):
     def refusal(self, model: type[Model]) -> Refusal:
         table = self.referring._meta.db_table
         return Refusal(
-            rule="protect",
+            rule=ProtectedError.rule,
             uri=self.get_uri(model),
             name=str(self.name),
             hint=(
@@ -280,7 +282,7 @@ class NoActiveRows(Rule):
             message=lambda rows: sql.Literal(
                 f"pgtrigger: Active rows of {table} refer to the row of {model._meta.db_table}"
             ),
-            detail=lambda rows: [("referring", sql.Literal(table))],
+            detail=lambda rows: Detail(referring=sql.Literal(table)),
         )
 
 
