@@ -12,7 +12,7 @@ from django.db import connection, models, transaction
 import pgtrigger
 from bench.declared import execute, forget, vacuum
 from bench.rounds import Report, Target, Turn, benchmark
-from pgtrigger.database import installation
+from pgtrigger.database.installer import Installer
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def lines(rule: str, rows: int, *, by_hand: bool) -> Iterator[type[models.Model]
             execute("ALTER TABLE {table} SET (autovacuum_enabled = false)", table=table)
             execute("VACUUM ANALYZE {table}", table=table)
         for trigger in registry.of_model(line):
-            installation.install(trigger.compile(line), connection)
+            Installer(connection).install(trigger.compile(line))
         for number, (fires, body) in enumerate(written if by_hand else []):
             tables = {"table": line._meta.db_table, "parent": parent._meta.db_table}
             function = f"{line._meta.db_table}_{number}"

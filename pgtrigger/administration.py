@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
 from pgtrigger import compiler, conf
 from pgtrigger.compiler import Target
 from pgtrigger.database import catalog, installation
+from pgtrigger.database.installer import Installer, connection_to
 from pgtrigger.triggers import historical, registry
 from pgtrigger.triggers.trigger import Undo
 
@@ -74,7 +75,7 @@ def _compared(uris: tuple[str, ...], snapshot: Snapshot, database: str | None) -
 
 
 def _snapshot(database: str | None) -> Snapshot:
-    connection = _connection(database)
+    connection = connection_to(database)
     is_postgres = connection.vendor == "postgresql"
     return catalog.read(connection) if is_postgres else catalog.Snapshot(())
 
@@ -106,7 +107,7 @@ def _compare_historical(
     compiled = trigger.compiled
     installed = None
     status: tuple[str, bool | None] = (catalog.UNALLOWED, None)
-    is_postgres = _connection(database).vendor == "postgresql"
+    is_postgres = connection_to(database).vendor == "postgresql"
     if is_postgres and trigger.allow_migrate(database or DEFAULT_DB_ALIAS):
         installed = snapshot.find(compiled.table, compiled.pgid)
         status = catalog.status(compiled, installed)
@@ -128,32 +129,34 @@ def install(
 
     ``lock_timeout`` is in milliseconds a table; ``progress(done, of, uri)`` hears of each change.
     """
+    installer = Installer.on(database, lock_timeout)
     for _, compiled in _each(_outdated(uris, database), progress):
-        installation.install(compiled, _connection(database), lock_timeout)
+        installer.install(compiled)
     if not uris and conf.prune_on_install():
-        prune(database, lock_timeout)
+        _prune(installer)
     return Undo(lambda: uninstall(*uris, database=database))
 
 
 def uninstall(*uris: str, database: str | None = None, lock_timeout: int | None = None) -> Undo:
-    """Drops the triggers and their functions; without URIs, also prunes."""
+    """Drop the triggers and their functions; without URIs, also prune."""
+    installer = Installer.on(database, lock_timeout)
     for entry in entries(*uris, database=database):
         if entry.installed:
-            installation.uninstall(entry.compiled, _connection(database), lock_timeout)
+            installer.uninstall(entry.compiled)
     if not uris and conf.prune_on_install():
-        prune(database, lock_timeout)
+        _prune(installer)
     return Undo(lambda: install(*uris, database=database))
 
 
 def enable(*uris: str, database: str | None = None) -> Undo:
     """Lets the triggers fire."""
-    _alter(uris, database, installation.enable)
+    _alter(uris, database, Installer.enable)
     return Undo(lambda: disable(*uris, database=database))
 
 
 def disable(*uris: str, database: str | None = None) -> Undo:
     """Keeps the triggers from firing, whoever writes."""
-    _alter(uris, database, installation.disable)
+    _alter(uris, database, Installer.disable)
     return Undo(lambda: enable(*uris, database=database))
 
 
@@ -171,10 +174,17 @@ def undeclared(database: str | None = None) -> list[InstalledTrigger]:
 
 
 def prune(database: str | None = None, lock_timeout: int | None = None) -> None:
-    """Drops the engine's triggers that nothing declares, and functions that no trigger calls."""
-    connection = _connection(database)
-    for trigger in undeclared(database):
-        installation.prune(trigger, connection, lock_timeout)
+    """Drop the engine's triggers that no model declares, and functions that no trigger calls.
+
+    ``lock_timeout`` is in milliseconds a table.
+    """
+    _prune(Installer.on(database, lock_timeout))
+
+
+def _prune(installer: Installer) -> None:
+    connection = installer.connection
+    for trigger in undeclared(connection.alias):
+        installer.prune(trigger)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             installation.drop_functions(catalog.orphaned_functions(connection), cursor)
@@ -183,7 +193,7 @@ def prune(database: str | None = None, lock_timeout: int | None = None) -> None:
 def plan(*uris: str, database: str | None = None) -> Iterator[tuple[str, list[str]]]:
     """What ``install`` would run: each URI that needs it, with its statements."""
     for uri, compiled in _outdated(uris, database):
-        yield uri, list(installation.changes(compiled, _connection(database)))
+        yield uri, list(installation.changes(compiled, connection_to(database)))
 
 
 def diff(*uris: str, database: str | None = None) -> Iterator[str]:
@@ -193,10 +203,10 @@ def diff(*uris: str, database: str | None = None) -> Iterator[str]:
     declared SQL cannot be compared with. A trigger that somebody disabled differs, too.
     """
     for uri, compiled in _outdated(uris, database):
-        connection = _connection(database)
+        connection = connection_to(database)
         before = catalog.render(connection, compiled.table, compiled.pgid)
         with transaction.atomic(using=connection.alias):
-            installation.install(compiled, connection)
+            Installer(connection).install(compiled)
             after = catalog.render(connection, compiled.table, compiled.pgid)
             transaction.set_rollback(True, using=connection.alias)
         names = (f"{uri} in the database", f"{uri} as declared")
@@ -222,7 +232,7 @@ def _outdated(uris: tuple[str, ...], database: str | None) -> list[tuple[str, Co
     ]
     if uris or not found:
         return found
-    tables = catalog.tables(_connection(database), {compiled.table for _, compiled in found})
+    tables = catalog.tables(connection_to(database), {compiled.table for _, compiled in found})
     return [(uri, compiled) for uri, compiled in found if compiled.table in tables]
 
 
@@ -236,20 +246,16 @@ def _each(
 
 
 def _alter(
-    uris: tuple[str, ...], database: str | None, alter: Callable[[CompiledTrigger, Any], None]
+    uris: tuple[str, ...], database: str | None, alter: Callable[[Installer, CompiledTrigger], None]
 ) -> None:
     """All of them, or none and LookupError where one is not installed."""
-    connection = _connection(database)
+    installer = Installer.on(database)
     found = [e for e in entries(*uris, database=database) if e.status != catalog.UNALLOWED]
     for entry in found:
         if entry.installed is None:
             raise LookupError(
                 f'Trigger "{entry.uri}" is not installed: run `manage.py pgtrigger install` first.'
             )
-    with transaction.atomic(using=connection.alias):
+    with transaction.atomic(using=database):
         for entry in found:
-            alter(entry.compiled, connection)
-
-
-def _connection(database: str | None) -> Any:
-    return connections[database or DEFAULT_DB_ALIAS]
+            alter(installer, entry.compiled)

@@ -1,23 +1,12 @@
-"""Compiled triggers into the database, and out of it.
+"""Compiled triggers into the database, and out of it, for a caller that has the engine's lock.
 
-Note [Concurrent installs]. Two sessions that replace one function at once fail with "tuple
-concurrently updated", so each change takes an advisory lock first, and reads the catalog again
-under the lock. A change waits for its table as long as the connection's setting ``lock_timeout``
-says; in a migration it cannot be tried again. Outside one, ``lock_timeout`` can be given
-(``pgtrigger install --lock-timeout``): a change then waits no longer than that, so that writers do
-not queue up behind it, and is tried again. After a deadlock it is tried again in any case.
-
-https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+See `installer` and its Note [Concurrent installs].
 """
 
 from __future__ import annotations
 
-import contextlib
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import psycopg.errors
-from django.db import OperationalError, transaction
 from psycopg import sql
 
 from pgtrigger import compiler, naming
@@ -25,29 +14,9 @@ from pgtrigger.database import catalog
 from pgtrigger.sql import comments, function_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pgtrigger.database.catalog import InstalledTrigger
-
-    Changed = TypeVar("Changed")
-
-# Any constant of ours: "pgtr" in ASCII.
-ADVISORY_LOCK = 0x70677472
-RETRIES = 10
-
-
-def lock(connection: Any) -> None:
-    """Takes the engine's lock for the rest of the transaction: see Note [Concurrent installs]."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-
-
-def install(compiled: compiler.Trigger, connection: Any, lock_timeout: int | None = None) -> bool:
-    """Creates the trigger, or changes what differs; whether anything did.
-
-    ``lock_timeout`` is in milliseconds (None: as the server has it, and one try).
-    """
-    return _locked(connection, lambda: put(compiled, connection), lock_timeout)
 
 
 def put(
@@ -57,10 +26,11 @@ def put(
     table: str | None = None,
     enabled_state: str | None = None,
 ) -> bool:
-    """What ``install`` does, for one who has the lock.
+    """Create the trigger, or change what differs. Return whether anything did.
 
-    ``table`` is where it goes when that is not called ``compiled.table`` at the moment;
-    ``enabled_state`` is that of the trigger whose place it takes (one of ``ENABLED_STATES``).
+    Args:
+        table: its table, if that has another name than ``compiled.table`` at the moment.
+        enabled_state: that of the trigger that it replaces, one of ``ENABLED_STATES``.
     """
     script = list(changes(compiled, connection, table=table, enabled_state=enabled_state))
     if script:
@@ -76,7 +46,7 @@ def changes(
     table: str | None = None,
     enabled_state: str | None = None,
 ) -> Iterator[str]:
-    """The statements that make the database fit, none where it does."""
+    """Yield the statements that make the database fit the declaration; none if it does."""
     table = table or compiled.table
     declared = compiled.sql
     tables = catalog.tables(connection, {table, *declared.tables})
@@ -106,7 +76,7 @@ def changes(
 
 
 def script(compiled: compiler.Trigger, connection: Any, table: str) -> str:
-    """Return the SQL that installs the trigger, for whoever runs it later on this database.
+    """Return the SQL that installs the trigger, to be run later on this database.
 
     A table that does not exist yet is expected in the schema in which it would be created now.
     """
@@ -140,17 +110,10 @@ def _target(
     )
 
 
-def uninstall(
-    compiled: compiler.Trigger, connection: Any, lock_timeout: int | None = None
-) -> InstalledTrigger | None:
-    """Drops the trigger and its function; what was there, if anything was."""
-    return _locked(connection, lambda: remove(compiled, connection), lock_timeout)
-
-
 def remove(
     compiled: compiler.Trigger, connection: Any, table: str | None = None
 ) -> InstalledTrigger | None:
-    """What ``uninstall`` does, for one who has the lock."""
+    """Drop the trigger and its function. Return the trigger if there was one."""
     for installed in catalog.on_table(connection, table or compiled.table):
         if installed.pgid == compiled.pgid:
             with connection.cursor() as cursor:
@@ -160,18 +123,18 @@ def remove(
 
 
 def drop(installed: InstalledTrigger, cursor: Any) -> None:
-    """Drops a trigger that was found, and its function unless others call that."""
+    """Drop an installed trigger, and its function unless other triggers call it."""
     drop_trigger(installed, cursor)
     drop_function(installed, cursor)
 
 
 def drop_trigger(installed: InstalledTrigger, cursor: Any) -> None:
-    """Drops a trigger that was found, and keeps its function."""
+    """Drop an installed trigger, and keep its function."""
     cursor.execute(_drop_trigger(installed))
 
 
 def drop_function(installed: InstalledTrigger, cursor: Any) -> None:
-    """Drops the function of a trigger that is gone, unless others call it."""
+    """Drop the function of a trigger that has been dropped, unless other triggers call it."""
     for statement in _drop_function(installed):
         cursor.execute(statement)
 
@@ -192,36 +155,13 @@ def forget_plans(installed: InstalledTrigger, cursor: Any) -> None:
 
 
 def drop_functions(functions: list[tuple[str, str]], cursor: Any) -> None:
-    """Drops the engine's functions of these (schema, name)."""
+    """Drop the functions of these (schema, name)."""
     for schema, name in functions:
         cursor.execute(naming.as_text(_DROP_FUNCTION.format(sql.Identifier(schema, name))))
 
 
-def enable(compiled: compiler.Trigger, connection: Any) -> None:
-    """Lets the trigger fire."""
-    _alter(compiled, connection, "ENABLE TRIGGER")
-
-
-def disable(compiled: compiler.Trigger, connection: Any) -> None:
-    """Keeps the trigger from firing, whoever writes."""
-    _alter(compiled, connection, "DISABLE TRIGGER")
-
-
-def prune(installed: InstalledTrigger, connection: Any, lock_timeout: int | None = None) -> None:
-    """Drops a trigger that no declaration asks for."""
-
-    def change() -> None:
-        snapshot = catalog.read(connection, f'"{installed.schema}"."{installed.table}"')
-        for found in snapshot.triggers:
-            if (found.schema, found.pgid) == (installed.schema, installed.pgid):
-                with connection.cursor() as cursor:
-                    drop(found, cursor)
-
-    _locked(connection, change, lock_timeout)
-
-
 def put_back(installed: InstalledTrigger, connection: Any) -> None:
-    """Creates a trigger again that was dropped while its table was altered, as it was."""
+    """Create a trigger again, as it was before it was dropped to alter its table."""
     table = f'"{installed.schema}"."{installed.table}"'
     with connection.cursor() as cursor:
         cursor.execute(installed.definition)
@@ -233,9 +173,12 @@ def put_back(installed: InstalledTrigger, connection: Any) -> None:
 
 
 def remark(installed: InstalledTrigger, table: str, connection: Any) -> None:
-    """Makes the comment of a trigger that fitted it fit again: PostgreSQL renders it otherwise now.
+    """Renew the comment of a trigger whose definition PostgreSQL renders in another way now.
 
-    ``table`` is what its table is called now.
+    A comment that did not fit the definition before is left as it is.
+
+    Args:
+        table: the present name of its table.
     """
     if installed.declared_mark:
         target = function_body.Target(table)
@@ -243,14 +186,8 @@ def remark(installed: InstalledTrigger, table: str, connection: Any) -> None:
             cursor.execute(comments.comment_sql(installed.pgid, target, installed.declared_mark))
 
 
-def _alter(compiled: compiler.Trigger, connection: Any, action: str) -> None:
-    target = function_body.Target(compiled.table)
-    with connection.cursor() as cursor:
-        cursor.execute(compiler.alter_trigger(compiled.pgid, target, action))
-
-
 def _enabled_as(state: str | None, pgid: str, target: function_body.Target) -> Iterator[str]:
-    """A new trigger is enabled: what makes it as it was."""
+    """Yield the statement that gives a new trigger, which is enabled, this state."""
     if state and state != "O":
         _, action = catalog.ENABLED_STATES[state]
         yield compiler.alter_trigger(pgid, target, action)
@@ -269,47 +206,6 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
     if is_ours and not installed.function_shared:
         name = sql.Identifier(installed.function_schema, installed.function)
         yield naming.as_text(_DROP_FUNCTION.format(name))
-
-
-def _locked(connection: Any, change: Callable[[], Changed], lock_timeout: int | None) -> Changed:
-    """The change's result, made in a transaction under the engine's lock.
-
-    What is tried again needs a transaction of its own, or a savepoint.
-    """
-    may_try_again = lock_timeout or not connection.in_atomic_block
-    in_transaction = transaction.atomic(using=connection.alias, savepoint=bool(lock_timeout))
-    for attempt in range(RETRIES if may_try_again else 1):
-        if attempt:
-            time.sleep(min(0.1 * 2**attempt, 2))
-        try:
-            with in_transaction:
-                lock(connection)
-                with _waiting_at_most(lock_timeout, connection):
-                    return change()
-        except OperationalError as error:
-            is_timeout = isinstance(error.__cause__, psycopg.errors.LockNotAvailable)
-            is_deadlock = isinstance(error.__cause__, psycopg.errors.DeadlockDetected)
-            if not (is_deadlock or (lock_timeout and is_timeout)):
-                raise
-            failure = error
-    raise failure
-
-
-@contextlib.contextmanager
-def _waiting_at_most(lock_timeout: int | None, connection: Any) -> Iterator[None]:
-    """What comes after it in the transaction waits as long as before it."""
-    if lock_timeout is None:
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_catalog.current_setting('lock_timeout')")
-        (before,) = cursor.fetchone()
-        cursor.execute(_SET_LOCK_TIMEOUT, [f"{lock_timeout}ms"])
-        yield
-        cursor.execute(_SET_LOCK_TIMEOUT, [before])
-
-
-_SET_LOCK_TIMEOUT = "SELECT pg_catalog.set_config('lock_timeout', %s, true)"
 
 
 _DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}();")

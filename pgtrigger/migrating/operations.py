@@ -20,7 +20,7 @@ from django.db.migrations.operations.models import (
 )
 
 from pgtrigger import compiler
-from pgtrigger.database import catalog, installation
+from pgtrigger.database import catalog, installation, installer
 from pgtrigger.sql import function_body
 
 if TYPE_CHECKING:
@@ -252,5 +252,5 @@ def _exchange(
 def _lock(schema_editor: Any) -> None:
     """Once in the transaction that a migration is, and each time in one that is none."""
     if not vars(schema_editor).get("has_lock_on_triggers"):
-        installation.lock(schema_editor.connection)
+        installer.lock(schema_editor.connection)
         schema_editor.has_lock_on_triggers = schema_editor.atomic_migration

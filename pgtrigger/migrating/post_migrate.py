@@ -15,7 +15,8 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from pgtrigger import administration, conf
-from pgtrigger.database import catalog, installation
+from pgtrigger.database import catalog
+from pgtrigger.database.installer import Installer
 from pgtrigger.migrating.operations import AddTrigger
 from pgtrigger.roles import privileges
 from pgtrigger.triggers import registry
@@ -52,7 +53,7 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
         administration.prune(using)
         return
     for trigger in _replaced(wanted, administration.undeclared(using), migrations):
-        installation.prune(trigger, connection)
+        Installer(connection).prune(trigger)
 
 
 def grant_after_migrate(using: str, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import sql
 
 from pgtrigger import conf, naming
-from pgtrigger.database import installation
+from pgtrigger.database import installer
 from pgtrigger.roles import objects
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def apply(roles: Roles, database: str | None = None) -> list[str]:
     """Run ``plan()`` in one transaction, and return its statements."""
     alias = database or DEFAULT_DB_ALIAS
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        installation.lock(connections[alias])
+        installer.lock(connections[alias])
         statements = plan(roles, alias)
         for statement in statements:
             cursor.execute(statement)

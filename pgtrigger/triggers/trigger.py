@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
-from pgtrigger.database import catalog, installation
+from pgtrigger.database import catalog
+from pgtrigger.database.installer import Installer, connection_to
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.declaration import Declaration
 
@@ -91,28 +92,28 @@ class Trigger(Declaration):
         """Creates the trigger in the database, or brings it up to date."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
-                installation.install(each.compile(owner), _connection(database))
+                Installer.on(database).install(each.compile(owner))
         return Undo(lambda: self.uninstall(model, database))
 
     def uninstall(self, model: type[Model], database: str | None = None) -> Undo:
         """Drops the trigger and its function."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
-                installation.uninstall(each.compile(owner), _connection(database))
+                Installer.on(database).uninstall(each.compile(owner))
         return Undo(lambda: self.install(model, database))
 
     def enable(self, model: type[Model], database: str | None = None) -> Undo:
         """Lets the trigger fire."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
-                installation.enable(each.compile(owner), _connection(database))
+                Installer.on(database).enable(each.compile(owner))
         return Undo(lambda: self.disable(model, database))
 
     def disable(self, model: type[Model], database: str | None = None) -> Undo:
         """Keeps the trigger from firing, whoever writes."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
-                installation.disable(each.compile(owner), _connection(database))
+                Installer.on(database).disable(each.compile(owner))
         return Undo(lambda: self.enable(model, database))
 
     def _family(self, model: type[Model]) -> list[tuple[type[Model], Trigger]]:
@@ -126,7 +127,7 @@ class Trigger(Declaration):
         if not self.allow_migrate(model, database):
             return catalog.UNALLOWED, None
         compiled = self.compile(model)
-        snapshot = catalog.read(_connection(database), compiled.table)
+        snapshot = catalog.read(connection_to(database), compiled.table)
         installed = snapshot.find(compiled.table, compiled.pgid)
         return catalog.status(compiled, installed)
 
@@ -140,10 +141,6 @@ class Trigger(Declaration):
         """Runs a statement where the routers allow the model; with ``fetchall``, its rows."""
         if not self.allow_migrate(model, database):
             return None
-        with _connection(database).cursor() as cursor:
+        with connection_to(database).cursor() as cursor:
             cursor.execute(self.format_sql(text))
             return cursor.fetchall() if fetchall else None
-
-
-def _connection(database: str | None) -> Any:
-    return connections[database or DEFAULT_DB_ALIAS]
