@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import itertools
 import os
 import re
 import textwrap
@@ -37,7 +38,7 @@ COMMANDS = {
     "pghistory": ("pghistory",),
     "integrity": ("integrity",),
 }
-CONFIGURATION = {"pgtrigger.conf": "PGTRIGGER_", "pghistory.config": "PGHISTORY_"}
+CONFIGURATION = ("pgtrigger.conf", "pghistory.config")
 CHECKS = ("pgtrigger.checks", "pghistory.checks")
 
 
@@ -114,34 +115,28 @@ def _entry(module: str, name: str, value: Any) -> str:
 
 def settings() -> Iterator[tuple[str, str, str]]:
     """Yield each setting's name, its default as source, and its description."""
-    for module, prefix in CONFIGURATION.items():
-        tree = ast.parse(inspect.getsource(importlib.import_module(module)))
-        for function in (each for each in tree.body if isinstance(each, ast.FunctionDef)):
-            for call in (each for each in ast.walk(function) if isinstance(each, ast.Call)):
-                texts = [
-                    argument.value
-                    for argument in call.args
-                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-                ]
-                if not texts or not re.fullmatch(r"[A-Z][A-Z_]+", texts[0]):
-                    continue
-                name = texts[0] if texts[0].startswith(prefix) else prefix + texts[0]
-                place = next(
-                    number
-                    for number, argument in enumerate(call.args)
-                    if isinstance(argument, ast.Constant) and argument.value == texts[0]
-                )
-                default = call.args[place + 1] if len(call.args) > place + 1 else None
-                described = ast.get_docstring(function) or ""
-                described = re.sub(r"^[A-Z_]+: ", "", described)
-                yield name, ast.unparse(default) if default else "", described
+    for name in CONFIGURATION:
+        module = importlib.import_module(name)
+        (body,) = (
+            each.body
+            for each in ast.parse(inspect.getsource(module)).body
+            if isinstance(each, ast.ClassDef) and each.name == "Settings"
+        )
+        for declared, described in itertools.pairwise(body):
+            match declared, described:
+                case (
+                    ast.Assign(targets=[ast.Name(id=attribute)], value=ast.Call(args=[default])),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    setting = getattr(module.Settings, attribute)
+                    yield setting.name, ast.unparse(default), inspect.cleandoc(text)
 
 
 def _settings_page() -> str:
     parts = ["# Settings\n\nEvery setting of the libraries, with its default.\n"]
     for name, default, about in sorted(set(settings())):
         shown = f"\n\nDefault: `{default}`" if default else ""
-        parts.append(f"## `{name}`\n\n{_plain(about[:1].upper() + about[1:])}{shown}\n")
+        parts.append(f"## `{name}`\n\n{_plain(about)}{shown}\n")
     return "\n".join(parts)
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate, pre_migrate
 
-from pghistory import checks, config, hooks, legacy, postponing
+from pghistory import checks, hooks, legacy, postponing
+from pghistory.config import settings
 from pghistory.past import migrating as past
 from pgtrigger.roles import objects
 
@@ -55,5 +56,5 @@ def register_admin() -> None:
         return
     from django.contrib import admin
 
-    if not admin.site.is_registered(config.admin_model()):
-        admin.site.register(config.admin_model(), config.admin_class())
+    if not admin.site.is_registered(settings.admin_model):
+        admin.site.register(settings.admin_model, settings.admin_class)

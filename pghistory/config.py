@@ -1,208 +1,178 @@
-"""The ``PGHISTORY_*`` settings, each with its default and what it decides."""
+"""The ``PGHISTORY_*`` settings.
+
+https://docs.djangoproject.com/en/stable/topics/settings/
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
 from django.utils.module_loading import import_string
 
 import pgtrigger
 from pghistory.vocabulary import field_options
-
-if TYPE_CHECKING:
-    import json
-    from collections.abc import Sequence
-
-    from django.db.models import Model
-
-    from pghistory.vocabulary.trackers import Tracker
-
-T = TypeVar("T")
+from pghistory.vocabulary.trackers import Tracker
+from pgtrigger.conf import Setting, SettingsOf
 
 CREATED_AT = "pg_catalog.clock_timestamp()"
 
 
-def default_trackers() -> Sequence[Tracker] | None:
-    """DEFAULT_TRACKERS: what ``track()`` tracks when it is given no tracker."""
-    return cast("Sequence[Tracker] | None", _get("DEFAULT_TRACKERS", None))
+def _imported(found: Any) -> Any:
+    return import_string(found) if isinstance(found, str) else found
 
 
-def level() -> pgtrigger.Level:
-    """LEVEL: whether events are written once a statement or once a row.
+def _model(found: Any) -> Any:
+    return apps.get_model(found) if isinstance(found, str) else found
 
-    The events are the same, but for their order where another AFTER trigger writes the changed row
-    again: choose ``pgtrigger.Row`` for such a table.
+
+def _called(found: Any) -> Any:
+    return found() if callable(found) else found
+
+
+def _ordering(found: str | Sequence[str] | None) -> list[str]:
+    ordering = found or "-pgh_created_at"
+    return [ordering] if isinstance(ordering, str) else list(ordering)
+
+
+def _by_field_class(found: Mapping[Any, Sequence[str]]) -> dict[type, list[str]]:
+    return {_imported(field_class): list(names) for field_class, names in found.items()}
+
+
+def _columns(found: Sequence[str] | None) -> list[str]:
+    if found is not None:
+        return list(found)
+    shown = ["pgh_created_at", "pgh_obj_model", "pgh_obj_id", "pgh_label", "pgh_diff"]
+    extra = {field.name for field in settings.admin_model._meta.fields} & {"user", "url"}
+    return [*shown, *sorted(extra, reverse=True)]
+
+
+class Settings(SettingsOf):
+    """The settings of pghistory."""
+
+    prefix = "PGHISTORY_"
+
+    default_trackers = Setting[Sequence[Tracker] | None](None, of=(Sequence, NoneType))
+    """The trackers of ``track()`` without arguments; None: ``InsertEvent()``, ``UpdateEvent()``."""
+
+    level = Setting[pgtrigger.Level](pgtrigger.Statement, of=pgtrigger.Level)
+    """Events are written once a statement (``pgtrigger.Statement``) or once a row.
+
+    The events are the same. Only their order differs, if another AFTER trigger writes the changed
+    row again: choose ``pgtrigger.Row`` for such a table.
     """
-    return _checked("LEVEL", pgtrigger.Statement, pgtrigger.Level)
 
+    append_only = Setting[bool | str](False, of=(bool, str))
+    """Event tables refuse all operations but INSERT. ``"strict"``: also inside ``ignore()``."""
 
-def append_only() -> bool | str:
-    """APPEND_ONLY: whether event tables refuse all but INSERT; "strict": whoever ignores rules."""
-    return cast("bool | str", _get("APPEND_ONLY", False))
+    keep = Setting[timedelta | None](None, of=(timedelta, NoneType))
+    """How long ``manage.py pghistory prune`` and ``partition`` keep events; None: for ever.
 
-
-def keep() -> timedelta | None:
-    """KEEP: how long events are kept, for ``manage.py pghistory prune`` and ``partition``.
-
-    None: for ever. ``track(keep=...)`` says it for one model.
+    ``track(keep=...)`` sets it for one model.
     """
-    return cast("timedelta | None", _optional("KEEP", None, timedelta))
 
+    created_at_function = Setting[str](CREATED_AT, of=str)
+    """The SQL of the time of an event that a trigger writes.
 
-def created_at_function() -> str:
-    """CREATED_AT_FUNCTION: the SQL of the time of an event that a trigger writes.
-
-    ``clock_timestamp()`` tells the events of one transaction apart, which ``now()`` does not.
+    ``clock_timestamp()`` tells the events of one transaction apart; ``now()`` does not.
     """
-    return str(_get("CREATED_AT_FUNCTION", CREATED_AT))
 
-
-def record_session() -> bool:
-    """RECORD_SESSION: whether a change without context gets one that says whose session it was.
+    record_session = Setting[bool](False, of=bool)
+    """A change without a context gets one that names its session.
 
     Its metadata are the database role, the application name and the client's address.
     """
-    return bool(_get("RECORD_SESSION", False))
 
-
-def definer() -> bool:
-    """DEFINER: whether events are written with the privileges of the tables' owner.
+    definer = Setting[bool](False, of=bool)
+    """Events are written with the privileges of the tables' owner.
 
     The application's role then needs no privilege on event tables and contexts but SELECT, so it
     cannot forge events. ``manage.py pgtrigger roles`` grants what it needs.
     """
-    return bool(_get("DEFINER", False))
 
+    install_context_func_on_migrate = Setting[bool](False, of=bool)
+    """Each ``migrate`` creates the function ``_pgh_attach_context()``.
 
-def install_context_func_on_migrate() -> bool:
-    """INSTALL_CONTEXT_FUNC_ON_MIGRATE: whether each ``migrate`` makes ``_pgh_attach_context()``.
-
-    No trigger of this project calls it; those that the PyPI package installed do.
+    No trigger of this project calls it; triggers that the PyPI package installed do.
     """
-    return bool(_get("INSTALL_CONTEXT_FUNC_ON_MIGRATE", False))
 
-
-def middleware_methods() -> tuple[str, ...]:
-    """MIDDLEWARE_METHODS: the requests that get a context."""
-    return tuple(_get("MIDDLEWARE_METHODS", ("GET", "POST", "PUT", "PATCH", "DELETE")))
-
-
-def json_encoder() -> type[json.JSONEncoder]:
-    """JSON_ENCODER: what turns metadata into JSON, a class or its path."""
-    encoder = _get("JSON_ENCODER", "django.core.serializers.json.DjangoJSONEncoder")
-    return cast(
-        "type[json.JSONEncoder]", import_string(encoder) if isinstance(encoder, str) else encoder
+    middleware_methods = Setting[tuple[str, ...]](
+        ("GET", "POST", "PUT", "PATCH", "DELETE"), of=(list, tuple, set, frozenset), read=tuple
     )
+    """The methods of the requests that get a context."""
 
-
-def base_model() -> type[Model]:
-    """BASE_MODEL: the abstract model that event models inherit, or its path."""
-    found = _get("BASE_MODEL", "pghistory.models.Event")
-    return cast("type[Model]", import_string(found) if isinstance(found, str) else found)
-
-
-def field() -> field_options.Field:
-    """FIELD: how any tracked field is declared on an event model; DEFAULT: as it is itself."""
-    return _checked("FIELD", field_options.Field(), field_options.Field)
-
-
-def related_field() -> field_options.RelatedField:
-    """RELATED_FIELD: how a tracked relation is declared."""
-    return _checked("RELATED_FIELD", field_options.RelatedField(), field_options.RelatedField)
-
-
-def foreign_key_field() -> field_options.ForeignKey:
-    """FOREIGN_KEY_FIELD: how any foreign key is declared, ``pgh_obj`` and ``pgh_context`` too."""
-    return _checked("FOREIGN_KEY_FIELD", field_options.ForeignKey(), field_options.ForeignKey)
-
-
-def obj_field() -> field_options.ObjForeignKey | None:
-    """OBJ_FIELD: how ``pgh_obj`` is declared; None: event models have none."""
-    return _optional("OBJ_FIELD", field_options.ObjForeignKey(), field_options.ObjForeignKey)
-
-
-def context_field() -> field_options.ContextForeignKey | field_options.ContextJSONField | None:
-    """CONTEXT_FIELD: how ``pgh_context`` is declared; None: event models have none."""
-    expected = (field_options.ContextForeignKey, field_options.ContextJSONField)
-    return cast(
-        "field_options.ContextForeignKey | field_options.ContextJSONField | None",
-        _optional("CONTEXT_FIELD", field_options.ContextForeignKey(), expected),
+    json_encoder = Setting[type[json.JSONEncoder]](
+        "django.core.serializers.json.DjangoJSONEncoder", of=(type, str), read=_imported
     )
+    """The class, or its path, that encodes metadata as JSON."""
 
+    base_model = Setting[type[Model]]("pghistory.models.Event", of=(type, str), read=_imported)
+    """The abstract model, or its path, that event models inherit."""
 
-def context_id_field() -> field_options.ContextUUIDField | None:
-    """CONTEXT_ID_FIELD: how ``pgh_context_id`` is declared beside a JSON ``pgh_context``."""
-    return _optional(
-        "CONTEXT_ID_FIELD", field_options.ContextUUIDField(), field_options.ContextUUIDField
+    field = Setting[field_options.Field](field_options.Field(), of=field_options.Field)
+    """The options of every tracked field; an option that is DEFAULT is the tracked field's own."""
+
+    related_field = Setting[field_options.RelatedField](
+        field_options.RelatedField(), of=field_options.RelatedField
     )
+    """The options of every tracked relation."""
+
+    foreign_key_field = Setting[field_options.ForeignKey](
+        field_options.ForeignKey(), of=field_options.ForeignKey
+    )
+    """The options of every foreign key, also of ``pgh_obj`` and ``pgh_context``."""
+
+    obj_field = Setting[field_options.ObjForeignKey | None](
+        field_options.ObjForeignKey(), of=(field_options.ObjForeignKey, NoneType)
+    )
+    """The options of ``pgh_obj``; None: event models do not have it."""
+
+    context_field = Setting[
+        field_options.ContextForeignKey | field_options.ContextJSONField | None
+    ](
+        field_options.ContextForeignKey(),
+        of=(field_options.ContextForeignKey, field_options.ContextJSONField, NoneType),
+    )
+    """The options of ``pgh_context``; None: event models do not have it."""
+
+    context_id_field = Setting[field_options.ContextUUIDField | None](
+        field_options.ContextUUIDField(), of=(field_options.ContextUUIDField, NoneType)
+    )
+    """The options of ``pgh_context_id``, which a JSON ``pgh_context`` has beside it; None: none."""
+
+    exclude_field_kwargs = Setting[dict[type, list[str]]]({}, of=Mapping, read=_by_field_class)
+    """The arguments that event models leave out, by class of field or its path."""
+
+    admin_ordering = Setting[list[str]](None, read=_ordering)
+    """The order of the events in the admin: the name of a field, or several."""
+
+    admin_model = Setting[type[Model]]("pghistory.Events", of=(type, str), read=_model)
+    """The model of the admin's page of events, or its label."""
+
+    admin_queryset = Setting[Any](None, read=_called)
+    """The events of the admin's page, or a function that returns them; None: all of ADMIN_MODEL."""
+
+    admin_class = Setting[Any]("pghistory.admin.EventsAdmin", of=(type, str), read=_imported)
+    """The admin of ADMIN_MODEL, or its path."""
+
+    admin_all_events = Setting[bool](True, of=bool)
+    """The admin's page shows events before a filter is chosen."""
+
+    admin_list_display = Setting[list[str]](None, read=_columns)
+    """The columns of the admin's page of events."""
 
 
-def exclude_field_kwargs() -> dict[type, list[str]]:
-    """EXCLUDE_FIELD_KWARGS: the arguments that event models leave out, by class of field."""
-    configured = _get("EXCLUDE_FIELD_KWARGS", {})
-    return {
-        import_string(field_class) if isinstance(field_class, str) else field_class: list(names)
-        for field_class, names in configured.items()
-    }
+settings = Settings()
 
+if not TYPE_CHECKING:  # in this project, read ``settings``
 
-def admin_ordering() -> list[str]:
-    """ADMIN_ORDERING: the order of the events in the admin, one or several names of fields."""
-    ordering = _get("ADMIN_ORDERING", None) or "-pgh_created_at"
-    return [ordering] if isinstance(ordering, str) else list(ordering)
-
-
-def admin_model() -> type[Model]:
-    """ADMIN_MODEL: the model of the admin's page of events, or its label."""
-    model = _get("ADMIN_MODEL", "pghistory.Events")
-    return apps.get_model(model) if isinstance(model, str) else cast("type[Model]", model)
-
-
-def admin_queryset() -> Any:
-    """ADMIN_QUERYSET: the events of the admin's page; None: all of ADMIN_MODEL."""
-    found = _get("ADMIN_QUERYSET", None)
-    return found() if callable(found) else found
-
-
-def admin_class() -> Any:
-    """ADMIN_CLASS: the admin of ADMIN_MODEL, or its path."""
-    found = _get("ADMIN_CLASS", "pghistory.admin.EventsAdmin")
-    return import_string(found) if isinstance(found, str) else found
-
-
-def admin_all_events() -> bool:
-    """ADMIN_ALL_EVENTS: whether the admin shows events that no filter chose."""
-    return bool(_get("ADMIN_ALL_EVENTS", True))
-
-
-def admin_list_display() -> list[str]:
-    """ADMIN_LIST_DISPLAY: the columns of the admin's page of events."""
-    columns = _get("ADMIN_LIST_DISPLAY", None)
-    if columns is not None:
-        return list(columns)
-    shown = ["pgh_created_at", "pgh_obj_model", "pgh_obj_id", "pgh_label", "pgh_diff"]
-    extra = {field.name for field in admin_model()._meta.fields} & {"user", "url"}
-    return [*shown, *sorted(extra, reverse=True)]
-
-
-def _get(name: str, default: Any) -> Any:
-    return getattr(settings, f"PGHISTORY_{name}", default)
-
-
-def _checked(name: str, default: T, expected: type | tuple[type, ...]) -> T:
-    found = _get(name, default)
-    if not isinstance(found, expected):
-        classes = expected if isinstance(expected, tuple) else (expected,)
-        names = " or ".join(f"{each.__module__}.{each.__qualname__}" for each in classes)
-        raise ImproperlyConfigured(
-            f"settings.PGHISTORY_{name}: found {found!r}, expected an instance of {names}."
-        )
-    return cast("T", found)
-
-
-def _optional(name: str, default: T, expected: type | tuple[type, ...]) -> T | None:
-    return None if _get(name, default) is None else _checked(name, default, expected)
+    def __getattr__(name: str) -> Callable[[], Any]:
+        """Return the documented function of a setting: ``pghistory.config.json_encoder()``."""
+        if not isinstance(vars(Settings).get(name), Setting):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return lambda: getattr(settings, name)

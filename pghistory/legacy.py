@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connections
 from psycopg import sql
 
-from pghistory import config
+from pghistory.config import settings
 from pghistory.vocabulary.constants import CONTEXT_ID
 from pghistory.writing import capture
 from pgtrigger import naming
@@ -66,5 +66,5 @@ def install_in_migration(apps: Any, schema_editor: Any) -> None:
 
 def install_on_migrate(using: str, **kwargs: Any) -> None:
     """After each ``migrate`` where PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE asks for it."""
-    if config.install_context_func_on_migrate():
+    if settings.install_context_func_on_migrate:
         install(connections[using])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 
-from pghistory import config, hooks
+from pghistory import hooks
+from pghistory.config import settings
 from pghistory.writing import context
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ class HistoryMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if self.is_async:
             return self._respond(request)
-        if request.method not in config.middleware_methods():
+        if request.method not in settings.middleware_methods:
             return self.get_response(request)
         with context.context(**self.get_context(request)):
             request.__dict__[hooks.MIDDLEWARE] = self
             return self.get_response(request)
 
     async def _respond(self, request: HttpRequest) -> Any:
-        if request.method not in config.middleware_methods():
+        if request.method not in settings.middleware_methods:
             return await self.get_response(request)
         with context.context(**await sync_to_async(self.get_context)(request)):
             request.__dict__[hooks.MIDDLEWARE] = self

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS, transaction
 
-from pgtrigger import compiler, conf
+from pgtrigger import compiler
 from pgtrigger.compiler import Target
+from pgtrigger.conf import settings
 from pgtrigger.database import catalog, installation
 from pgtrigger.database.installer import Installer, connection_to
 from pgtrigger.triggers import historical, registry
@@ -132,7 +133,7 @@ def install(
     installer = Installer.on(database, lock_timeout)
     for _, compiled in _each(_outdated(uris, database), progress):
         installer.install(compiled)
-    if not uris and conf.prune_on_install():
+    if not uris and settings.prune_on_install:
         _prune(installer)
     return Undo(lambda: uninstall(*uris, database=database))
 
@@ -143,7 +144,7 @@ def uninstall(*uris: str, database: str | None = None, lock_timeout: int | None 
     for entry in entries(*uris, database=database):
         if entry.installed:
             installer.uninstall(entry.compiled)
-    if not uris and conf.prune_on_install():
+    if not uris and settings.prune_on_install:
         _prune(installer)
     return Undo(lambda: install(*uris, database=database))
 

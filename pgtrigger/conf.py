@@ -1,36 +1,103 @@
-"""The ``PGTRIGGER_*`` settings, each with its default and what it decides."""
+"""The ``PGTRIGGER_*`` settings.
 
-from django.conf import settings
+https://docs.djangoproject.com/en/stable/topics/settings/
+"""
 
+from __future__ import annotations
 
-def install_on_migrate() -> bool:
-    """Return whether every ``migrate`` ends by installing all triggers, migrated or not."""
-    return bool(getattr(settings, "PGTRIGGER_INSTALL_ON_MIGRATE", False))
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 
-def migrations() -> bool:
-    """Return whether ``makemigrations`` writes triggers into migrations."""
-    return bool(getattr(settings, "PGTRIGGER_MIGRATIONS", True))
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-
-def model_meta() -> bool:
-    """Return whether a model's ``Meta`` may have ``triggers``."""
-    return bool(getattr(settings, "PGTRIGGER_MODEL_META", True))
+Value = TypeVar("Value")
 
 
-def prune_on_install() -> bool:
-    """Return whether an install of everything removes what is no longer declared."""
-    return bool(getattr(settings, "PGTRIGGER_PRUNE_ON_INSTALL", True))
+class Setting(Generic[Value]):
+    """An attribute that reads one of Django's settings at each access.
+
+    Its setting has the name of the attribute, in upper case, after the ``prefix`` of the class.
+
+    Args:
+        default: the value if the project does not have the setting.
+        of: the class, or the classes, that a value must be an instance of; a class as value is not
+            an instance of itself.
+        read: makes the attribute's value out of the setting's.
+
+    Raises:
+        ImproperlyConfigured: at an access, if the setting is not an instance of ``of``.
+    """
+
+    def __init__(
+        self,
+        default: Any,
+        *,
+        of: type | tuple[type, ...] = object,
+        read: Callable[[Any], Value] | None = None,
+    ):
+        self.default = default
+        self.classes = of if isinstance(of, tuple) else (of,)
+        self.read = read
+
+    def __set_name__(self, owner: type[SettingsOf], name: str) -> None:
+        self.name = owner.prefix + name.upper()
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[Value]: ...
+    @overload
+    def __get__(self, instance: SettingsOf, owner: type) -> Value: ...
+    def __get__(self, instance: SettingsOf | None, owner: type) -> Setting[Value] | Value:
+        if instance is None:
+            return self
+        found = getattr(django_settings, self.name, self.default)
+        if not isinstance(found, self.classes):
+            expected = " or ".join(_path(each) for each in self.classes)
+            raise ImproperlyConfigured(
+                f"settings.{self.name}: found {found!r}, expected an instance of {expected}."
+            )
+        return self.read(found) if self.read else cast("Value", found)
 
 
-def roles() -> dict[str, str]:
+def _path(each: type) -> str:
+    """Return the name of a class, with its module unless it is a builtin."""
+    is_builtin = each.__module__ == "builtins"
+    return each.__qualname__ if is_builtin else f"{each.__module__}.{each.__qualname__}"
+
+
+class SettingsOf:
+    """The settings of one package, each a ``Setting``."""
+
+    prefix = ""
+
+
+class Settings(SettingsOf):
+    """The settings of pgtrigger."""
+
+    prefix = "PGTRIGGER_"
+
+    install_on_migrate = Setting[bool](False, of=bool)
+    """Every ``migrate`` ends by installing all triggers, also those that migrations install."""
+
+    migrations = Setting[bool](True, of=bool)
+    """``makemigrations`` writes triggers into migrations."""
+
+    model_meta = Setting[bool](True, of=bool)
+    """A model's ``Meta`` may have ``triggers``."""
+
+    prune_on_install = Setting[bool](True, of=bool)
+    """An install of everything removes the triggers that no model declares."""
+
+    roles = Setting[dict[str, str]]({}, of=dict)
     """The roles whose privileges every ``migrate`` completes: ``{"app": …, "read_only": …}``.
 
     ``manage.py pgtrigger roles`` takes its defaults from here, also ``"owner"``.
     """
-    return dict(getattr(settings, "PGTRIGGER_ROLES", {}))
+
+    schema_editor = Setting[bool](True, of=bool)
+    """Django's schema editor sets triggers aside while it alters their columns."""
 
 
-def schema_editor() -> bool:
-    """Return whether Django's schema editor sets triggers aside while it alters their columns."""
-    return bool(getattr(settings, "PGTRIGGER_SCHEMA_EDITOR", True))
+settings = Settings()

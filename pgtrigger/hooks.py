@@ -15,7 +15,8 @@ from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
-from pgtrigger import conf, errors
+from pgtrigger import errors
+from pgtrigger.conf import settings
 from pgtrigger.migrating import renaming, running
 from pgtrigger.migrating.post_migrate import grant_after_migrate, install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
@@ -56,7 +57,7 @@ def after_models_load() -> None:
     _follow_renamings()
     written.install_hooks()
     _flush_under_any_rule()
-    if conf.schema_editor():
+    if settings.schema_editor:
         _extend_schema_editors()
     for model, trigger in registry.registered():
         trigger.compile(model)
@@ -89,7 +90,7 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
     if isinstance(sender._meta.apps, state.StateApps) or sender._meta.swapped:
         return
     triggers = list(getattr(sender._meta, "triggers", ()))
-    if triggers and not conf.model_meta():
+    if triggers and not settings.model_meta:
         raise TypeError(
             f"{sender._meta.label} has triggers in its Meta, and PGTRIGGER_MODEL_META is False. "
             "Declare them with pgtrigger.register(), or change the setting."

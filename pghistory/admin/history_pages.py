@@ -15,9 +15,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from pghistory import config
 from pghistory.admin import urls
 from pghistory.admin.options import ReadOnlyAdmin
+from pghistory.config import settings
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class HistoryPages(ReadOnlyAdmin):
     """The base of the pages of history."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        found = config.admin_queryset()
+        found = settings.admin_queryset
         return found if found is not None else super().get_queryset(request)
 
     def _check(self, request: HttpRequest, model: Any, permission: str, obj: Any = None) -> None:

@@ -14,12 +14,12 @@ from django.http import HttpResponseRedirect
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from pghistory import config
 from pghistory.admin import presenting, urls
 from pghistory.admin.change_set_pages import ChangeSetPages
 from pghistory.admin.changelist import EventsChangeList
 from pghistory.admin.restoring_pages import RestoringPages
 from pghistory.admin.timeline_pages import TimelinePages
+from pghistory.config import settings
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -38,10 +38,10 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
         return super().get_object(request, object_id.replace("\0", ""), from_field)
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return self.list_display or config.admin_list_display()
+        return self.list_display or settings.admin_list_display
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        return self.ordering or config.admin_ordering()
+        return self.ordering or settings.admin_ordering
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return EventsChangeList
@@ -89,7 +89,7 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
             return HttpResponseRedirect(request.path)
         columns = self.get_list_display(request)
         page = presenting.Page([], "")
-        if changelist.is_chosen or config.admin_all_events():
+        if changelist.is_chosen or settings.admin_all_events:
             related = [name for name in columns if self._relation(name)]
             events = changelist.queryset.prefetch_related(*related)
             before = request.GET.get("before", "")

@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
-from pghistory import config
+from pghistory.config import settings
 from pghistory.reading import history
 from pghistory.tracking.event_models import all_event_models as event_models_of_project
 from pghistory.vocabulary import inheritance
@@ -44,7 +44,7 @@ def events_url(model: Any, user: Any) -> str:
     """The page of a tracked model's events; nothing if it is not tracked or not for this user."""
     if not _may_view_events(model, user):
         return ""
-    options = config.admin_model()._meta
+    options = settings.admin_model._meta
     try:
         page = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
     except NoReverseMatch:
@@ -67,7 +67,7 @@ def deleted_url(model: Any, user: Any) -> str:
 
 
 def _may_view_events(tracked: Any, user: Any) -> bool:
-    options = config.admin_model()._meta
+    options = settings.admin_model._meta
     permission = f"{options.app_label}.view_{options.model_name}"
     return bool(getattr(tracked, "pgh_event_models", None)) and user.has_perm(permission)
 

@@ -11,7 +11,7 @@ from django.db.backends.utils import names_digest
 from django.db.migrations.state import StateApps
 
 import pgtrigger
-from pghistory import config
+from pghistory.config import settings
 from pghistory.tracking import field_copies
 from pghistory.utils import JSONField
 from pghistory.vocabulary import field_options, inheritance
@@ -78,15 +78,15 @@ def create_event_model(
     if keep not in (None, DEFAULT) and not (isinstance(keep, timedelta) and keep > timedelta(0)):
         raise ValueError(f"keep={keep!r}: expected a positive timedelta, or None for ever.")
     fields = None if fields is None else list(fields)
-    base = base_model or config.base_model()
+    base = base_model or settings.base_model
     names = field_copies.names(model, fields, exclude)
     own_attrs: dict[str, Any] = {
         "__module__": model.__module__,
         "pgh_tracked_model": model,
         "pgh_trackers": tuple(trackers) or _default_trackers(),
         "pgh_field_names": tuple(names),
-        "pgh_append_only": config.append_only() if append_only is DEFAULT else append_only,
-        "pgh_keep": config.keep() if keep is DEFAULT else keep,
+        "pgh_append_only": settings.append_only if append_only is DEFAULT else append_only,
+        "pgh_keep": settings.keep if keep is DEFAULT else keep,
         "pgh_level": level,
         **field_copies.tracked_fields(model, names),
         **_obj(model, obj_field, fields or []),
@@ -136,10 +136,10 @@ def _obj(
     model: type[models.Model], given: field_options.ObjForeignKey | Default | None, names: list[str]
 ) -> dict[str, Any]:
     """``pgh_obj``, a foreign key, or of a composite key the relation over its parts."""
-    declared = config.obj_field() if given is DEFAULT else given
+    declared = settings.obj_field if given is DEFAULT else given
     if declared is None:
         return {"pgh_obj": None}
-    kwargs = declared.kwargs_over(config.foreign_key_field())
+    kwargs = declared.kwargs_over(settings.foreign_key_field)
     if "related_name" not in kwargs or given is DEFAULT:
         base = kwargs.get("related_name", "events")
         kwargs["related_name"] = base if base == "+" else field_copies.related_name(base, names)
@@ -179,13 +179,13 @@ def _context(
     given_id: field_options.ContextUUIDField | Default | None,
 ) -> dict[str, Any]:
     """``pgh_context`` and, unless that is a foreign key, ``pgh_context_id``."""
-    declared = config.context_field() if given is DEFAULT else given
+    declared = settings.context_field if given is DEFAULT else given
     if given_id is DEFAULT:
         # Without a context an event has no id of one either, unless that is asked for.
-        given_id = config.context_id_field() if declared else None
+        given_id = settings.context_id_field if declared else None
     declared_id = given_id
     if isinstance(declared, field_options.ContextForeignKey):
-        options = declared.kwargs_over(config.foreign_key_field())
+        options = declared.kwargs_over(settings.foreign_key_field)
         return {"pgh_context": models.ForeignKey(context_model, **options)}
     return {
         "pgh_context": JSONField(**declared.kwargs) if declared else None,
@@ -196,7 +196,7 @@ def _context(
 def _default_trackers() -> tuple[Tracker, ...]:
     from pghistory.vocabulary.trackers import InsertEvent, UpdateEvent
 
-    return tuple(config.default_trackers() or (InsertEvent(), UpdateEvent()))
+    return tuple(settings.default_trackers or (InsertEvent(), UpdateEvent()))
 
 
 def prepare(sender: Any, **kwargs: Any) -> None:

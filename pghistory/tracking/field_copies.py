@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models.fields.proxy import OrderWrt
 
-from pghistory import config
+from pghistory.config import settings
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _declared(field: Any) -> tuple[list[Any], dict[str, Any]]:
             kwargs[name] = getattr(field.remote_field, name)
     else:
         _, _, args, kwargs = field.deconstruct()
-    for configured, excluded in config.exclude_field_kwargs().items():
+    for configured, excluded in settings.exclude_field_kwargs.items():
         if isinstance(field, configured):
             kwargs = {name: value for name, value in kwargs.items() if name not in excluded}
     return list(args), kwargs
@@ -141,11 +141,11 @@ def _declared(field: Any) -> tuple[list[Any], dict[str, Any]]:
 
 def _settings(field: Any) -> list[Field]:
     """The settings that are about such a field, the most general one first."""
-    found: list[Field] = [config.field()]
+    found: list[Field] = [settings.field]
     if field.is_relation:
-        found.append(config.related_field())
+        found.append(settings.related_field)
     if isinstance(field, models.ForeignKey):
-        found.append(config.foreign_key_field())
+        found.append(settings.foreign_key_field)
     return found
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from pghistory import config
+from pghistory.config import settings
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
 from pgtrigger.sql import isolation
@@ -160,7 +160,7 @@ class Capture:
         obj = self._own_field("pgh_obj")
         has_obj_column = obj is not None and obj.concrete
         return {
-            "pgh_created_at": sql.SQL(config.created_at_function()),
+            "pgh_created_at": sql.SQL(settings.created_at_function),
             "pgh_label": sql.Literal(self.label),
             "pgh_context": context if self._has_context_key else METADATA,
             "pgh_context_id": context,
@@ -178,7 +178,7 @@ class Capture:
 
     def _with_context(self, insert: Body) -> Body:
         return Body(
-            _SESSION_CONTEXT if config.record_session() else "",
+            _SESSION_CONTEXT if settings.record_session else "",
             _CONTEXT_OF_ITS_OWN if self._has_context_key else "",
             insert,
             *(_CONTEXT_ROW if self._has_context_key else ()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pgtrigger
 from pghistory import config
+from pghistory.config import settings
 from pghistory.vocabulary import inheritance
 from pghistory.vocabulary.constants import DEFAULT
 from pghistory.writing import capture
@@ -91,7 +92,7 @@ class Event(pgtrigger.Trigger):
         return pairing.PLAN_SETTINGS if pairs else {}
 
     def get_security(self, model: type[Model]) -> str:
-        return super().get_security(model) or ("DEFINER" if config.definer() else "")
+        return super().get_security(model) or ("DEFINER" if settings.definer else "")
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
         """A generated function writes event tables only, so it may have a search_path.
@@ -107,7 +108,7 @@ class Event(pgtrigger.Trigger):
         if self.level == pgtrigger.Row and not (is_definer or computes):
             return ()
         condition = self.get_condition(model) if self.level == pgtrigger.Statement else None
-        is_raw = computes or config.created_at_function() != config.CREATED_AT
+        is_raw = computes or settings.created_at_function != config.CREATED_AT
         return own_path(model, condition, is_raw=is_raw)
 
     def render_condition(self, model: type[Model]) -> str:
@@ -217,7 +218,7 @@ def _fitting(
     NEW, and UPDATE OF, are not for statements.
     """
     if level is None:
-        level = config.level()
+        level = settings.level
         by_row_only = (
             not model._meta.managed
             or hasattr(model, "_partitioning_meta")

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from pghistory import config
+from pghistory.config import settings
 
 _SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -21,13 +21,13 @@ class MetadataError(ValueError):
 def encode(metadata: dict[str, Any]) -> str:
     """The metadata as ASCII JSON. MetadataError, which names the key, for what jsonb has not."""
     try:
-        text = json.dumps(metadata, cls=config.json_encoder(), allow_nan=False)
+        text = json.dumps(metadata, cls=settings.json_encoder, allow_nan=False)
     except ValueError as error:
         raise MetadataError(_explain(metadata, error)) from error
     except TypeError as error:
         raise TypeError(
             f"The context's metadata are not JSON: {error}. Give values that "
-            f"settings.PGHISTORY_JSON_ENCODER ({config.json_encoder().__name__}) knows."
+            f"settings.PGHISTORY_JSON_ENCODER ({settings.json_encoder.__name__}) knows."
         ) from error
     if _SUSPICIOUS.search(text):
         _refuse_characters("metadata", json.loads(text))
@@ -37,7 +37,7 @@ def encode(metadata: dict[str, Any]) -> str:
 def _explain(metadata: dict[str, Any], error: ValueError) -> str:
     for key, value in metadata.items():
         try:
-            json.dumps(value, cls=config.json_encoder(), allow_nan=False)
+            json.dumps(value, cls=settings.json_encoder, allow_nan=False)
         except ValueError:
             return (
                 f"The context's {key}={value!r} is not JSON ({error}): "

@@ -25,7 +25,7 @@ from django.db.migrations.operations import (
 )
 from django.db.models import Field, Model
 
-from pgtrigger import conf
+from pgtrigger.conf import settings
 from pgtrigger.migrating.folding import folded, renamed_first, reversible
 from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
 from pgtrigger.triggers import registry
@@ -83,7 +83,7 @@ class MigrationAutodetectorMixin:
         super()._sort_migrations()  # type: ignore[misc]
         for app_label, operations in self.generated_operations.items():
             self.generated_operations[app_label] = renamed_first(operations)
-        if conf.migrations():
+        if settings.migrations:
             self._generate_triggers()
 
     def _optimize_migrations(self) -> None:

@@ -14,7 +14,8 @@ from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from pgtrigger import administration, conf
+from pgtrigger import administration
+from pgtrigger.conf import settings
 from pgtrigger.database import catalog
 from pgtrigger.database.installer import Installer
 from pgtrigger.migrating.operations import AddTrigger
@@ -35,7 +36,7 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
     connection = connections[using]
     if connection.vendor != "postgresql":
         return
-    everything = conf.install_on_migrate()
+    everything = settings.install_on_migrate
     migrations = _Migrations()
     wanted = [
         (model, trigger)
@@ -47,7 +48,7 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
     uris = [t.get_uri(model) for model, t in wanted if model._meta.db_table in existing]
     if uris:
         administration.install(*uris, database=using)
-    if not conf.prune_on_install():
+    if not settings.prune_on_install:
         return
     if everything:
         administration.prune(using)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import sql
 
-from pgtrigger import conf, naming
+from pgtrigger import naming
+from pgtrigger.conf import settings
 from pgtrigger.database import installer
 from pgtrigger.roles import objects
 
@@ -83,7 +84,7 @@ def apply_after_migrate(using: str) -> None:
 
     Roles are of the whole server: a database whose server does not have them is left alone.
     """
-    configured = conf.roles()
+    configured = settings.roles
     connection = connections[using]
     if not configured or connection.vendor != "postgresql":
         return

@@ -12,6 +12,8 @@ import pytest
 from django.conf import settings
 from django.core.management import find_commands
 
+from pgtrigger.conf import Setting
+
 ROOT = Path(settings.BASE_DIR)
 DOCS = ROOT / "docs"
 LIBRARIES = ("pgtrigger", "pghistory", "integrity")
@@ -66,17 +68,15 @@ class TestReference:
 
     def test_every_setting_is_there(self, reference: Any) -> None:
         page = reference.pages()["settings"]
-        used = set(
-            re.findall(
-                r"getattr\(settings, \"(PG(?:TRIGGER|HISTORY)_[A-Z_]+)", sources("pgtrigger")
-            )
-        )
-        used |= {
-            f"PGHISTORY_{name}"
-            for name in re.findall(r'_get\(\s*"([A-Z_]+)"', sources("pghistory"))
-        }
-        assert used
-        assert {name for name in used if f"## `{name}`\n" not in page} == set()
+        names = [
+            setting.name
+            for name in reference.CONFIGURATION
+            for setting in vars(importlib.import_module(name).Settings).values()
+            if isinstance(setting, Setting)
+        ]
+        assert "PGHISTORY_LEVEL" in names
+        assert "PGTRIGGER_MIGRATIONS" in names
+        assert [name for name in names if f"## `{name}`\n" not in page] == []
 
     def test_every_check_is_there(self, reference: Any) -> None:
         page = reference.pages()["checks"]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from pgtrigger import administration, conf, documenting, linting, recounting
+from pgtrigger import administration, documenting, linting, recounting
+from pgtrigger.conf import settings
 from pgtrigger.database import catalog
 from pgtrigger.roles import attempts, privileges
 from pgtrigger.session import search_path
@@ -190,7 +191,7 @@ class Command(BaseCommand):
         read_only: str | None,
         **options: Any,
     ) -> None:
-        configured = conf.roles()
+        configured = settings.roles
         names = {"app": app, "owner": owner, "read_only": read_only}
         chosen = {key: value or configured.get(key) for key, value in names.items()}
         if not chosen["app"]:

@@ -258,7 +258,7 @@ class TestRefusals:
     def test_a_setting_of_another_kind(self, settings):
         settings.PGHISTORY_LEVEL = "row"
         with pytest.raises(ImproperlyConfigured, match=r"PGHISTORY_LEVEL: found 'row', expected"):
-            config.level()
+            assert config.settings.level
 
 
 class TestInstalledPackages:
