@@ -11,13 +11,14 @@ from django.core.management.commands import flush
 from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
 from django.db.migrations import Migration, state
+from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
 from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import errors
 from pgtrigger.conf import settings
-from pgtrigger.migrating import renaming, running
+from pgtrigger.migrating import renaming, running, settling
 from pgtrigger.migrating.post_migrate import grant_after_migrate, install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import loading, scopes
@@ -55,6 +56,7 @@ def after_models_load() -> None:
     )
     _follow_migrations()
     _follow_renamings()
+    _settle_triggers()
     written.install_hooks()
     _flush_under_any_rule()
     if settings.schema_editor:
@@ -263,6 +265,14 @@ def _follow_renamings() -> None:
     for operation in renaming.REFERRING:
         if not hasattr(operation.reduce, "__wrapped__"):
             operation.reduce = renaming.following(operation.reduce)  # type: ignore[method-assign]
+
+
+def _settle_triggers() -> None:
+    """Operations on triggers would keep the optimizer from folding others: see ``settling``."""
+    if not hasattr(MigrationOptimizer.optimize, "__wrapped__"):
+        MigrationOptimizer.optimize = settling.settling(  # type: ignore[method-assign]
+            MigrationOptimizer.optimize
+        )
 
 
 def _extend_schema_editors() -> None:

@@ -157,7 +157,7 @@ def _broken_through(label: str, name: str) -> Iterator[str]:
     try:
         with transaction.atomic(), _without(others):
             row = new_row(model)
-            other = new_row(model._meta.get_field(name).related_model, number=7)
+            other = new_row(model._meta.get_field(name).related_model, 7, is_second=True)
             getattr(row, name).add(other)
             try:
                 with transaction.atomic():
@@ -176,20 +176,30 @@ def _without(uris: list[str]) -> Any:
     return pgtrigger.ignore(*uris) if uris else contextlib.nullcontext()
 
 
-def new_row(model: Any, number: int = 5) -> Any:
-    """Create a row whose key, if it is not generated, is the number."""
+def new_row(model: Any, number: int = 5, *, is_second: bool = False) -> Any:
+    """Create a row whose key, if it is not generated, is the number.
+
+    A second row differs from the first in every field, because one may be unique.
+    """
     values = {}
     for field in model._meta.concrete_fields:
-        if field.name == "id" and type(field).__name__ not in ("AutoField", "BigAutoField"):
+        name = type(field).__name__
+        if field.name == "id" and name not in ("AutoField", "BigAutoField"):
             values["id"] = field.to_python(number)
+        elif is_second and name in TYPES:
+            values[field.name] = _second_value(field)
     return model._base_manager.create(**values)
 
 
 def update(model: Any, row: Any, name: str) -> None:
     """Give the field another value."""
-    field = model._meta.get_field(name)
+    second = _second_value(model._meta.get_field(name))
+    model._base_manager.filter(pk=row.pk).update(**{name: second})
+
+
+def _second_value(field: Any) -> Any:
     _, _, second = TYPES[type(field).__name__]
-    model._base_manager.filter(pk=row.pk).update(**{name: eval(second, dict(NAMES))})
+    return eval(second, dict(NAMES))
 
 
 def left_at_zero() -> list[str]:

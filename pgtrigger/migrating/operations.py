@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import router, transaction
 from django.db.migrations.operations.base import Operation, OperationCategory
-from django.db.migrations.operations.fields import AddField, FieldOperation
-from django.db.migrations.operations.models import (
-    AlterModelManagers,
-    AlterModelOptions,
-    CreateModel,
-    DeleteModel,
-    IndexOperation,
-    RenameModel,
-)
+from django.db.migrations.operations.fields import FieldOperation
+from django.db.migrations.operations.models import CreateModel, DeleteModel
 
 from pgtrigger import compiler
 from pgtrigger.database import catalog, installation, installer
@@ -32,11 +25,8 @@ if TYPE_CHECKING:
 # Migration files name the operations by the module they are documented in.
 DOCUMENTED_MODULE = "pgtrigger.migrations"
 
-# What may come before or after an operation on a trigger of the same model all the same.
-_INDIFFERENT = (AddField, AlterModelManagers, AlterModelOptions, IndexOperation)
 
-
-class _TriggerOperation(Operation):
+class TriggerOperation(Operation):
     """An operation on one trigger of one model.
 
     The compiled triggers of a model are in its state's options, under ``triggers``. Nothing in a
@@ -55,11 +45,11 @@ class _TriggerOperation(Operation):
         return name.lower() == self.model_name_lower
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
-        if isinstance(operation, _TriggerOperation) and operation.is_about(self):
-            return self._followed_by(operation)
+        if isinstance(operation, TriggerOperation) and operation.is_about(self):
+            return False
         return (
             super().reduce(operation, app_label)
-            or isinstance(operation, (_TriggerOperation, *_INDIFFERENT))
+            or isinstance(operation, TriggerOperation)
             or self._is_on_another_model(operation)
             or not operation.references_model(self.model_name, app_label)
         )
@@ -72,12 +62,8 @@ class _TriggerOperation(Operation):
             return operation.model_name_lower != self.model_name_lower
         return False
 
-    def is_about(self, other: _TriggerOperation) -> bool:
+    def is_about(self, other: TriggerOperation) -> bool:
         return (self.model_name_lower, self.name) == (other.model_name_lower, other.name)
-
-    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
-        """The two as one."""
-        raise NotImplementedError
 
     def _trigger_in(self, app_label: str, state: ProjectState) -> compiler.Trigger | None:
         triggers = state.models[app_label, self.model_name_lower].options.get("triggers", [])
@@ -117,7 +103,7 @@ class _TriggerOperation(Operation):
     database_backwards = _change
 
 
-class AddTrigger(_TriggerOperation):
+class AddTrigger(TriggerOperation):
     """Installs a trigger, in the place of the model's trigger of the same name if it has one.
 
     ``replaces`` says that it has, for ``squashmigrations``.
@@ -153,27 +139,22 @@ class AddTrigger(_TriggerOperation):
         return self.trigger.compile(state.apps.get_model(app_label, self.model_name))
 
     @property
-    def _is_compiled(self) -> bool:
+    def is_compiled(self) -> bool:
+        """Return whether the trigger is finished SQL, which fits wherever its columns are."""
         return isinstance(self.trigger, compiler.Trigger)
 
     def references_model(self, name: str, app_label: str) -> bool:
-        return not self._is_compiled or super().references_model(name, app_label)
+        return not self.is_compiled or super().references_model(name, app_label)
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
-        if not self._is_compiled and not isinstance(operation, _TriggerOperation):
+        if not self.is_compiled and not isinstance(operation, TriggerOperation):
             return Operation.reduce(self, operation, app_label)
-        if isinstance(operation, RenameModel) and (
-            operation.old_name_lower == self.model_name_lower
-        ):
-            return [operation, self._as(operation.new_name, self.replaces)]
         return super().reduce(operation, app_label)
 
-    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
-        if isinstance(operation, AddTrigger):
-            return [operation._as(operation.model_name, self.replaces)]
-        return [operation] if self.replaces else []
-
-    def _as(self, model_name: str, replaces: bool) -> AddTrigger:
+    def on(self, model_name: str, *, replaces: bool) -> AddTrigger:
+        """Return the same for a model of this name."""
+        if (self.model_name, self.replaces) == (model_name, replaces):
+            return self
         return AddTrigger(model_name, self.trigger, **({"replaces": True} if replaces else {}))
 
     def describe(self) -> str:
@@ -186,7 +167,7 @@ class AddTrigger(_TriggerOperation):
         return f"alter_{fragment}" if self.replaces else fragment
 
 
-class RemoveTrigger(_TriggerOperation):
+class RemoveTrigger(TriggerOperation):
     """Drops a trigger and its function."""
 
     __module__ = DOCUMENTED_MODULE
@@ -198,11 +179,6 @@ class RemoveTrigger(_TriggerOperation):
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         self._replace(app_label, state, None)
-
-    def _followed_by(self, operation: _TriggerOperation) -> list[Operation]:
-        if isinstance(operation, AddTrigger):
-            return [operation._as(operation.model_name, replaces=True)]
-        return [operation]
 
     def describe(self) -> str:
         return f"Remove trigger {self.name} from model {self.model_name}"
