@@ -15,6 +15,10 @@ bench: setup ## the benchmarks
 life: setup ## large apps from PyPI migrated with the engines and without (ARGS="wagtail")
 	$(RUN) -m life $(ARGS)
 
+.PHONY: proof
+proof: setup ## run what the README claims, and write docs/proof.md (ARGS="--list")
+	$(RUN) -m proof $(ARGS)
+
 .PHONY: screenshots
 screenshots: setup ## the pictures in the README
 	$(RUN) -m bench.screenshots $(ARGS)

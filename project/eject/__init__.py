@@ -25,8 +25,10 @@ KEPT = [
 # Not part of the files, but of the folder that somebody works in.
 WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media", "backups"}
 REMOVED = [
+    "docs/proof.md",
     "docs/screenshots",
     "project/eject",
+    "tests/proof",
     "tests/tutorial",
     "tests/project/readme.py",
     "tests/project/test_architecture.py",
@@ -95,6 +97,7 @@ def eject(root: Path, app: str) -> None:
     for name in ("pyproject.toml", "project/settings.py", "project/urls.py"):
         _edit(root / name, "tutorial", app)
     _edit(root / "Makefile", INCLUDED, "")
+    _edit(root / "docs/index.md", "\nproof\n", "\n")
     create_app(app, root)
     _format(root, app)
     _make_migrations(root, app)

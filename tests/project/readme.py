@@ -25,6 +25,7 @@ ENTRIES = {
     "tests/": "a folder per package above",
     "docs/": "documentation, and the pictures of this page",
     "bench/": "benchmarks and their results",
+    "proof/": "runs that show what this page claims, such as faults under eight writers",
     "life/": "long tests: migrations of other projects, and a take-over",
     "deploy/": "scripts that the image and the compose file run",
     "manage.py": "Django's commands",

@@ -80,7 +80,7 @@ def test_nothing_of_the_tutorial_remains(folder: Path) -> None:
         if "docs" not in path.parts and "tutorial" in path.read_text().lower()
     ]
     assert found == []
-    removed = {"bench", "life", "tutorial", "CHANGELOG.md"}
+    removed = {"bench", "life", "proof", "tutorial", "CHANGELOG.md"}
     assert not removed & {path.name for path in folder.iterdir()}
 
 

@@ -11,7 +11,7 @@ ROOT: Path = settings.BASE_DIR
 APPS = [
     path.parent.name
     for path in sorted(ROOT.glob("*/__init__.py"))
-    if path.parent.name not in {*LIBRARIES, "project", "tests", "bench", "life"}
+    if path.parent.name not in {*LIBRARIES, "project", "tests", "bench", "life", "proof"}
 ]
 
 

@@ -114,7 +114,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(
         settings.BASE_DIR,
         path,
-        ignore=shutil.ignore_patterns(".*", "tests", "bench", "life", "docs"),
+        ignore=shutil.ignore_patterns(".*", "tests", "bench", "life", "proof", "docs"),
     )
     yield path
     Server(path / ".postgres").stop()

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from psycopg.errors import LockNotAvailable
 
 from pgtrigger import administration, documenting, linting, recounting
 from pgtrigger.conf import settings
@@ -45,6 +46,14 @@ status   INSTALLED    in the database as declared
          UNALLOWED    the routers keep its model off this database
 enabled  ENABLED, DISABLED, ALWAYS or REPLICA (see ALTER TABLE … TRIGGER); N/A: not there
 """
+
+
+_LOCKED = """\
+A table is locked by another transaction, for longer than this command waits. The trigger that was
+next is as it was before. Wait for that transaction or end it and run the command again, or give a
+longer --lock-timeout. To see the transactions that have been open longest:
+  SELECT pid, xact_start, state, query FROM pg_stat_activity
+  WHERE datname = current_database() AND xact_start IS NOT NULL ORDER BY xact_start;"""
 
 
 class Command(BaseCommand):
@@ -116,6 +125,10 @@ class Command(BaseCommand):
                 getattr(self, f"do_{verb}")(**options)
         except (LookupError, ValueError) as error:
             raise CommandError(str(error.args[0] if error.args else error)) from error
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                raise CommandError(_LOCKED) from error
+            raise
 
     def do_ls(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
         rows = _rows(uris, database)

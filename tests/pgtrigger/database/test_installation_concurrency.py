@@ -211,3 +211,16 @@ def test_an_install_that_was_in_a_deadlock_is_tried_again(crowd, server):
         other.commit()
         assert install.result() == []
     assert found(server) == (TRIGGERS, TRIGGERS)
+
+
+def test_an_install_behind_a_lock_ends_with_advice_and_changes_nothing(crowd, server):
+    before = found(server)
+    parameters = server.info.get_parameters() | {"password": server.info.password}
+    with psycopg.connect(**parameters) as other:
+        other.execute(f"LOCK TABLE {SCHEMA}.crowded_table0")
+        [output] = crowd.run(
+            *["pgtrigger", "install", "--lock-timeout", "1"], processes=1, operation="Update"
+        )
+    assert "CommandError: A table is locked by another transaction" in output
+    assert "--lock-timeout" in output
+    assert found(server) == before

@@ -1,0 +1,1 @@
+"""Runs that show what the README claims: ``python -m proof``."""
