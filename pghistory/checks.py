@@ -35,16 +35,10 @@ import pgtrigger
 from pghistory.keeping import backfill, selection
 from pghistory.writing.event_trigger import Event
 from pgtrigger import naming
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-# https://www.postgresql.org/docs/current/catalog-pg-class.html
-_PARTITIONED = """
-    SELECT asked.name FROM pg_catalog.unnest(%s::text[]) AS asked(name)
-    JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
-    WHERE c.relkind = 'p'
-"""
 
 
 def register() -> None:
@@ -118,7 +112,7 @@ def _messages(alias: str) -> list[checks.CheckMessage]:
         and trigger.operation != pgtrigger.Truncate
     }
     with connections[alias].cursor() as cursor:
-        cursor.execute(_PARTITIONED, [list(captured)])
+        cursor.execute(query(__package__, "partitioned"), {"names": list(captured)})
         found = sorted(captured[name] for (name,) in cursor.fetchall())
     return [
         checks.Error(

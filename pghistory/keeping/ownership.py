@@ -18,17 +18,11 @@ import pgtrigger
 from pgtrigger import compiler, naming
 from pgtrigger.database import catalog
 from pgtrigger.sql.function_body import Target
+from pgtrigger.sql.queries import query
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_OWNER = """
-    SELECT pg_catalog.pg_get_userbyid(c.relowner)::pg_catalog.text,
-        pg_catalog.pg_has_role(c.relowner, 'MEMBER'),
-        current_user::pg_catalog.text, pg_catalog.current_setting('role')
-    FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%s)
-"""
 
 
 class NotOwner(ValueError):
@@ -44,7 +38,7 @@ def as_owner(model: Any, using: str) -> Iterator[None]:
     """
     table = naming.as_text(naming.table_identifier(model._meta.db_table))
     with connections[using].cursor() as cursor:
-        cursor.execute(_OWNER, [table])
+        cursor.execute(query(__package__, "owner"), {"table": table})
         owner, is_member, role, before = cursor.fetchone()
         if not is_member:
             raise NotOwner(

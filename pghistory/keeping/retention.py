@@ -22,20 +22,10 @@ from pghistory.keeping import backfill
 from pghistory.reading import history
 from pghistory.vocabulary import inheritance
 from pgtrigger import naming
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
-
-_REFERRING = """
-    SELECT n.nspname::pg_catalog.text, r.relname::pg_catalog.text, a.attname::pg_catalog.text
-    FROM pg_catalog.pg_constraint c
-    JOIN pg_catalog.pg_class r ON r.oid = c.conrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = c.conkey[1]
-    WHERE c.contype = 'f' AND c.confrelid = pg_catalog.to_regclass(%s)
-        AND NOT r.relispartition AND c.conparentid = 0
-    ORDER BY 1, 2, 3
-"""
 
 
 @dataclass(frozen=True)
@@ -124,7 +114,7 @@ def referring(model: Any, using: str) -> list[tuple[str, str, str]]:
     """The (schema, table, column) of foreign keys that point to the model's table."""
     table = naming.as_text(naming.table_identifier(model._meta.db_table))
     with connections[using].cursor() as cursor:
-        cursor.execute(_REFERRING, [table])
+        cursor.execute(query(__package__, "referring"), {"table": table})
         return list(cursor.fetchall())
 
 

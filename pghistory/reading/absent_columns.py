@@ -15,21 +15,13 @@ from django.db.models.signals import post_migrate
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.sql.queries import query
 from pgtrigger.vocabulary.columns import postgres_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _complete: set[tuple[str, str, Any]] = set()
-
-# https://www.postgresql.org/docs/current/catalog-pg-attribute.html
-_COLUMNS = """
-    SELECT asked.name, pg_catalog.array_agg(a.attname::text)
-    FROM pg_catalog.unnest(%s::text[]) AS asked(name)
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass(asked.name)
-    WHERE a.attnum > 0 AND NOT a.attisdropped
-    GROUP BY asked.name
-"""
 
 
 def find(event_models: Iterable[Any], connection: Any) -> dict[Any, tuple[Any, ...]]:
@@ -62,7 +54,7 @@ def _in_database(tables: list[str], connection: Any) -> list[tuple[str, list[str
     """Ask on the driver's cursor: what counts a project's queries does not count this one."""
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
-        cursor.execute(_COLUMNS, [tables])
+        cursor.execute(query(__package__, "columns"), {"names": tables})
         return list(cursor.fetchall())
 
 

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from pgtrigger import compiler, naming
 from pgtrigger.sql import comments
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,10 +156,10 @@ def read(connection: Any, *tables: str) -> Snapshot:
     names = [naming.split_table(table)[1] for table in tables]
     in_transaction = transaction.atomic(using=connection.alias, savepoint=False)
     with in_transaction, connection.cursor() as cursor:
-        cursor.execute(_PIN_SEARCH_PATH)
+        cursor.execute(query(__package__, "pin_search_path"))
         path, path_schemas, _ = cursor.fetchone()
         wanted = {"prefix": naming.PREFIX, "all": not names, "tables": names}
-        cursor.execute(_TRIGGERS, {**wanted, "schemas": path_schemas})
+        cursor.execute(_triggers(), {**wanted, "schemas": path_schemas})
         rows = cursor.fetchall()
         cursor.execute("SELECT pg_catalog.set_config('search_path', %s, true)", [path])
     return Snapshot(tuple(InstalledTrigger(*row) for row in rows))
@@ -182,7 +183,8 @@ def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
     """The tables that ``search_path`` finds by these names."""
     by_text = {naming.as_text(naming.table_identifier(name)): name for name in names}
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES, [naming.PREFIX, list(by_text)])
+        parameters = {"prefix": naming.PREFIX, "names": list(by_text)}
+        cursor.execute(query(__package__, "tables"), parameters)
         return {by_text[text]: Table(*found) for text, *found in cursor.fetchall()}
 
 
@@ -192,7 +194,7 @@ def schemas_of_types(connection: Any, names: Iterable[str]) -> dict[str, str]:
     if not wanted:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_TYPES, [wanted])
+        cursor.execute(query(__package__, "types"), {"names": wanted})
         return dict(cursor.fetchall())
 
 
@@ -216,7 +218,8 @@ def depending_on_column(connection: Any, table: str, column: str) -> list[Instal
     """The engine's triggers on the table whose definition (not function) names the column."""
     with connection.cursor() as cursor:
         identifier = naming.as_text(naming.table_identifier(table))
-        cursor.execute(_DEPENDING, [identifier, column])
+        parameters = {"table": identifier, "column": column}
+        cursor.execute(query(__package__, "depending"), parameters)
         names = {name for (name,) in cursor.fetchall()}
     return [found for found in on_table(connection, table) if found.pgid in names]
 
@@ -224,97 +227,19 @@ def depending_on_column(connection: Any, table: str, column: str) -> list[Instal
 def orphaned_functions(connection: Any) -> list[tuple[str, str]]:
     """(schema, name) of the engine's functions, in ``search_path``, that no trigger calls."""
     with connection.cursor() as cursor:
-        cursor.execute(_ORPHANED_FUNCTIONS, [naming.PREFIX])
+        cursor.execute(query(__package__, "orphaned_functions"), {"prefix": naming.PREFIX})
         return [(schema, name) for schema, name in cursor.fetchall()]
+
+
+@functools.cache
+def _triggers() -> str:
+    expressions = {
+        "trigger_in_catalog": comments.TRIGGER,
+        "function_in_catalog": comments.FUNCTION,
+    }
+    return naming.as_text(sql.SQL(query(__package__, "triggers")).format(**expressions))
 
 
 def _marked(comment: str) -> tuple[str, str] | None:
     mark = _MARK.fullmatch(comment)
     return (mark["declared"], mark["catalog"]) if mark else None
-
-
-# pg_get_triggerdef() qualifies what search_path does not find: see marks.TRIGGER.
-_PIN_SEARCH_PATH = """
-    SELECT pg_catalog.current_setting('search_path'),
-        pg_catalog.current_schemas(false)::text[],
-        pg_catalog.set_config('search_path', 'pg_catalog', true)
-"""
-
-_TRIGGERS = naming.as_text(
-    sql.SQL(
-        """
-    SELECT n.nspname, c.relname, t.tgname, t.tgenabled::text,
-        pg_catalog.pg_get_triggerdef(t.oid),
-        {trigger_in_catalog},
-        COALESCE(pg_catalog.obj_description(t.oid, 'pg_trigger'), ''),
-        pn.nspname, p.proname, p.prosrc,
-        {function_in_catalog},
-        COALESCE(pg_catalog.obj_description(p.oid, 'pg_proc'), ''),
-        EXISTS (
-            SELECT FROM pg_catalog.pg_trigger o
-            WHERE o.tgfoid = p.oid AND o.oid <> t.oid AND o.tgparentid = 0
-        ),
-        n.nspname::text IS NOT DISTINCT FROM (
-            SELECT vn.nspname::text
-            FROM pg_catalog.pg_class v
-            JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
-            WHERE v.relname = c.relname AND vn.nspname::text = ANY (%(schemas)s::text[])
-            ORDER BY pg_catalog.array_position(%(schemas)s::text[], vn.nspname::text)
-            LIMIT 1
-        )
-    FROM pg_catalog.pg_trigger t
-    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-    JOIN pg_catalog.pg_namespace pn ON pn.oid = p.pronamespace
-    WHERE NOT t.tgisinternal AND t.tgparentid = 0
-        AND pg_catalog.starts_with(t.tgname::text, %(prefix)s)
-        AND (%(all)s OR c.relname::text = ANY (%(tables)s::text[]))
-    ORDER BY n.nspname, c.relname, t.tgname
-"""
-    ).format(
-        trigger_in_catalog=comments.TRIGGER,
-        function_in_catalog=comments.FUNCTION,
-    )
-)
-
-_TABLES = """
-    SELECT asked.name, n.nspname, c.oid,
-        ARRAY (
-            SELECT t.tgname::text FROM pg_catalog.pg_trigger t
-            WHERE t.tgrelid = c.oid AND pg_catalog.starts_with(t.tgname::text, %s)
-                AND NOT t.tgisinternal AND t.tgparentid = 0
-        )
-    FROM pg_catalog.unnest(%s::text[]) AS asked(name)
-    JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-"""
-
-_TYPES = """
-    SELECT asked.name, n.nspname::pg_catalog.text
-    FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS asked(name)
-    JOIN pg_catalog.pg_type t ON t.oid = pg_catalog.to_regtype(asked.name)
-    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-"""
-
-_DEPENDING = """
-    SELECT t.tgname
-    FROM pg_catalog.pg_trigger t
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.tgrelid
-    JOIN pg_catalog.pg_depend d
-        ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
-        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-        AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
-    WHERE t.tgrelid = pg_catalog.to_regclass(%s) AND a.attname = %s AND t.tgparentid = 0
-"""
-
-_ORPHANED_FUNCTIONS = """
-    SELECT n.nspname, p.proname
-    FROM pg_catalog.pg_proc p
-    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE pg_catalog.starts_with(p.proname::text, %s)
-        AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
-        AND n.nspname = ANY (pg_catalog.current_schemas(false))
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid)
-    ORDER BY 1, 2
-"""

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.database import catalog
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,7 +113,7 @@ def read(connection: Any) -> Objects:
     }
     schemas = sorted({found.schema for found in tables.values()})
     with connection.cursor() as cursor:
-        cursor.execute(_RELATIONS, {"schemas": schemas})
+        cursor.execute(query(__package__, "relations"), {"schemas": schemas})
         relations = tuple(
             Relation(
                 **dict(zip(_NAMES, described, strict=True)),
@@ -123,7 +124,8 @@ def read(connection: Any) -> Objects:
             )
             for *described, columns, grants, column_grants, decisive in cursor.fetchall()
         )
-        cursor.execute(_FUNCTIONS, {"schemas": schemas, "prefix": naming.PREFIX})
+        parameters = {"schemas": schemas, "prefix": naming.PREFIX}
+        cursor.execute(query(__package__, "functions"), parameters)
         functions = tuple(
             Function(schema, name, owner, is_definer, _path(path), frozenset(executors))
             for schema, name, owner, is_definer, path, executors in cursor.fetchall()
@@ -139,65 +141,3 @@ def _path(setting: str | None) -> tuple[str, ...] | None:
 
 
 _NAMES = ("schema", "name", "kind", "owner", "parent", "is_partition", "is_identity")
-
-# The name of the table that a sequence belongs to, or the root of a partition, decides.
-_RELATIONS = """
-    SELECT n.nspname, c.relname, c.relkind::pg_catalog.text,
-        pg_catalog.pg_get_userbyid(c.relowner), owning.relname, c.relispartition,
-        COALESCE(d.deptype = 'i', false),
-        ARRAY (
-            SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                AND a.attgenerated = '' AND a.attidentity <> 'a'
-            ORDER BY a.attnum
-        ),
-        ARRAY (
-            SELECT ARRAY[COALESCE(r.rolname::pg_catalog.text, ''), g.privilege_type]
-            FROM pg_catalog.aclexplode(c.relacl) g
-            LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
-        ),
-        ARRAY (
-            SELECT COALESCE(r.rolname::pg_catalog.text, '')
-            FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) g
-            LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
-            WHERE a.attrelid = c.oid
-        ),
-        COALESCE(root.relname, owning.relname, c.relname)
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_catalog.pg_depend d
-        ON c.relkind = 'S' AND d.objid = c.oid AND d.deptype IN ('a', 'i')
-        AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
-    LEFT JOIN pg_catalog.pg_class owning ON owning.oid = d.refobjid
-    LEFT JOIN pg_catalog.pg_class root
-        ON c.relispartition AND root.oid = pg_catalog.pg_partition_root(c.oid)
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname = ANY (%(schemas)s)
-        AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_depend e
-            WHERE e.objid = c.oid AND e.deptype = 'e'
-                AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-        )
-    ORDER BY 1, 2
-"""
-
-_FUNCTIONS = """
-    SELECT n.nspname, p.proname, pg_catalog.pg_get_userbyid(p.proowner), p.prosecdef,
-        (
-            SELECT pg_catalog.substr(s, 13) FROM pg_catalog.unnest(p.proconfig) s
-            WHERE pg_catalog.starts_with(s, 'search_path=')
-        ),
-        ARRAY (
-            SELECT COALESCE(r.rolname::pg_catalog.text, '')
-            FROM pg_catalog.aclexplode(
-                COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))
-            ) g
-            LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
-            WHERE g.grantee <> p.proowner
-        )
-    FROM pg_catalog.pg_proc p
-    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
-        AND n.nspname = ANY (%(schemas)s)
-        AND (p.prosecdef OR pg_catalog.starts_with(p.proname::pg_catalog.text, %(prefix)s))
-    ORDER BY 1, 2
-"""

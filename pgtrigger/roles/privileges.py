@@ -21,6 +21,7 @@ from pgtrigger import naming
 from pgtrigger.conf import settings
 from pgtrigger.database import installer
 from pgtrigger.roles import objects
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -214,7 +215,8 @@ def _for_new_tables(
         owner = roles.owner or cursor.fetchone()[0]
         for schema in found.schemas:
             for role in roles.grantees:
-                cursor.execute(_DEFAULTS, [owner, schema, role])
+                parameters = {"owner": owner, "schema": schema, "role": role}
+                cursor.execute(query(__package__, "default_select"), parameters)
                 (is_granted,) = cursor.fetchone()
                 if not is_granted:
                     yield sql.SQL(
@@ -235,14 +237,3 @@ _KINDS = {
     "f": sql.SQL("FOREIGN TABLE"),
     "S": sql.SQL("SEQUENCE"),
 }
-
-_DEFAULTS = """
-    SELECT EXISTS (
-        SELECT FROM pg_catalog.pg_default_acl d
-        JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace,
-        LATERAL pg_catalog.aclexplode(d.defaclacl) g
-        WHERE d.defaclobjtype = 'r' AND pg_catalog.pg_get_userbyid(d.defaclrole) = %s
-            AND n.nspname = %s AND pg_catalog.pg_get_userbyid(g.grantee) = %s
-            AND g.privilege_type = 'SELECT'
-    )
-"""
