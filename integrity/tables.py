@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.db.backends.utils import split_identifier
 from django.db.models import Model
 
 # NAMEDATALEN - 1: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
@@ -47,7 +48,7 @@ class Table:
 
 
 def table_of(model: type[Model]) -> Table:
-    schema, _, name = _without_quotes(model._meta.db_table).rpartition('"."')
+    schema, name = split_identifier(model._meta.db_table)
     return Table(kept(schema) or None, kept(name))
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.backends.utils import split_identifier
 from psycopg import sql
 
 PREFIX = "pgtrigger_"
@@ -97,12 +98,8 @@ def split_table(db_table: str) -> tuple[str | None, str]:
 
     ``'"archive"."entry"'``, the way to name a schema in Django, is two identifiers.
     """
-    if len(db_table) > 2 and db_table.startswith('"') and db_table.endswith('"'):
-        parts = db_table[1:-1].split('"."')
-        if len(parts) == 2:
-            return parts[0], parts[1]
-        return None, db_table[1:-1]
-    return None, db_table
+    schema, name = split_identifier(db_table)
+    return schema or None, name
 
 
 def table_identifier(db_table: str, schema: str | None = None) -> sql.Identifier:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 
 from psycopg import sql
+from psycopg.adapt import PyFormat, Transformer
 
 from pgtrigger import naming
 
@@ -21,27 +22,27 @@ IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
 def array(keys: frozenset[str]) -> str:
     """``{table:trigger,trigger}``, which functions that the PyPI package installed read, too."""
     names = [name for key in sorted(keys) for name in (key, key.rpartition(":")[2])]
-    return "{" + ",".join(map(_element, names)) + "}"
+    return _array_literal(names)
 
 
 def check(key: str, leave: str) -> str:
     """The statements that ``leave`` a function where the trigger of this key is ignored."""
     return naming.as_text(
         _CHECK.format(
-            key=sql.Literal(key), escaped=sql.Literal(_element(key)), leave=sql.SQL(leave)
+            key=sql.Literal(key),
+            escaped=sql.Literal(_array_literal([key])[1:-1]),
+            leave=sql.SQL(leave),
         )
     )
 
 
-def _element(text: str) -> str:
-    """The text as PostgreSQL writes it inside an array.
+def _array_literal(texts: list[str]) -> str:
+    """Return an array as PostgreSQL writes it.
 
     https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
     """
-    if text and text.upper() != "NULL" and not any(c in '{},"\\' or c.isspace() for c in text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    dumper = Transformer().get_dumper(texts, PyFormat.TEXT)
+    return bytes(dumper.dump(texts) or b"").decode()
 
 
 # Mostly nothing is ignored, and to read one setting is all it costs to know that. Where all but a

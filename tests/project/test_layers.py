@@ -1,5 +1,6 @@
 """Imports between packages. Every package of the repository is checked, also one that is new."""
 
+import ast
 from pathlib import Path
 
 import grimp
@@ -43,3 +44,22 @@ def test_a_library_imports_neither_an_app_nor_the_project(
 def test_an_app_does_not_import_the_project(graph: grimp.ImportGraph, app: str) -> None:
     """Its settings are in django.conf, and its user model is get_user_model()."""
     assert imports(graph, app, "project") == set()
+
+
+def acts_at_import(path: Path) -> list[str]:
+    """Return the calls and the assignments to other objects at the top level of a module."""
+    found = []
+    for node in ast.parse(path.read_text()).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        if is_call or any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets):
+            found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_importing_a_module_has_no_side_effect(library: str) -> None:
+    """Signals are connected and Django is extended by the `hooks` of an app's `ready()`."""
+    # The autodiscovery of Django's admin imports `admin`, so that it registers models.
+    paths = [path for path in (ROOT / library).rglob("*.py") if path.parent.name != "admin"]
+    assert [act for path in paths for act in acts_at_import(path)] == []
