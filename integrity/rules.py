@@ -174,7 +174,7 @@ class Check:
         declarations.require_table(self.model)
         declared = declarations.checks(self.model)
         if kept(self.name) not in declared:
-            _refuse_undeclared(self.model, "check constraint", self.name, declared)
+            _reject_undeclared(self.model, "check constraint", self.name, declared)
 
     def is_match(self, error: Exception) -> bool:
         report = reported(error)
@@ -194,7 +194,7 @@ class Exclusion:
         declarations.require_table(self.model)
         declared = declarations.exclusions(self.model)
         if kept(self.name) not in declared:
-            _refuse_undeclared(self.model, "exclusion constraint", self.name, declared)
+            _reject_undeclared(self.model, "exclusion constraint", self.name, declared)
 
     def is_match(self, error: Exception) -> bool:
         report = reported(error)
@@ -272,7 +272,7 @@ def _broken(model: type[Model], error: psycopg.Error) -> list[catalog.Constraint
     ]
 
 
-def _refuse_undeclared(model: type[Model], kind: str, name: str, declared: set[str]) -> None:
+def _reject_undeclared(model: type[Model], kind: str, name: str, declared: set[str]) -> None:
     if model._meta.managed:
         raise RuleCannotMatch(
             f"{name_of(model)} declares no {kind} {name!r}; it has"

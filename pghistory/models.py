@@ -199,10 +199,10 @@ class _Timeline(models.Model):
 
     def _save_table(self, raw: bool = False, *args: Any, **kwargs: Any) -> bool:
         # A fixture of everything has the events in their own tables too: loaddata is all raw.
-        return True if raw else TimelineQuerySet.refuse(type(self))
+        return True if raw else TimelineQuerySet.reject(type(self))
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
-        return TimelineQuerySet.refuse(type(self))
+        return TimelineQuerySet.reject(type(self))
 
 
 class Events(_Timeline):

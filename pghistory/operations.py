@@ -46,7 +46,7 @@ class _EventTableOperation(Operation):
         allowed = router.allow_migrate_model(connection.alias, declared)
         return declared if allowed else None
 
-    def _refuse_transaction(self, schema_editor: Any) -> None:
+    def _reject_transaction(self, schema_editor: Any) -> None:
         if schema_editor.connection.in_atomic_block:
             raise NotSupportedError(
                 f"{type(self).__name__}({self.model_name!r}) commits by itself: "
@@ -85,7 +85,7 @@ class Backfill(_EventTableOperation):
         event_model = self._event_model(app_label, to_state, connection)
         if event_model is None or schema_editor.collect_sql:
             return
-        self._refuse_transaction(schema_editor)
+        self._reject_transaction(schema_editor)
         declared = backfill.of_event_model(
             event_model, label=self.label, using=connection.alias, batch=self.batch
         )

@@ -28,7 +28,7 @@ class UnstorableText(DataError, BadRequest):
     """
 
 
-def refuse_unstorable_text(
+def reject_unstorable_text(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def refuse_earlier(obj: Any, time: datetime) -> None:
+def reject_earlier(obj: Any, time: datetime) -> None:
     """Raise PastError for a time before the events of the object's model are complete."""
     table = history.witness(type(obj)).event_model._meta.db_table
     records = apps.get_model("pghistory.Maintenance").objects.using(

@@ -29,7 +29,7 @@ def as_of(*args: Any, **options: Any) -> Any:
     """
     if len(args) == 2:
         obj, time = args
-        completeness.refuse_earlier(obj, time)
+        completeness.reject_earlier(obj, time)
         found = history.as_of(obj, time, **options)
         if found is not None:
             relations.watch_instances()

@@ -121,18 +121,18 @@ class EventQuerySet(models.QuerySet[Any]):
 
 
 class ReadOnlyQuerySet(models.QuerySet[Any]):
-    """What no table holds, so that it cannot be written."""
+    """A queryset of a query, which has no table that could be written."""
 
     refusal = ""
 
     @classmethod
-    def refuse(cls, model: Any) -> NoReturn:
+    def reject(cls, model: Any) -> NoReturn:
         raise TypeError(cls.refusal.format(model.__name__))
 
-    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
-        self.refuse(self.model)
+    def _reject(self, *args: Any, **kwargs: Any) -> Any:
+        self.reject(self.model)
 
-    create = bulk_create = bulk_update = update = delete = _raw_delete = _refuse
+    create = bulk_create = bulk_update = update = delete = _raw_delete = _reject
 
 
 class _Guarded(Func):

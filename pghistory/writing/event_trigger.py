@@ -64,9 +64,9 @@ class Event(pgtrigger.Trigger):
         )
         super().__init__(**options)
         if self.event_model is None or not self.label:
-            self._refuse('needs "label" and "event_model"')
+            self._reject('needs "label" and "event_model"')
         if self.level == pgtrigger.Statement and len(list(self.operation or ())) != 1:
-            self._refuse("takes one operation at statement level: declare a trigger for each")
+            self._reject("takes one operation at statement level: declare a trigger for each")
 
     def fires_for_fixture(
         self, model: type[Model], contains: Callable[[type[Model]], bool]

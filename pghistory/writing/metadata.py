@@ -30,7 +30,7 @@ def encode(metadata: dict[str, Any]) -> str:
             f"settings.PGHISTORY_JSON_ENCODER ({settings.json_encoder.__name__}) knows."
         ) from error
     if _SUSPICIOUS.search(text):
-        _refuse_characters("metadata", json.loads(text))
+        _reject_characters("metadata", json.loads(text))
     return text
 
 
@@ -48,15 +48,15 @@ def _explain(metadata: dict[str, Any], error: ValueError) -> str:
     return f"The context's metadata are not JSON: {error}."
 
 
-def _refuse_characters(path: str, value: Any) -> None:
+def _reject_characters(path: str, value: Any) -> None:
     """MetadataError where a text in the value has a character that jsonb has not."""
     if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_characters(f"the key {key!r} in {path}", key)
-            _refuse_characters(f"{path}[{key!r}]", item)
+            _reject_characters(f"the key {key!r} in {path}", key)
+            _reject_characters(f"{path}[{key!r}]", item)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            _refuse_characters(f"{path}[{number}]", item)
+            _reject_characters(f"{path}[{number}]", item)
     elif isinstance(value, str):
         found = "a NUL" if "\0" in value else "half a surrogate pair" if _is_torn(value) else ""
         if found:

@@ -93,7 +93,7 @@ class Synchronizer:
             variable.check(value, self.connection.alias, query)
         found = statements(query)
         if len(found) > 1:
-            self._refuse_what_would_lose_settings(found)
+            self._reject_what_loses_settings(found)
         pgconn = self._driver.pgconn
         if values is not self._in_step or pgconn.transaction_status != _INTRANS:
             if not self._is_outside():
@@ -139,7 +139,7 @@ class Synchronizer:
             self._synchronize()
             yield
 
-    def _refuse_what_would_lose_settings(self, found: Sequence[Statement]) -> None:
+    def _reject_what_loses_settings(self, found: Sequence[Statement]) -> None:
         """NotSupportedError if a statement would come after the end of its settings.
 
         The string goes to the server as one, so nothing can be sent between its statements.

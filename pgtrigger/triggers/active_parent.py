@@ -83,7 +83,7 @@ class ActiveParent(Rule):
         options["field"] = options.get("field") or parent
         super().__init__(**options)
         if self.level != clauses.Row or self.when != clauses.After or self.condition is not None:
-            self._refuse('is an AFTER trigger of each row: it has no "level", "when", "condition"')
+            self._reject('is an AFTER trigger of each row: it has no "level", "when", "condition"')
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation == clauses.Insert:
@@ -144,7 +144,7 @@ class ActiveParent(Rule):
         key = foreign_key(self, model, self.parent)
         parent = _table_model(key)
         if soft_delete.rule_of(parent) is None:
-            self._refuse(f"{parent._meta.label} has no SoftDelete rule")
+            self._reject(f"{parent._meta.label} has no SoftDelete rule")
         is_active = active(self, parent, NEW).render(parent, STORED)
         is_parent = has_value(key.target_field, ROW_VARIABLES.column(NEW, key))
         check = Body(_select(parent), is_parent, f" AND ({is_active});\n")
@@ -292,7 +292,7 @@ def active(rule: Any, model: type[Model], side: str) -> Q:
     if found is None:
         return Q((f"{side}__pk__isnull", False))
     if hasattr(found.value, "resolve_expression") and not found.has_time(model):
-        rule._refuse(
+        rule._reject(
             f"the SoftDelete rule of {model._meta.label} sets an expression, so that it is not "
             "known which rows are deleted: give it a value, or a DateTimeField"
         )

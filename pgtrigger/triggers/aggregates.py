@@ -61,12 +61,12 @@ class Aggregate(Trigger):
         self.target, self.where = target, where
         condition: Any = where
         if not isinstance(target, str) or target.count(".") != 1:
-            self._refuse(
+            self._reject(
                 f"found {target!r}, expected a foreign key and a field of the model it refers to, "
                 'such as "post.comment_count"'
             )
         if condition is not None and not isinstance(condition, models.Q):
-            self._refuse(f'"where" is a condition such as Q(is_public=True): found {where!r}')
+            self._reject(f'"where" is a condition such as Q(is_public=True): found {where!r}')
         longest = naming.MAX_NAME_LENGTH - _LONGEST_SUFFIX
         options.setdefault("name", target.replace(".", "_")[:longest])
         super().__init__(**options)
@@ -180,7 +180,7 @@ class Aggregate(Trigger):
         target = own_field(key.related_model, target_name)
         self._validate_number(target)
         if target.null or target.primary_key or getattr(target, "generated", False):
-            self._refuse(
+            self._reject(
                 f"{target.model._meta.label}.{target.name} must be a plain number with default=0, "
                 "not null, not the primary key and not generated"
             )
@@ -301,7 +301,7 @@ class Count(Aggregate):
 
     def _validate_number(self, target: Field[Any, Any]) -> None:
         if not isinstance(target, models.IntegerField):
-            self._refuse(
+            self._reject(
                 f"{target.model._meta.label}.{target.name} is a {type(target).__name__}, "
                 "expected an IntegerField(default=0)"
             )
@@ -335,7 +335,7 @@ class Sum(Aggregate):
         key, target = super().fields(model)
         summed = self._summed(model)
         if _decimal_places(summed) > _decimal_places(target):
-            self._refuse(
+            self._reject(
                 f"{target.model._meta.label}.{target.name} has fewer decimal places than "
                 f"{model._meta.label}.{summed.name}, so that the sum would be rounded"
             )
@@ -348,7 +348,7 @@ class Sum(Aggregate):
 
     def _validate_number(self, target: Field[Any, Any]) -> None:
         if not isinstance(target, models.IntegerField | models.DecimalField):
-            self._refuse(
+            self._reject(
                 f"{target.model._meta.label}.{target.name} is a {type(target).__name__}, expected "
                 "an IntegerField or a DecimalField (a sum of floats drifts)"
             )

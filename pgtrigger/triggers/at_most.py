@@ -67,7 +67,7 @@ class AtMost(Rule):
         self.limit, self.per, self.where = limit, per, where
         number: Any = limit
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            self._refuse(f"the limit is {limit!r}, expected an integer of at least 1")
+            self._reject(f"the limit is {limit!r}, expected an integer of at least 1")
         longest = naming.MAX_NAME_LENGTH - len(_SUFFIX)
         options.setdefault("name", f"at_most_{limit}_per_{per}"[:longest])
         super().__init__(**options)

@@ -53,7 +53,7 @@ class Composer(Trigger):
         if not isinstance(func, dict):
             return func
         if self.level not in func:
-            self._refuse(f"its func has no entry for level {self.level}")
+            self._reject(f"its func has no entry for level {self.level}")
         return func[self.level]
 
     def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Composer(Trigger):
         names = self.get_referencing(model)
         for side in sides:
             if not (names and getattr(names, side)):
-                self._refuse(
+                self._reject(
                     f"it references {side.upper()} rows, and has no transition table of them: "
                     'an INSERT has no old ones, a DELETE no new ones, and "referencing" must '
                     "name all that are read"

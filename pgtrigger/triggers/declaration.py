@@ -123,23 +123,23 @@ class Declaration(Deconstructible):
         for attribute, expected in _EXPECTED.items():
             value = getattr(self, attribute)
             if not isinstance(value, expected):
-                self._refuse(
+                self._reject(
                     f'Invalid "{attribute}": found {value!r}, expected {_NAMES[attribute]}'
                 )
         operations, row_level = self.operation, self.level == clauses.Row
         assert operations is not None
         if clauses.Truncate in operations and row_level:
-            self._refuse("Truncate has no rows: it needs level=pgtrigger.Statement")
+            self._reject("Truncate has no rows: it needs level=pgtrigger.Statement")
         if self.when == clauses.InsteadOf and not row_level:
-            self._refuse("InsteadOf needs level=pgtrigger.Row")
+            self._reject("InsteadOf needs level=pgtrigger.Row")
         if self.timing and not (row_level and self.when == clauses.After):
-            self._refuse("a deferrable trigger needs when=pgtrigger.After and level=pgtrigger.Row")
+            self._reject("a deferrable trigger needs when=pgtrigger.After and level=pgtrigger.Row")
         if self.security and str(self.security).upper() not in ("DEFINER", "INVOKER"):
-            self._refuse(
+            self._reject(
                 f'Invalid "security": found {self.security!r}, expected "DEFINER" or "INVOKER"'
             )
         if isinstance(self.search_path, str):
-            self._refuse(
+            self._reject(
                 f'Invalid "search_path": found {self.search_path!r}, expected a list of schemas'
             )
         self._validate_referencing(operations)
@@ -148,24 +148,24 @@ class Declaration(Deconstructible):
         if not self.referencing:
             return
         if self.when != clauses.After:
-            self._refuse("transition tables need when=pgtrigger.After")
+            self._reject("transition tables need when=pgtrigger.After")
         if len(list(operations)) > 1 or clauses.Truncate in operations:
-            self._refuse("transition tables need exactly one of Insert, Update and Delete")
+            self._reject("transition tables need exactly one of Insert, Update and Delete")
         if any(isinstance(operation, clauses.UpdateOf) for operation in operations):
-            self._refuse("transition tables cannot be had with UpdateOf: use Update")
+            self._reject("transition tables cannot be had with UpdateOf: use Update")
         if self.referencing.old and clauses.Insert in operations:
-            self._refuse("an INSERT has no old rows to reference")
+            self._reject("an INSERT has no old rows to reference")
         if self.referencing.new and clauses.Delete in operations:
-            self._refuse("a DELETE has no new rows to reference")
+            self._reject("a DELETE has no new rows to reference")
 
     def validate_writes(self, model: type[Model]) -> None:
         """Raise DeclarationError if ``writes`` names what is not a field of the model's table."""
         if isinstance(self.writes, str):
-            self._refuse(f'Invalid "writes": found {self.writes!r}, expected a list of fields')
+            self._reject(f'Invalid "writes": found {self.writes!r}, expected a list of fields')
         for name in self.writes or ():
             own_field(model, name)
 
-    def _refuse(self, reason: str) -> None:
+    def _reject(self, reason: str) -> None:
         raise DeclarationError(f"{type(self).__name__} {self.name!r}: {reason}.")
 
     # Names
@@ -188,7 +188,7 @@ class Declaration(Deconstructible):
 
     def get_func(self, model: type[Model] | None) -> str | Func | compiler.Body:
         if self.func is None:
-            self._refuse('has no "func": give one, or override get_func()')
+            self._reject('has no "func": give one, or override get_func()')
         return self.func  # type: ignore[no-any-return]
 
     def get_referencing(self, model: type[Model]) -> clauses.Referencing | None:
@@ -266,15 +266,15 @@ class Declaration(Deconstructible):
         columns = condition.columns(model)
         sides = {side for side, _ in columns}
         if OLD in sides and clauses.Insert in operations:
-            self._refuse("its condition reads the old row, which an INSERT does not have")
+            self._reject("its condition reads the old row, which an INSERT does not have")
         if NEW in sides and clauses.Delete in operations:
-            self._refuse("its condition reads the new row, which a DELETE does not have")
+            self._reject("its condition reads the new row, which a DELETE does not have")
         if sides and self.level != clauses.Row:
-            self._refuse("its condition reads rows, which a statement-level trigger does not have")
+            self._reject("its condition reads rows, which a statement-level trigger does not have")
         for side, field in columns:
             is_stored = getattr(field, "generated", False) and not is_virtual(field)
             if side == NEW and self.when == clauses.Before and is_stored:
-                self._refuse(
+                self._reject(
                     f'its condition reads the new value of the generated column "{field.name}", '
                     "which there is only after the write: use when=pgtrigger.After"
                 )
@@ -322,7 +322,7 @@ class Declaration(Deconstructible):
         self.validate_clauses()
         self.validate_writes(model)
         if self.when == clauses.InsteadOf and model._meta.managed:
-            self._refuse(
+            self._reject(
                 f"InsteadOf is for views, and {model._meta.label} is a table that Django makes. "
                 "A model of a view has managed = False"
             )

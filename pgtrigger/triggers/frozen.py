@@ -38,11 +38,11 @@ class Frozen(ReadOnly):
         self, *, when: Q, allow: Sequence[str] = (), **options: Unpack[RuleOptions]
     ):
         if not isinstance(when, Q) or not when:
-            self._refuse(f'"when" is a condition such as Q(status="issued"): found {when!r}')
+            self._reject(f'"when" is a condition such as Q(status="issued"): found {when!r}')
         if isinstance(allow, str):
-            self._refuse(f'"allow" is a list of fields: found {allow!r}')
+            self._reject(f'"allow" is a list of fields: found {allow!r}')
         if options.get("condition") is not None:
-            self._refuse('takes "when" instead of "condition"')
+            self._reject('takes "when" instead of "condition"')
         self.when_true, self.allow = when, tuple(allow)
         super().__init__(**options | {"condition": of_side(when, OLD)})
 

@@ -54,29 +54,29 @@ class FSM(Rule):
         self._set(transitions=transitions, separator=separator, initial=initial)
         super().__init__(**options)
         if not self.field:
-            self._refuse('has no "field"')
+            self._reject('has no "field"')
         if not self.transitions:
-            self._refuse('has no "transitions": give a list of (from, to)')
+            self._reject('has no "transitions": give a list of (from, to)')
         for transition in self.transitions or ():
             if isinstance(transition, str) or len(tuple(transition)) != 2:
-                self._refuse(f"the transition {transition!r} is not a pair (from, to)")
+                self._reject(f"the transition {transition!r} is not a pair (from, to)")
             for state in transition:
                 if isinstance(state, str) and self.separator in state:
-                    self._refuse(
+                    self._reject(
                         f'the state {state!r} contains separator "{self.separator}". '
                         'Give a "separator" that no state contains'
                     )
 
         if isinstance(self.initial, str) or (self.initial is not None and not self.initial):
-            self._refuse(f'"initial" is {self.initial!r}: give a list of states')
+            self._reject(f'"initial" is {self.initial!r}: give a list of states')
         if ANY_STATE in (self.initial or ()):
-            self._refuse('"initial" contains "*": leave it out if a row may begin in any state')
+            self._reject('"initial" contains "*": leave it out if a row may begin in any state')
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.initial is None:
             return ()
         if self.condition is not None and OLD in self.condition.sides(model):
-            self._refuse(
+            self._reject(
                 '"initial" is about new rows, and its condition reads the old row: '
                 "declare the initial states in an FSM of their own"
             )
@@ -148,7 +148,7 @@ class FSM(Rule):
     def _state_field(self, model: type[Model]) -> Field[Any, Any]:
         field = own_field(model, str(self.field))
         if not has_equality(field):
-            self._refuse(
+            self._reject(
                 f"{model._meta.label}.{field.name} is of type "
                 f"{field.db_type(postgres_connection())}, which has no equality "
                 "in PostgreSQL, so its values cannot be states"

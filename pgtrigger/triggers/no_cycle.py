@@ -48,7 +48,7 @@ class NoCycle(Rule):
         self.parent = parent
         super().__init__(**options)
         if self.level != clauses.Row or self.when != clauses.After:
-            self._refuse("needs level=pgtrigger.Row and when=pgtrigger.After")
+            self._reject("needs level=pgtrigger.Row and when=pgtrigger.After")
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation == clauses.Insert:
@@ -76,7 +76,7 @@ class NoCycle(Rule):
             return ""
         key = foreign_key(self, model, self.parent)
         if key.related_model._meta.concrete_model is not model._meta.concrete_model:
-            self._refuse(
+            self._reject(
                 f"{model._meta.label}.{key.name} refers to {key.related_model._meta.label}, "
                 "expected a foreign key to its own table"
             )

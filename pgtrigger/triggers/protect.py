@@ -75,7 +75,7 @@ class ReadOnly(Rule):
         self._set(fields=fields, exclude=exclude)
         super().__init__(**options)
         if self.fields and self.exclude:
-            self._refuse('takes "fields" or "exclude", not both')
+            self._reject('takes "fields" or "exclude", not both')
 
     def get_condition(self, model: type[Model]) -> Condition:
         changed: Condition = self._change(model)

@@ -21,7 +21,7 @@ def foreign_key(rule: Any, model: type[Model], name: str) -> models.ForeignKey[A
     """Return the foreign key of that name. Raise DeclarationError if it is not one."""
     field: Any = own_field(model, name)
     if not isinstance(field, models.ForeignKey):
-        rule._refuse(f"{model._meta.label}.{field.name} is not a foreign key")
+        rule._reject(f"{model._meta.label}.{field.name} is not a foreign key")
     found: models.ForeignKey[Any, Any] = field
     return found
 

@@ -55,14 +55,14 @@ class Requires(Rule):
         self.key_name, separator, self.rest = str(path).partition("__")
         self.value = value
         if not separator:
-            self._refuse(
+            self._reject(
                 f"found {path!r}, expected a foreign key and a field of the row it refers to, "
                 'such as "invoice__status"'
             )
         options.setdefault("name", f"requires_{path}"[: naming.MAX_NAME_LENGTH])
         super().__init__(**options)
         if self.level != clauses.Row or self.when != clauses.Before or self.condition is not None:
-            self._refuse('is a BEFORE trigger of each row: it has no "level", "when", "condition"')
+            self._reject('is a BEFORE trigger of each row: it has no "level", "when", "condition"')
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None:

@@ -117,7 +117,7 @@ class Rule(Composer):
         referencing = self.get_referencing(model)
         if operation is None or referencing is None:
             if condition is not None and condition.sides(model):
-                self._refuse(
+                self._reject(
                     "a condition on rows needs level=pgtrigger.Row, or, at statement level, "
                     "when=pgtrigger.After and exactly one of Insert, Update and Delete"
                 )

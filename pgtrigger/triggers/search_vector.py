@@ -51,9 +51,9 @@ class UpdateSearchVector(Trigger):
         )
         super().__init__(**options)
         if not self.vector_field:
-            self._refuse('has no "vector_field"')
+            self._reject('has no "vector_field"')
         if not self.document_fields:
-            self._refuse('has no "document_fields"')
+            self._reject('has no "document_fields"')
 
     def describe(self, model: type[Model]) -> str:
         names = ", ".join(self.document_fields or ())
@@ -66,7 +66,7 @@ class UpdateSearchVector(Trigger):
         documents = [own_field(model, name) for name in self.document_fields or ()]
         for field in (vector, *documents):
             if getattr(field, "generated", False) and (field is vector or not is_virtual(field)):
-                self._refuse(f'the generated column "{field.name}" has no value before the write')
+                self._reject(f'the generated column "{field.name}" has no value before the write')
         texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
         return naming.as_text(
             sql.SQL(

@@ -51,7 +51,7 @@ class SoftDelete(Trigger):
             self.value = value
         super().__init__(**options)
         if not self.field:
-            self._refuse('has no "field"')
+            self._reject('has no "field"')
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None or self.func is not None:
@@ -105,7 +105,7 @@ class SoftDelete(Trigger):
         field = own_field(model, str(self.field))
         is_time = isinstance(field, models.DateTimeField)
         if is_time and not field.null:
-            self._refuse(
+            self._reject(
                 f"{model._meta.label}.{field.name} is the time of a deletion, so it needs null=True"
             )
         return is_time

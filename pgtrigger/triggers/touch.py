@@ -73,7 +73,7 @@ class Touch(Trigger):
     def _time_field(self, model: type[Model]) -> Field[Any, Any]:
         field = own_field(model, self.field)
         if not isinstance(field, models.DateTimeField):
-            self._refuse(
+            self._reject(
                 f"{model._meta.label}.{field.name} is a {type(field).__name__}, "
                 "expected a DateTimeField"
             )

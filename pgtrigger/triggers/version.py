@@ -41,7 +41,7 @@ class Version(Rule):
         options["writes"], options["field"] = [version_field], version_field
         super().__init__(**options)
         if self.level != clauses.Row or self.when != clauses.Before or self.condition is not None:
-            self._refuse('sets a field of the row: it has no "level", "when" and "condition"')
+            self._reject('sets a field of the row: it has no "level", "when" and "condition"')
 
     def get_condition(self, model: type[Model]) -> Condition:
         return AnyChange()
@@ -87,7 +87,7 @@ class Version(Rule):
         """Return the field. Raise DeclarationError if it cannot be counted."""
         field = own_field(model, str(self.field))
         if not isinstance(field, models.IntegerField) or field.null or field.primary_key:
-            self._refuse(
+            self._reject(
                 f"{model._meta.label}.{field.name} is a {type(field).__name__}: a version is an "
                 "IntegerField(default=0), not null and not the primary key"
             )

@@ -12,7 +12,7 @@ from django.db.backends.postgresql import base, client
 from project.database import binaries
 from project.database.embedded import Server
 from project.errors import DatabaseUnavailable
-from project.requests import refuse_unstorable_text
+from project.requests import reject_unstorable_text
 
 
 class DatabaseClient(client.DatabaseClient):
@@ -39,7 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.execute_wrappers.append(refuse_unstorable_text)
+        self.execute_wrappers.append(reject_unstorable_text)
 
     @cached_property
     def embedded(self) -> Server | None:
