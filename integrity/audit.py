@@ -1,4 +1,4 @@
-"""What in a database weakens the integrity that its constraints and triggers promise."""
+"""Findings that weaken the integrity which a database's constraints and triggers promise."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the catalog knows of the names in an error, read once per process and database.
+"""Look up the names in an error in the catalog, once per process and database.
 
 https://www.postgresql.org/docs/current/catalogs.html
 """
@@ -115,7 +115,7 @@ def _read(using: str, question: str, parameters: Parameters) -> list[Row]:
 
 
 def _can_be_asked(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a query may be sent here and now; mostly not, for an error fails its transaction."""
+    """Return whether a query may be sent now; usually not, as an error fails its transaction."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -134,7 +134,7 @@ def is_usable(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _query_apart(own: BaseDatabaseWrapper, question: str, parameters: Parameters) -> list[Row]:
-    """Ask on a connection of its own, in a thread where there is no event loop."""
+    """Ask on a separate connection, in a thread without an event loop."""
     apart = own.copy()
     # A pool may have no connection left: this one is not to wait for another to be given back.
     apart.settings_dict["OPTIONS"].pop("pool", None)
@@ -147,7 +147,7 @@ def _query_apart(own: BaseDatabaseWrapper, question: str, parameters: Parameters
 def query(
     connection: BaseDatabaseWrapper, question: str, parameters: Parameters | None = None
 ) -> list[Row]:
-    """The rows that the query in ``sql/`` of this name gives."""
+    """Return the rows of the query of this name in ``sql/``."""
     statement = files(__package__).joinpath("sql", f"{question}.sql").read_text()
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -216,7 +216,7 @@ def _find(names: Collection[str], using: str) -> list[_Constraint]:
 
 
 def _choose(name: str, candidates: list[Row], using: str) -> _Constraint:
-    """Of the schemas that have the name, the first of search_path, else the only one."""
+    """Return the first schema of search_path that has the name, else the only one that has it."""
     if not candidates:
         raise UnknownConstraint(f"The database {using!r} has no constraint named {name!r}.")
     (schema, is_visible, is_deferrable, is_initially_deferred), *others = candidates
@@ -248,7 +248,7 @@ def _rehearse(which: sql.Composable, using: str) -> None:
 
 
 def _modes(using: str) -> dict[str, str]:
-    """What was set in this transaction, by the constraint's qualified name."""
+    """Return the modes set in this transaction, by the constraint's qualified name."""
     (value,) = _execute(sql.SQL("SELECT current_setting({}, true)").format(VARIABLE), using)
     return dict(json.loads(value)) if value else {}
 

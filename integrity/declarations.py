@@ -1,4 +1,4 @@
-"""What a model declares: its columns, and what is unique among them."""
+"""The declarations of a model: its columns, and the unique ones among them."""
 
 from collections.abc import Collection, Iterator
 from typing import Any

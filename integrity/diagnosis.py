@@ -1,4 +1,4 @@
-"""What PostgreSQL says of an error.
+"""The fields of an error that PostgreSQL reports.
 
 https://www.postgresql.org/docs/current/protocol-error-fields.html
 """
@@ -36,7 +36,7 @@ REFUSING_CLASSES = {
 
 
 def is_refused_write(error: psycopg.Error) -> bool:
-    """Whether the server refused the data. See Note [What is a refused write]."""
+    """Return whether the server refused the data. See Note [What is a refused write]."""
     sqlstate = error.sqlstate or ""
     return (
         sqlstate[:2] in REFUSING_CLASSES
@@ -46,7 +46,7 @@ def is_refused_write(error: psycopg.Error) -> bool:
 
 
 def _is_made_up(sqlstate: str) -> bool:
-    """Whether the SQLSTATE is none of PostgreSQL's own: RAISE … USING ERRCODE may choose any."""
+    """Return whether the SQLSTATE is not one of PostgreSQL's; RAISE … USING ERRCODE accepts any."""
     try:
         errors.lookup(sqlstate)
     except KeyError:

@@ -62,7 +62,7 @@ class Refused(Exception):
         self.hint = hint
 
     def is_about(self, model: type[Model]) -> bool:
-        """Whether the refusal is about the model's table, or one of those that it inherits."""
+        """Return whether the refusal is about the table of the model or of a parent."""
         return self.model is not None and issubclass(model, self.model)
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ def refusable(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
 
 
 def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | None:
-    """What ``error`` says to the one who wrote; None if it is not about what was written.
+    """Return the refusal that ``error`` reports to the writer; None if it is not about the data.
 
     See Note [What is a refused write].
     """
@@ -201,7 +201,7 @@ def _speaks_for_itself(declared: BaseConstraint | None) -> bool:
 
 
 def _raised(report: psycopg.Error) -> str:
-    """What the server says, with the name of the rule. In the server's language, and unread."""
+    """Return the server's message with the name of the rule; it is in the server's language."""
     said = {"rule": report.diag.constraint_name, "message": report.diag.message_primary}
     if said["rule"]:
         sentence = _("Refused by the rule “%(rule)s”: %(message)s.") % said

@@ -1,4 +1,4 @@
-"""Which table of the database is a model's."""
+"""Find the table of a model in the database, and the model of a table."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ LONGEST_NAME = 63
 
 
 def truncated(name: str) -> str:
-    """The name as PostgreSQL keeps it: at most 63 bytes, and no half of a character."""
+    """Return the name as PostgreSQL stores it: at most 63 bytes, of whole characters."""
     return name.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 def kept(name: str) -> str:
-    """The name that PostgreSQL keeps for what Django quotes; a quoted name it leaves as it is."""
+    """Return the stored form of a name after Django's quoting and PostgreSQL's truncation."""
     return truncated(_without_quotes(name).replace('""', '"'))
 
 
@@ -33,13 +33,13 @@ def _without_quotes(name: str) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and its schema where the model names one."""
+    """A table, and its schema if the model names one."""
 
     schema: str | None
     name: str
 
     def is_at(self, schema: str | None, name: str | None) -> bool:
-        """Whether a table that the server names is this one. See Note [The schema of a model]."""
+        """Return whether the server's names mean this table. See Note [The schema of a model]."""
         if self.name != name:
             return False
         if self.schema is None:
@@ -58,7 +58,7 @@ def _tables_that_name_their_schema() -> set[Table]:
 
 
 def model_at(schema: str | None, name: str | None) -> type[Model] | None:
-    """The model whose table this is, and not a proxy of it."""
+    """Return the model of a table; of several, the one that is not a proxy."""
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.proxy and table_of(model).is_at(schema, name):
             return model

@@ -88,7 +88,7 @@ def check_installed(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def _is_installed(app_label: str) -> bool:
-    """Whether the app's migrations are in a directory of packages rather than in the project."""
+    """Return whether the app's migrations are in an installed package, not in the project."""
     directories = Path(apps.get_app_config(app_label).path).parts
     installed = not {"site-packages", "dist-packages"}.isdisjoint(directories)
     return installed and app_label not in settings.MIGRATION_MODULES

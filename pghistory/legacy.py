@@ -1,8 +1,8 @@
-"""What triggers that the PyPI package installed call: ``_pgh_attach_context()``.
+"""``_pgh_attach_context()``, which the triggers that the PyPI package installed call.
 
-No trigger of this project does. A migration makes the function, so that old migrations with such
-triggers replay, and so that a database that is taken over goes on writing events until its triggers
-are replaced.
+No trigger of this project calls it. A migration creates the function, so that old migrations with
+such triggers run, and so that a database that is taken over writes events until its triggers are
+replaced.
 """
 
 from __future__ import annotations

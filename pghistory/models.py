@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Context(models.Model):
-    """What ``pghistory.context()`` said of the changes that share it.
+    """The metadata that ``pghistory.context()`` gave to the changes inside it.
 
     ``metadata`` are what the application claims; see ``database_role`` for what it cannot choose.
     """
@@ -120,7 +120,7 @@ class Event(models.Model):
         return not revert.missing_fields(type(self))
 
     def plan(self, *, using: str | None = None) -> revert.Plan:
-        """What ``revert()`` would do."""
+        """Return what ``revert()`` would do."""
         return revert.plan(self, using=using)
 
     @overload

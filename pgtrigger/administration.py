@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """A declared trigger, and what the database has of it."""
+    """A declared trigger, its installed form and its status."""
 
     uri: str
     status: str
@@ -51,10 +51,11 @@ class Entry:
 
 
 def survey(*uris: str, database: str | None = None) -> tuple[list[Entry], list[InstalledTrigger]]:
-    """Declared and installed triggers, compared with one query of the catalog.
+    """Compare declared and installed triggers, with one query of the catalog.
 
-    The first list has every declared trigger, or those of the URIs; the second has the engine's
-    triggers, on tables in ``search_path``, that no model declares.
+    Returns:
+        Every declared trigger, or those of the URIs; and the engine's triggers, on tables in
+        ``search_path``, that no model declares.
     """
     snapshot = _snapshot(database)
     return list(_compared(uris, snapshot, database)), _undeclared(snapshot, database)
@@ -116,7 +117,7 @@ def _compare_historical(
 
 
 def entries(*uris: str, database: str | None = None) -> list[Entry]:
-    """Every declared trigger, or those of the URIs, and what the database has of them."""
+    """Return every declared trigger, or those of the URIs, with its installed form and status."""
     return survey(*uris, database=database)[0]
 
 
@@ -126,9 +127,11 @@ def install(
     lock_timeout: int | None = None,
     progress: Progress | None = None,
 ) -> Undo:
-    """Installs what is missing or outdated; without URIs, also prunes what nothing declares.
+    """Install triggers that are missing or outdated; without URIs, also prune undeclared ones.
 
-    ``lock_timeout`` is in milliseconds a table; ``progress(done, of, uri)`` hears of each change.
+    Args:
+        lock_timeout: how long a change waits for its table, in milliseconds.
+        progress: is called with (done, of, uri) after each change.
     """
     installer = Installer.on(database, lock_timeout)
     for _, compiled in _each(_outdated(uris, database), progress):
@@ -150,19 +153,19 @@ def uninstall(*uris: str, database: str | None = None, lock_timeout: int | None 
 
 
 def enable(*uris: str, database: str | None = None) -> Undo:
-    """Lets the triggers fire."""
+    """Let the triggers fire."""
     _alter(uris, database, Installer.enable)
     return Undo(lambda: disable(*uris, database=database))
 
 
 def disable(*uris: str, database: str | None = None) -> Undo:
-    """Keeps the triggers from firing, whoever writes."""
+    """Keep the triggers from firing for any writer."""
     _alter(uris, database, Installer.disable)
     return Undo(lambda: enable(*uris, database=database))
 
 
 def prunable(database: str | None = None) -> list[tuple[str, str, bool, str]]:
-    """``(table, pgid, enabled, database)`` of the engine's triggers that nothing declares."""
+    """Return ``(table, pgid, enabled, database)`` of each trigger that no model declares."""
     alias = database or DEFAULT_DB_ALIAS
     return [
         (trigger.table, trigger.pgid, trigger.enabled, alias) for trigger in undeclared(database)
@@ -170,7 +173,7 @@ def prunable(database: str | None = None) -> list[tuple[str, str, bool, str]]:
 
 
 def undeclared(database: str | None = None) -> list[InstalledTrigger]:
-    """The engine's triggers, on tables in ``search_path``, that no model declares."""
+    """Return the engine's triggers, on tables in ``search_path``, that no model declares."""
     return _undeclared(_snapshot(database), database)
 
 
@@ -192,16 +195,16 @@ def _prune(installer: Installer) -> None:
 
 
 def plan(*uris: str, database: str | None = None) -> Iterator[tuple[str, list[str]]]:
-    """What ``install`` would run: each URI that needs it, with its statements."""
+    """Yield what ``install`` would run: each URI that needs it, with its statements."""
     for uri, compiled in _outdated(uris, database):
         yield uri, list(installation.changes(compiled, connection_to(database)))
 
 
 def diff(*uris: str, database: str | None = None) -> Iterator[str]:
-    """Lines of a unified diff: the database's rendering now, and after an install.
+    """Yield the lines of a unified diff of the database's rendering now and after an install.
 
-    The install is made and rolled back: PostgreSQL renders a definition its own way, which the
-    declared SQL cannot be compared with. A trigger that somebody disabled differs, too.
+    The install is run and rolled back, because PostgreSQL renders a definition in another form
+    than the declared SQL. A trigger that somebody disabled differs, too.
     """
     for uri, compiled in _outdated(uris, database):
         connection = connection_to(database)
@@ -225,7 +228,7 @@ def diff(*uris: str, database: str | None = None) -> Iterator[str]:
 
 
 def _outdated(uris: tuple[str, ...], database: str | None) -> list[tuple[str, CompiledTrigger]]:
-    """What needs an install; where everything is asked for, a table that is not there does not."""
+    """Return the triggers to install; without URIs, only those on tables that exist."""
     found = [
         (entry.uri, entry.compiled)
         for entry in entries(*uris, database=database)
@@ -249,7 +252,7 @@ def _each(
 def _alter(
     uris: tuple[str, ...], database: str | None, alter: Callable[[Installer, CompiledTrigger], None]
 ) -> None:
-    """All of them, or none and LookupError where one is not installed."""
+    """Alter all of the triggers; raise LookupError, and alter none, if one is not installed."""
     installer = Installer.on(database)
     found = [e for e in entries(*uris, database=database) if e.status != catalog.UNALLOWED]
     for entry in found:

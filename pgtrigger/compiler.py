@@ -51,10 +51,10 @@ _EXECUTE = re.compile(r"\s*EXECUTE\s+(FUNCTION|PROCEDURE)\s", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class UpsertTriggerSql:
-    """What creates a trigger and its function, or replaces them.
+    """The SQL that creates or replaces a trigger and its function.
 
     ``func`` is the statements between BEGIN and END; the other texts are clauses of
-    CREATE TRIGGER and CREATE FUNCTION as they stand there, empty where there is none.
+    CREATE TRIGGER and CREATE FUNCTION as they are written there, empty to omit the clause.
     ``execute`` is the call of a function, ``suppress_redundant_updates_trigger()``, or the whole
     clause, ``EXECUTE FUNCTION suppress_redundant_updates_trigger()``. The function is made of
     ``func`` if the call has the name ``pgid``; any other function must exist.
@@ -105,7 +105,7 @@ class UpsertTriggerSql:
 
     @property
     def execute_clause(self) -> str:
-        """``execute`` as a clause of CREATE TRIGGER, empty if there is none.
+        """``execute`` as a clause of CREATE TRIGGER, or empty.
 
         https://www.postgresql.org/docs/current/sql-createtrigger.html
         """
@@ -114,7 +114,7 @@ class UpsertTriggerSql:
 
     @property
     def definition_hash(self) -> str:
-        """What was declared of the trigger itself."""
+        """The hash of the trigger's declaration, without its function."""
         return _digest(
             "\n".join(
                 (
@@ -127,7 +127,7 @@ class UpsertTriggerSql:
 
     @functools.cached_property
     def body_hash(self) -> str:
-        """What was declared of the trigger's function."""
+        """The hash of the declaration of the trigger's function."""
         return _digest(self.function_definition(Target(self.table)))
 
     @property
@@ -187,7 +187,7 @@ class UpsertTriggerSql:
         return f"{created}\n{naming.as_text(revoke)}"
 
     def trigger_sql(self, target: Target) -> str:
-        """Creates the trigger, or replaces it; a constraint trigger can only be made anew."""
+        """Return CREATE OR REPLACE TRIGGER; a constraint trigger is dropped and created again."""
         clauses = [
             "CREATE" if self.constraint else "CREATE OR REPLACE",
             self.constraint,
@@ -272,7 +272,7 @@ class EnableTriggerSql(_TableCommand):
 
 
 class DisableTriggerSql(_TableCommand):
-    """Keeps the trigger from firing, whoever writes."""
+    """Keep the trigger from firing for any writer."""
 
     def render(self, target: Target) -> str:
         return alter_trigger(self.pgid, target, "DISABLE TRIGGER")

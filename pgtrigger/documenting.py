@@ -53,7 +53,7 @@ def mermaid(app_labels: Sequence[str] = ()) -> str:
 
 
 def _models(app_labels: Sequence[str]) -> list[tuple[type[Model], list[Trigger]]]:
-    """Return the models with rules, sorted by label. LookupError if an app has none."""
+    """Return the models with rules, sorted by label. Raise LookupError for an app without rules."""
     by_label: dict[str, tuple[type[Model], list[Trigger]]] = {}
     for model, trigger in registry.registered():
         if not app_labels or model._meta.app_label in app_labels:

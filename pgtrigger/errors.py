@@ -25,12 +25,12 @@ observers: list[Callable[["TriggerError"], None]] = []
 
 
 class DeclarationError(ValueError):
-    """A trigger that cannot be: what was declared, why it is refused, and what to write instead."""
+    """The declaration of a trigger is invalid; says what was declared, why, and what to write."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """The message, field and code of a rule's refusals. The message may be a lazy translation."""
+    """The message, field and code that a rule declares. The message may be a lazy translation."""
 
     message: Any = None
     field: str = ""
@@ -40,11 +40,11 @@ class Declared:
 class TriggerError(IntegrityError, InternalError):
     """A rule refused a write.
 
-    Both an IntegrityError, which it is, and an InternalError, which documented code catches. The
-    driver's error, with all that PostgreSQL said, is ``__cause__``.
+    It is an IntegrityError, and also an InternalError because documented code catches that. The
+    driver's error, with all fields that PostgreSQL reported, is ``__cause__``.
 
     ``message``, ``field`` and ``code`` are those of the declaration: the message in the language of
-    the reader, or None if the rule declares none.
+    the reader, or None without a declared message.
     """
 
     rule: ClassVar[str] = ""
@@ -73,7 +73,7 @@ class TriggerError(IntegrityError, InternalError):
 
     @property
     def message(self) -> str | None:
-        """The message of the declaration, translated now; None if it declares none."""
+        """The message of the declaration, translated now; None without a declared message."""
         return None if self.declared.message is None else str(self.declared.message)
 
     @property
@@ -103,7 +103,7 @@ class TriggerError(IntegrityError, InternalError):
 
     @property
     def model(self) -> type[Model] | None:
-        """The model the rule is declared on, or None where this project has no such model."""
+        """The model that declares the rule, or None if this project does not have that model."""
         try:
             return apps.get_model(self.uri.rpartition(":")[0])
         except (LookupError, ValueError):
@@ -116,7 +116,7 @@ class TriggerError(IntegrityError, InternalError):
 
     @property
     def key(self) -> dict[str, Any] | None:
-        """The refused row's primary key by field name, or None where no one row was refused."""
+        """The refused row's primary key by field name; None if the error does not name a row."""
         return self._detail.key
 
 
@@ -149,12 +149,12 @@ class InvalidTransitionError(TriggerError):
 
     @property
     def old(self) -> Any:
-        """The state from which, as JSON holds it."""
+        """The state before the transition, as JSON has it."""
         return self._detail.old
 
     @property
     def new(self) -> Any:
-        """The state to which, as JSON holds it."""
+        """The state after the transition, as JSON has it."""
         return self._detail.new
 
 
@@ -195,14 +195,14 @@ class RequirementError(TriggerError):
 class RaisedError(InternalError, ProgrammingError):
     """A plain ``RAISE EXCEPTION`` (SQLSTATE P0001), such as one in a trigger's own ``func``.
 
-    An InternalError, and the ProgrammingError that Django makes of it by itself.
+    An InternalError, and also a ProgrammingError, which Django alone would raise.
     """
 
 
 def translate(
     error: psycopg.Error, declared: Callable[[str], Declared | None] = lambda uri: None
 ) -> Exception | None:
-    """Return the exception for Python code instead of the driver's, or None to leave it to Django.
+    """Return the exception to raise in place of the driver's, or None to leave it to Django.
 
     ``declared`` returns what the rule of a URI declares.
     """

@@ -28,8 +28,8 @@ def forecast(model: type[Model], row: Model | None = None) -> Forecast:
     """Return what the rules of a model, of its parents and proxies, will refuse.
 
     Args:
-        row: the row as it is stored. Without it, or before it is saved: what is refused whatever
-            the row is, and the states that a new row may have.
+            row: the row as it is stored. Without it, or before it is saved: what is refused for
+                every row, and the states that a new row may have.
     """
     stored = row if row is not None and not row._state.adding else None
     concrete = {each._meta.concrete_model for each in (model, *model._meta.get_parent_list())}
@@ -44,9 +44,9 @@ def forecast(model: type[Model], row: Model | None = None) -> Forecast:
 
 
 class RuledFormMixin(BaseForm):
-    """A ModelForm whose fields that a rule keeps are disabled, and whose states may follow.
+    """A ModelForm that disables the fields that a rule protects, and offers only allowed states.
 
-    A disabled field keeps its value, whatever the browser sends.
+    A disabled field keeps its value: what the browser sends for it is not used.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):

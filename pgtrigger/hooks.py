@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 
 def before_models_load() -> None:
-    """What a model class needs while it is made."""
+    """Install the hooks that model classes need while they are created."""
     _accept_meta_triggers()
     _register_lookups()
     class_prepared.connect(_register_meta_triggers, dispatch_uid="pgtrigger.meta")
 
 
 def after_models_load() -> None:
-    """What connections and migrations need, and a look at every declaration made so far."""
+    """Install the hooks of connections and migrations, and compile every declared trigger."""
     connection_created.connect(_equip_connection, dispatch_uid="pgtrigger.connection")
     post_migrate.connect(
         install_unmigrated,
@@ -138,10 +138,10 @@ def _equip_connection(connection: Any, **kwargs: Any) -> None:
 
 
 def _flush_under_any_rule() -> None:
-    """Triggers on TRUNCATE do not fire for ``flush``, with which TransactionTestCase ends.
+    """Keep TRUNCATE triggers from firing for ``flush``, which ends each TransactionTestCase.
 
-    A command of this app would be hidden by ``TransactionTestCase.available_apps``, and by an app
-    that has a ``flush`` of its own.
+    A ``flush`` command in this app would be hidden by ``TransactionTestCase.available_apps``, and
+    by an app that has its own ``flush``.
     """
     handle = flush.Command.handle
     if hasattr(handle, "__wrapped__"):

@@ -1,7 +1,7 @@
-"""Declared triggers that PostgreSQL accepts and that probably do not do what was meant.
+"""Find declared triggers that PostgreSQL accepts but that probably do not do what was meant.
 
 pgtrigger.L001
-    Two BEFORE triggers of each row set or read one field: which comes first is decided by name.
+    Two BEFORE row triggers set or read the same field: their names decide which fires first.
 pgtrigger.L002
     A function has no RETURN.
 pgtrigger.L003
@@ -9,7 +9,7 @@ pgtrigger.L003
 pgtrigger.L004
     ``AtMost`` counts rows by a foreign key without an index.
 pgtrigger.L005
-    What the extension ``plpgsql_check`` reports, if it is available.
+    The extension ``plpgsql_check`` reports a problem; needs the extension.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _has_index(model: type[Model], field: Any) -> bool:
 
 
 def _checked_by_extension(declared: Iterable[Declared], database: str | None) -> list[Finding]:
-    """What plpgsql_check reports of installed functions, in a transaction that is rolled back.
+    """Return plpgsql_check's findings on installed functions, in a transaction that is rolled back.
 
     https://github.com/okbob/plpgsql_check
     """

@@ -1,8 +1,7 @@
-"""What things are called: URIs, triggers, functions and tables.
+"""The names of things: URIs, triggers, functions and tables.
 
-PostgreSQL cuts identifiers at 63 bytes
-(https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS), so every
-name made here fits.
+PostgreSQL truncates identifiers to 63 bytes, so every name that is generated here is shorter.
+https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
 """
 
 import enum
@@ -24,7 +23,7 @@ _URI = re.compile(r"[^.:]+\.[^.:]+:[^.:]+")
 
 
 def validate_trigger_name(name: object) -> str:
-    """The name, or a ValueError that says which of its rules is broken."""
+    """Return the name; raise ValueError if it is missing, too long, or has other characters."""
     if not isinstance(name, str) or not name:
         raise ValueError(f'A trigger must have a "name": found {name!r}, expected a text.')
     if len(name) > MAX_NAME_LENGTH:
@@ -41,7 +40,7 @@ def validate_trigger_name(name: object) -> str:
 
 
 def validate_uri(uri: str) -> str:
-    """The URI, or a ValueError that says what one looks like."""
+    """Return the URI; raise ValueError if it is malformed."""
     if not isinstance(uri, str) or not _URI.fullmatch(uri):
         raise ValueError(
             f'Trigger URI {uri!r} must be in the format "app_label.ModelName:trigger_name".'
@@ -50,11 +49,11 @@ def validate_uri(uri: str) -> str:
 
 
 def trigger_identifier(name: str, uri: str) -> str:
-    """``pgtrigger_<name>_<5 hex digits of the URI>``: the trigger's name in the database.
+    """Return the trigger's name in the database: ``pgtrigger_<name>_<5 hex digits of the URI>``.
 
     Raises:
-        ValueError: if PostgreSQL would cut it, which a declaration that overrides
-            ``validate_name()`` does not prevent.
+        ValueError: PostgreSQL would truncate it, because a declaration overrides
+            ``validate_name()``.
     """
     identifier = f"{PREFIX}{name}_{_digest(uri)[:5]}".lower()
     length = len(identifier.encode())
@@ -67,10 +66,9 @@ def trigger_identifier(name: str, uri: str) -> str:
 
 
 def sql_name(name: str) -> sql.Identifier:
-    """A name as SQL without quotes has it: a plain one is in lower case.
+    """Return the identifier that a name means in SQL: in lower case, unless it is in double quotes.
 
-    A function that reads a transition table may spell it as the declaration does. In double quotes,
-    a name is as it is written.
+    So a function may spell the name of a transition table as the declaration does.
 
     https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
     """
@@ -80,45 +78,44 @@ def sql_name(name: str) -> sql.Identifier:
 
 
 def function_identifier(pgid: str, table: str) -> str:
-    """The name of a trigger's function, in the schema of its table.
+    """Return the name of a trigger's function, which is in the schema of its table.
 
-    Five digits collide, and functions of one name would overwrite each other silently, so a
-    function's name carries twenty, of what makes a trigger one: its name and its table.
+    Functions of the same name would overwrite each other, and five digits are not enough to prevent
+    that. So the name ends with twenty digits of the trigger's name and table.
     """
     return f"{pgid[:42]}_{_digest(f'{table}:{pgid}')[:20]}"
 
 
 def ignore_key(table: str, pgid: str) -> str:
-    """How a trigger is named in the setting ``pgtrigger.ignore``."""
+    """Return the name of a trigger in the setting ``pgtrigger.ignore``."""
     return f"{table}:{pgid}"
 
 
 def split_table(db_table: str) -> tuple[str | None, str]:
-    """The schema (None for whichever ``search_path`` finds) and name of a ``Meta.db_table``.
+    """Return the schema and the name of a ``Meta.db_table``; None is the schema in ``search_path``.
 
-    ``'"archive"."entry"'``, the way to name a schema in Django, is two identifiers.
+    ``'"archive"."entry"'``, which is how Django names a schema, is two identifiers.
     """
     schema, name = split_identifier(db_table)
     return schema or None, name
 
 
 def table_identifier(db_table: str, schema: str | None = None) -> sql.Identifier:
-    """The table as SQL, in ``schema`` where the table's own name does not say another."""
+    """Return the table as SQL, in its own schema or, if it does not name one, in ``schema``."""
     own_schema, name = split_table(db_table)
     found = own_schema or schema
     return sql.Identifier(found, name) if found else sql.Identifier(name)
 
 
 def as_text(composed: sql.Composable) -> str:
-    """Composed SQL as text, rendered without a connection."""
+    """Return composed SQL as text, rendered without a connection."""
     return composed.as_string(None)
 
 
 def bind(text: str, params: Sequence[Any]) -> str:
-    """Compiled SQL with its parameters as literals.
+    """Return compiled SQL with its parameters as literals, because DDL does not take parameters.
 
-    DDL takes no parameters, so they are put in the way the driver's client-side binding does it:
-    the text's ``%s`` are Django's own, its ``%%`` stand for one ``%``.
+    As in the driver's client-side binding, ``%s`` is a parameter and ``%%`` stands for one ``%``.
     """
     return text % tuple(as_text(sql.Literal(_plain(param))) for param in params)
 

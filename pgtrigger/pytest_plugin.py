@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class RuleReport:
-    """What a session learns of the declared rules.
+    """The rules that the tests of a session refused, and the rules that no test needs.
 
     Attributes:
         refused: URIs of rules that have refused a write.

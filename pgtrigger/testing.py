@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Refused:
-    """What ``refuses()`` has caught: ``error`` is set when the block has ended."""
+    """The error that ``refuses()`` caught: ``error`` is set when the block has ended."""
 
     error: TriggerError
 

@@ -36,7 +36,7 @@ UNDONE = 1_000
 
 @dataclass(frozen=True)
 class _Address:
-    """How a change set is named in an address: by one of its events, or by its context."""
+    """The address of a change set: one of its events, or its context."""
 
     model: str = ""
     key: int = 0
@@ -48,7 +48,7 @@ class _Address:
 
 
 class ChangeSetPages(HistoryPages):
-    """What one transaction or one context changed."""
+    """The pages of what one transaction or one context changed."""
 
     def change_set_view(self, request: HttpRequest, **named: Any) -> HttpResponse:
         """The writes of a change set, by object."""

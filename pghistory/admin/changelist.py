@@ -23,10 +23,10 @@ METHODS = ("tracks", "references")
 
 
 class EventsChangeList(ChangeList):
-    """What a query asks for."""
+    """The events that a query string selects."""
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        """What is for ``list_filter``, without the character that PostgreSQL does not know."""
+        """Return the parameters for ``list_filter``, with NUL characters removed."""
         found = super().get_filters_params(params)
         return {
             name: [value.replace("\0", "") for value in values]

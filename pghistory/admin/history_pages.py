@@ -1,4 +1,4 @@
-"""What the pages of history share: who may see them, their addresses, and how they are rendered.
+"""The base of the history pages: permissions, addresses and rendering.
 
 A user who may view Events and an object's model sees its timeline. To restore an object, the
 permission to change it is needed, or to add it if it is gone. If the model is in the admin, its own
@@ -61,7 +61,7 @@ class HistoryPages(ReadOnlyAdmin):
         return self._reverse("pghistory_event", event.pgh_model, event.pgh_id)
 
     def _home(self, event: Any) -> str:
-        """Where an event is shown: its object's timeline, or the events of its model."""
+        """Return the address of an event: its object's timeline, or the events of its model."""
         label = event.pgh_tracked_model._meta.label
         events = self._reverse(f"{self.opts.app_label}_{self.opts.model_name}_changelist")
         timeline = self._timeline_url(label, urls.object_key(event))

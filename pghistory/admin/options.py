@@ -30,7 +30,7 @@ _ABOUT = ("pgh_time", "pgh_label", "pgh_obj_id", "pgh_user", "pgh_metadata")
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Nothing is added, changed or deleted here."""
+    """A ModelAdmin that adds, changes and deletes nothing."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -97,7 +97,7 @@ class EventModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("context"), empty_value="-")
     def pgh_metadata(self, event: Any) -> str | None:
-        """What the context says besides the user, such as the URL."""
+        """The context's metadata except the user, such as the URL."""
         said = presenting.said(event)
         found = [(key, value) for key, value in said.items() if key != "user"]
         return format_html_join(mark_safe("<br>"), "<b>{}</b> {}", found) or None

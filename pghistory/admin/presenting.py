@@ -79,7 +79,7 @@ def shown(events: Iterable[Any]) -> list[Shown]:
 
 
 def authors(events: Iterable[Any]) -> list[str]:
-    """Who made each event, empty if its context does not say it."""
+    """Return the author of each event; empty if the context does not name one."""
     events = list(events)
     users = _users(events)
     return [_author(said(event), users) for event in events]
@@ -96,7 +96,7 @@ def _key(event: Any) -> str:
 
 
 def _beyond(key: str, sign: str) -> Q:
-    """That an event comes after the one of the key; anything, where that is no key."""
+    """Return a filter for the events after ``key``; no filter if the key is malformed."""
     time_text, _separator, slug = key.partition("_")
     id_text = slug.rpartition(":")[2]
     try:
@@ -129,7 +129,7 @@ def _shown(event: Any, users: dict[Any, Any]) -> Shown:
 
 
 def said(event: Any) -> dict[str, Any]:
-    """What the event's context says, which may be a row that is gone."""
+    """Return the metadata of the event's context; empty if its row is gone."""
     try:
         context = event.pgh_context
     except ObjectDoesNotExist:
@@ -162,7 +162,7 @@ def _users(events: Iterable[Any]) -> dict[Any, Any]:
 
 
 def _titles(label: str) -> dict[str, Any]:
-    """What the columns of an event model are called."""
+    """Return the titles of an event model's columns."""
     try:
         model = apps.get_model(label)
     except LookupError:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TimelinePages(HistoryPages):
-    """What happened to one object, which may be gone."""
+    """The pages of one object's events; the object may be gone."""
 
     def timeline_view(self, request: HttpRequest, model: str, key: str) -> HttpResponse:
         """The writes of an object, the newest first, grouped by transaction."""
@@ -55,7 +55,7 @@ class TimelinePages(HistoryPages):
         return self._render(request, "timeline", context)
 
     def event_view(self, request: HttpRequest, model: str, key: int) -> HttpResponse:
-        """One event: what it changed, what it holds, who made it and where."""
+        """Show one event: what it changed, what it contains, who made it and where."""
         event = urls.event(model, str(key))
         live = urls.live(event)
         self._check(request, event.pgh_tracked_model, "view", live)
@@ -110,7 +110,7 @@ class TimelinePages(HistoryPages):
         return self._reverse("pghistory_revert", event.pgh_model, event.pgh_id)
 
     def _deletion_url(self, shown: list[writes.Write]) -> str:
-        """Where the newest event of an object that is gone is restored."""
+        """Return the address that restores the newest event of a deleted object."""
         return self._revert_url(shown[0].shown.event) if shown else ""
 
     def _change_set_url(self, write: writes.Write) -> str:

@@ -1,6 +1,6 @@
-"""What the admin's addresses name: models by label, objects by key, events by label and number.
+"""Look up what the admin's addresses name: models by label, objects by key, events by number.
 
-What is not there is a 404.
+An address that names something unknown is a 404.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def unsaved(model: Any, key: str) -> Any:
 
 
 def _value(field: Any, given: Any) -> Any:
-    """What a field holds, of text or a scalar of JSON that PostgreSQL can hold too."""
+    """Return the field's value of a text or a JSON scalar, if PostgreSQL can store it."""
     if not isinstance(given, str | int | float):
         raise TypeError
     text = str(given)

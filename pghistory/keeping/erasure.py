@@ -32,7 +32,7 @@ _EMPTY_TEXT = (models.CharField, models.TextField, models.FileField)
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was erased, or would be. It holds names and numbers, and none of the erased values.
+    """The names and numbers of what was erased, or would be, without the erased values.
 
     ``events`` and ``contexts`` are numbers of rows by the label of their model; ``references`` are
     the events of other objects that refer to this one by its key, which stays.
@@ -187,7 +187,7 @@ def _in_events(obj: Any, tables: list[Any], values: dict[str, Any]) -> Iterator[
 
 
 def _erased(event_model: Any, name: str, value: Any) -> Any:
-    """What takes the place of a field: the given value, NULL, or something empty."""
+    """Return the replacement of a field's value: the given value, NULL, or an empty value."""
     column = event_model._meta.get_field(name)
     tracked = inheritance.concrete(event_model.pgh_tracked_model)
     if name in [near.name for near, _ in backfill.identity(event_model, tracked)] or (

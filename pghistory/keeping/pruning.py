@@ -34,7 +34,7 @@ class Prune:
     batch: int = 10_000
 
     def count(self) -> int:
-        """How many rows would be removed now."""
+        """Return how many rows would be removed now."""
         statement = sql.SQL("SELECT pg_catalog.count(*) FROM {} AS e WHERE {}").format(
             self._table, self.is_removable
         )

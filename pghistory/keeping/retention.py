@@ -1,11 +1,11 @@
-"""Which events of before a time can be removed, and which are still needed.
+"""Find the events before a time that can be removed.
 
-Note [Last events]. ``as_of(t)`` reads the last event of each object until ``t``. So of the events
-of before a time, the last one of each object stays: for every later ``t`` it may be the one. If it
-is of a deletion it can go, as soon as all earlier ones have gone: without it, an earlier one would
-be the last. Events are therefore removed in the order of their keys.
+Note [Last events]. ``as_of(t)`` reads the last event of each object until ``t``. So the last event
+of each object before the time stays: a later ``t`` may need it. The event of a deletion can be
+removed too, after all earlier ones of its object: until then, an earlier one would become the
+last. Events are therefore removed in the order of their keys.
 
-Events that other rows refer to stay too.
+Events that other rows refer to also stay.
 
 https://www.postgresql.org/docs/current/catalog-pg-constraint.html
 """

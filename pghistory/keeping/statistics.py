@@ -1,4 +1,4 @@
-"""How large event tables are, and how fast they grow.
+"""The size of event tables, and their growth.
 
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-DBSIZE
 """
@@ -37,7 +37,7 @@ _STATISTICS = """
 
 @dataclass(frozen=True)
 class Statistics:
-    """One event table: its rows as estimated, its bytes with indexes, and its times."""
+    """The estimated rows of an event table, its bytes with indexes, and its times."""
 
     event_model: str
     table: str

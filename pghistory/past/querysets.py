@@ -39,7 +39,7 @@ def as_of(*args: Any, **options: Any) -> Any:
 
 
 class History:
-    """What a model's rows were."""
+    """The rows of a model in the past."""
 
     def __init__(self, model: Any):
         self.model = model

@@ -1,10 +1,9 @@
-"""What an event holds, and what it changed, as SQL over one row of a timeline.
+"""The values of an event, and what it changed, as SQL over one row of a timeline.
 
-Of an event that holds a new row, the change is from the object's previous event to it. One that
-holds the old row of an update, says what was before: its change is from it to the next such event
-of its label, or to the row as it is now.
+An event that stores NEW is compared with the object's previous event. One that stores OLD is
+compared with the next event of its label or, if there is none, with the current row.
 
-Keys are the columns of the table; a change is ``[before, after]``; a change of nothing is NULL.
+Keys are the columns of the table; a change is ``[before, after]``; without a change it is NULL.
 https://www.postgresql.org/docs/current/functions-json.html
 """
 
@@ -144,7 +143,7 @@ def _compared(table: EventTable, *, per_label: bool) -> sql.Composable:
 
 
 def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -> sql.Composable:
-    """What differs between the event and ``other``."""
+    """Return the differences between the event and ``other``."""
     values = [
         sql.SQL("({}, pg_catalog.to_jsonb({}.{}), pg_catalog.to_jsonb({}.{}))").format(
             sql.Literal(field.column),

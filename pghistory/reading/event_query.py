@@ -93,7 +93,7 @@ class EventQuery(Query):
         return inner
 
     def plain_table_sql(self, connection: Any) -> tuple[str, Any]:
-        """As ``table_sql``, without proxy fields."""
+        """Return ``table_sql`` without proxy fields."""
         return "", ()
 
 

@@ -46,9 +46,12 @@ def as_of(obj: Any, time: datetime) -> Any:
 
 
 def diff(before: Any, after: Any) -> dict[str, list[Any]]:
-    """What differs between two events of one model, or events and the object itself.
+    """Return the differences between two events of one model, or an event and the object.
 
-    Each field that both have and that differs, with its two values. ValueError for two models.
+    The result has each field that both have and that differs, with its two values.
+
+    Raises:
+        ValueError: The two are of different models.
     """
     tracked = [_tracked(before), _tracked(after)]
     if tracked[0] is not tracked[1]:
@@ -89,7 +92,7 @@ class Witness:
     """Those of deletions only."""
 
     def events(self, obj: Any) -> models.QuerySet[Any]:
-        """What it says of the object, in its order."""
+        """Return the object's events in their order."""
         labels = [*self.stayed, *self.gone]
         about = self.event_model._base_manager.using(obj._state.db)
         return about.filter(pgh_obj=obj.pk, pgh_label__in=labels).order_by("pgh_id")  # type: ignore[no-any-return]
@@ -139,7 +142,7 @@ def _said_by_label(event_model: Any) -> dict[str, set[str]]:
 
 
 def _lack(witness: Witness) -> str:
-    """What the events do not say; nothing if they say all."""
+    """Return what the events do not record; empty if they record everything."""
     missing = revert.missing_fields(witness.event_model)
     if missing:
         return f"leaves out {', '.join(missing)}"

@@ -48,7 +48,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a revert would do: ``action`` is "insert", "update" or "nothing"."""
+    """The effect of a revert: ``action`` is "insert", "update" or "nothing"."""
 
     event: Any
     action: str
@@ -79,7 +79,7 @@ class CannotRevert(RuntimeError):
 
 
 def plan(event: Any, *, using: str | None = None) -> Plan:
-    """What it takes to bring the row back to what the event holds."""
+    """Return the changes that give the row the values of the event."""
     missing = missing_fields(type(event))
     reason = f"{type(event)._meta.label} does not hold it"
     if not missing:
@@ -177,9 +177,9 @@ def _is_there(restored: Any, relation: Any, alias: str) -> bool:
 
 
 def _constraints(model: Any) -> Iterator[tuple[Any, models.BaseConstraint]]:
-    """What the database will ask of the row, each with the model that declares it.
+    """Yield each constraint that the row must satisfy, with the model that declares it.
 
-    Of unique fields too, for Django looks for their values in the default database only.
+    Unique fields are included, because Django's check looks in the default database only.
     """
     for table in inheritance.tables(model):
         options = table._meta
@@ -229,9 +229,9 @@ def _settable(model: Any) -> list[Any]:
 
 
 def _written(state: Any, event: Any) -> dict[str, Any]:
-    """What to write for a row as it is, or as the event holds it: the value of each field.
+    """Return the value of each field to write, from the row or from the event.
 
-    Python knows one None, the database two: NULL and the null of JSON.
+    Python has one None, the database two: NULL and the null of JSON.
     """
     fields = _settable(event.pgh_tracked_model)
     values = {each.name: getattr(state, each.attname) for each in fields}

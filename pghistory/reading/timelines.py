@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which events a query is about; None: whichever."""
+    """The events that a query selects; None: all."""
 
     across: tuple[Any, ...] | None = None
     tracks: tuple[Model, ...] | None = None
     references: tuple[Model, ...] | None = None
 
     def where(self, event_model: Any) -> list[sql.Composable] | None:
-        """What its events must meet; None: none of them is meant."""
+        """Return the condition on the events of a model; None: no event of it is selected."""
         conditions = []
         if self.across is not None and event_model not in self.across:
             return None
@@ -290,7 +290,7 @@ def _matches(field: Any, objs: list[Model]) -> sql.Composable | None:
 
 
 def _flat(given: Iterable[Any]) -> list[Any]:
-    """What was given one by one, or in lists and querysets."""
+    """Return objects that were given one by one, in lists or in querysets."""
     found: list[Any] = []
     for each in given:
         is_one = isinstance(each, models.Model | str | type)

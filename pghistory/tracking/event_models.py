@@ -269,7 +269,7 @@ def _register(model: type[models.Model], declared: event_trigger.Event, event_mo
 
 
 def _add_indexes(event_model: Any) -> None:
-    """What reads events by key (timelines), by time (pages) and by transaction (change sets)."""
+    """Add indexes by key (for timelines), time (for pages) and transaction (for change sets)."""
     names = {field.name for field in event_model._meta.local_fields}
     key = [field.name for field in inheritance.composite_key(event_model.pgh_tracked_model)]
     obj = key or ["pgh_obj"] if "pgh_obj" in names else []

@@ -1,4 +1,4 @@
-"""What an event holds: copies of the tracked model's fields, and the names of model and relation.
+"""Copy the tracked model's fields for an event model, and name the model and its relations.
 
 https://docs.djangoproject.com/en/stable/ref/models/fields/#field-attribute-reference
 """

@@ -1,11 +1,11 @@
-"""How the fields of event models are declared.
+"""The options of the fields of event models.
 
-Each class is a set of Django's field arguments; what is not given is left to the defaults here.
-They are plain values, so that ``settings.py`` can make them::
+Each class is a set of arguments of Django's fields; those that are not given have defaults here.
+They are plain values, so that ``settings.py`` can create them::
 
     PGHISTORY_FIELD = pghistory.Field(db_index=pghistory.DEFAULT)
 
-DEFAULT, for a copy of a tracked field, is what the tracked field has: here copies keep its index.
+DEFAULT, for a copy of a tracked field, means the tracked field's own value: here, its index.
 
 https://docs.djangoproject.com/en/stable/ref/models/fields/
 """

@@ -1,4 +1,4 @@
-"""Where the columns of a model are when it inherits from models with tables of their own.
+"""Find the columns of a model that inherits from models with tables.
 
 https://docs.djangoproject.com/en/stable/topics/db/models/#multi-table-inheritance
 """
@@ -69,7 +69,7 @@ def owner(field: Field[Any, Any]) -> type[Model]:
 
 
 def joins(model: type[Model], start: type[Model], alias: str) -> list[Joined]:
-    """How to come from a row of one of the model's tables, called ``alias``, to all the others."""
+    """Return the joins from a row of one of the model's tables, named ``alias``, to the others."""
     links: list[Any] = [
         (child, parent, link)
         for child in tables(model)

@@ -1,6 +1,6 @@
-"""What becomes an event: the trackers that ``track()`` is given.
+"""The trackers: arguments of ``track()`` that declare which writes become events.
 
-The first half is the vocabulary of today, the second that of earlier releases; both make the same
+The first half has the present names, the second those of earlier releases; both create the same
 triggers.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Tracker:
-    """Anything that makes events under a label."""
+    """A declaration of events with one label."""
 
     label: str | None = None
 

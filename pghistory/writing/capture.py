@@ -64,15 +64,15 @@ class Capture:
     rows: Rows
 
     def of_row(self) -> Body:
-        """For the row that a row-level trigger fires for."""
+        """Capture the row of a row-level trigger."""
         return self._with_context(self._insert((), None, CONTEXT))
 
     def of_transition_table(self, condition: Condition | None) -> Body:
-        """For the rows of one transition table, looked at alone."""
+        """Capture the rows of one transition table."""
         return self._with_context(self._insert([sql.SQL(self._alias)], condition, CONTEXT))
 
     def of_paired_rows(self, condition: Condition) -> Body:
-        """For the rows of an update, each new one looked at beside its old one."""
+        """Capture the rows of an update, each new row together with its old one."""
         return self._with_context(
             pairing.of_updated_rows(
                 self.table,
@@ -83,7 +83,7 @@ class Capture:
         )
 
     def of_table(self, condition: Condition | None) -> Body:
-        """For every row that the table has."""
+        """Capture every row of the table."""
         everything = [
             Relation(self.table._meta.db_table),
             sql.SQL(" AS {}").format(sql.SQL(self._alias)),
@@ -100,7 +100,7 @@ class Capture:
         return Body("EXECUTE ", Quoted(statement), f" USING {CONTEXT};")
 
     def of_source(self, source: Sequence[Any], where: sql.Composable, context: str) -> Body:
-        """For rows that a FROM clause names and a condition chooses, without the context's row."""
+        """Capture the rows of a FROM clause that meet a condition, without a context row."""
         return self._insert(source, None, context, where)
 
     def _insert(
@@ -139,7 +139,7 @@ class Capture:
         )
 
     def _columns(self, context: sql.Composable) -> dict[str, sql.Composable]:
-        """What each column of the event table gets."""
+        """Return the value of each column of the event table."""
         joined = inheritance.joins(self.tracked_model, self.table, self._alias)
         aliases = {self.table: self._alias, **{join.model: join.alias for join in joined}}
         row = {

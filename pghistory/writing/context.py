@@ -1,4 +1,4 @@
-"""What code says while it runs: the context of its changes, and events made by hand.
+"""The context of the changes that code makes, and events created by hand.
 
 See Note [Transaction variables] of ``pgtrigger.session.variables``.
 """

@@ -1,4 +1,4 @@
-"""What a context may say: metadata as JSON that PostgreSQL takes, checked when it is given.
+"""The metadata of a context: JSON that PostgreSQL accepts, checked when it is given.
 
 https://www.postgresql.org/docs/current/datatype-json.html
 """

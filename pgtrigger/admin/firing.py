@@ -38,7 +38,7 @@ STATIONS = (
 
 @dataclass(frozen=True)
 class Card:
-    """One trigger, with its place and the lines of its condition with their baselines."""
+    """A trigger, with its place and the lines of its condition with their baselines."""
 
     top: int
     height: int

@@ -81,7 +81,7 @@ class SoftDeletedAdmin(RuledAdmin):
 
     @property
     def rule(self) -> SoftDelete:
-        """The model's SoftDelete. Raise LookupError if it has none."""
+        """Return the SoftDelete of the model. Raise LookupError if it does not have one."""
         rule = soft_deletion(self.model)
         if rule is None:
             raise LookupError(

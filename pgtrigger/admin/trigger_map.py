@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the map.
+    """A line of the map.
 
     ``status`` and ``state`` are those of ``manage.py pgtrigger ls``. ``drift`` says what differs
     from the declaration, if anything does.

@@ -1,4 +1,4 @@
-"""What is there: the triggers that PostgreSQL has, and whether they are what was installed.
+"""Read the installed triggers, and whether they are as they were installed.
 
 https://www.postgresql.org/docs/current/catalog-pg-trigger.html
 """
@@ -39,7 +39,7 @@ _MARK = re.compile(r"(?P<label>.*) (?:definition|body)=(?P<declared>\w+) catalog
 
 @dataclass(frozen=True)
 class InstalledTrigger:
-    """A row of ``pg_trigger`` with its table and function."""
+    """A row of ``pg_trigger``, with its table and its function."""
 
     schema: str
     table: str
@@ -73,13 +73,13 @@ class InstalledTrigger:
 
     @property
     def uri(self) -> str:
-        """The declaration it says it came from, or nothing."""
+        """The URI of the declaration that its comment names; empty without such a comment."""
         mark = _MARK.fullmatch(self.comment)
         return mark["label"] if mark else ""
 
     @property
     def declared_mark(self) -> str:
-        """Its comment without what it says of the catalog; nothing where the two do not fit."""
+        """The comment without its hash of the catalog; empty if that hash is stale."""
         intact = (_marked(self.comment) or ("", ""))[1] == self.definition_now
         return self.comment.removesuffix(self.definition_now) if intact else ""
 
@@ -104,7 +104,7 @@ class InstalledTrigger:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is there: the names are those of the engine's triggers on it."""
+    """A table of the database, with the names of the engine's triggers on it."""
 
     schema: str
     oid: int
@@ -113,7 +113,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All triggers of the engine in one database, as one query found them."""
+    """The engine's triggers in one database, as one query returned them."""
 
     triggers: tuple[InstalledTrigger, ...]
 
@@ -125,7 +125,7 @@ class Snapshot:
         return index
 
     def find(self, table: str, pgid: str) -> InstalledTrigger | None:
-        """The trigger of that name on the table that ``search_path`` finds by its name."""
+        """Return the trigger of that name on the table that ``search_path`` finds by its name."""
         schema, name = naming.split_table(table)
         candidates = self._index.get((name, pgid), [])
         for found in candidates:
@@ -134,14 +134,14 @@ class Snapshot:
         return None
 
     def visible(self) -> list[InstalledTrigger]:
-        """Those on tables that ``search_path`` finds by their name alone."""
+        """Return the triggers on tables that ``search_path`` finds by their name alone."""
         return [trigger for trigger in self.triggers if trigger.on_visible_table]
 
 
 def status(
     compiled: compiler.Trigger, installed: InstalledTrigger | None
 ) -> tuple[str, bool | None]:
-    """The status of a declared trigger, and whether it is enabled."""
+    """Return the status of a declared trigger, and whether it is enabled."""
     if installed is None:
         return UNINSTALLED, None
     fits = installed.is_defined_as(compiled.sql) and installed.does_as(compiled.sql)
@@ -149,9 +149,9 @@ def status(
 
 
 def read(connection: Any, *tables: str) -> Snapshot:
-    """The engine's triggers on these tables, or on all of them, in one query.
+    """Return the engine's triggers on these tables, or on all tables, with one query.
 
-    The clones that PostgreSQL makes on a table's partitions are left out.
+    The clones that PostgreSQL creates on a table's partitions are left out.
     """
     names = [naming.split_table(table)[1] for table in tables]
     in_transaction = transaction.atomic(using=connection.alias, savepoint=False)
@@ -166,7 +166,7 @@ def read(connection: Any, *tables: str) -> Snapshot:
 
 
 def render(connection: Any, table: str, pgid: str) -> list[str]:
-    """The lines of a trigger's function and definition as PostgreSQL has them, if it has."""
+    """Return the lines of a trigger's function and definition, as PostgreSQL renders them."""
     installed = read(connection, table).find(table, pgid)
     if installed is None:
         return []
@@ -180,7 +180,7 @@ def render(connection: Any, table: str, pgid: str) -> list[str]:
 
 
 def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
-    """The tables that ``search_path`` finds by these names."""
+    """Return the tables that ``search_path`` finds by these names."""
     by_text = {naming.as_text(naming.table_identifier(name)): name for name in names}
     with connection.cursor() as cursor:
         parameters = {"prefix": naming.PREFIX, "names": list(by_text)}
@@ -189,7 +189,7 @@ def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
 
 
 def schemas_of_types(connection: Any, names: Iterable[str]) -> dict[str, str]:
-    """The schema of each type that ``search_path`` finds by its name."""
+    """Return the schema of each type that ``search_path`` finds by its name."""
     wanted = sorted(names)
     if not wanted:
         return {}
@@ -199,7 +199,7 @@ def schemas_of_types(connection: Any, names: Iterable[str]) -> dict[str, str]:
 
 
 def search_path(connection: Any) -> list[str]:
-    """The schemas in which names are looked up, without pg_catalog and pg_temp."""
+    """Return the schemas in which names are looked up, without pg_catalog and pg_temp."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]")
         (schemas,) = cursor.fetchone()
@@ -207,7 +207,7 @@ def search_path(connection: Any) -> list[str]:
 
 
 def on_table(connection: Any, name: str) -> list[InstalledTrigger]:
-    """The engine's triggers on the table that ``search_path`` finds by this name."""
+    """Return the engine's triggers on the table that ``search_path`` finds by this name."""
     table = tables(connection, [name]).get(name)
     if table is None or not table.trigger_names:
         return []
@@ -215,7 +215,7 @@ def on_table(connection: Any, name: str) -> list[InstalledTrigger]:
 
 
 def depending_on_column(connection: Any, table: str, column: str) -> list[InstalledTrigger]:
-    """The engine's triggers on the table whose definition (not function) names the column."""
+    """Return the engine's triggers on the table whose definition, not function, names a column."""
     with connection.cursor() as cursor:
         identifier = naming.as_text(naming.table_identifier(table))
         parameters = {"table": identifier, "column": column}
@@ -225,7 +225,7 @@ def depending_on_column(connection: Any, table: str, column: str) -> list[Instal
 
 
 def orphaned_functions(connection: Any) -> list[tuple[str, str]]:
-    """(schema, name) of the engine's functions, in ``search_path``, that no trigger calls."""
+    """Return (schema, name) of the engine's functions in ``search_path`` that no trigger calls."""
     with connection.cursor() as cursor:
         cursor.execute(query(__package__, "orphaned_functions"), {"prefix": naming.PREFIX})
         return [(schema, name) for schema, name in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Compiled triggers into the database, and out of it, for a caller that has the engine's lock.
+"""Statements that create and drop compiled triggers, for a caller that has the engine's lock.
 
 See `installer` and its Note [Concurrent installs].
 """

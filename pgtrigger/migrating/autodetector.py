@@ -1,12 +1,12 @@
-"""Which trigger operations ``makemigrations`` writes.
+"""The trigger operations that ``makemigrations`` writes.
 
-Note [Where triggers go]. Removals go before all of Django's operations on the app, and an addition
-after all those on the models that the trigger names, which are not to be found in an operation's
-dependencies. It goes there, as the later an operation, the more models the state has that Django
-copies for it; but where the trigger waits for another app it goes last, since nothing else waits
-for a trigger. A trigger that changes is one addition, which replaces. Only where the columns in its
-definition change as well is it removed first, since the old definition cannot be put back, going
-backwards, while they are not.
+Note [Where triggers go]. Removals come first in the app. An addition follows the last operation on
+any model that the trigger names; an operation's dependencies do not tell these models. Additions
+are placed as early as possible, because Django copies the state of all models for each operation;
+but an addition that waits for another app comes last, because no operation waits for a trigger.
+A changed trigger is one addition, which replaces the old trigger. Only if the columns in its
+definition change as well, it is removed first: going backwards, the old definition could not be
+installed while the columns are still the new ones.
 """
 
 from __future__ import annotations
@@ -159,12 +159,12 @@ class MigrationAutodetectorMixin:
         )
 
     def _is_made_anew(self, old_key: Key, key: Key) -> bool:
-        """Whether Django deletes the model and creates it, as a proxy that becomes a table."""
+        """Return whether Django deletes and creates the model, because a proxy becomes a table."""
         old = self.from_state.models.get(old_key)
         return old is not None and _is_proxy(old) != _is_proxy(self.to_state.models[key])
 
     def _changes_columns(self, model: type[Model]) -> bool:
-        """Whether a column that a definition may name is renamed, removed, or of another type."""
+        """Return whether a column that a definition may name changes its name or type, or goes."""
         options = (model._meta.concrete_model or model)._meta
         return any(
             isinstance(operation, RemoveField | RenameField | AlterOrderWithRespectTo)
@@ -220,8 +220,8 @@ class MigrationAutodetectorMixin:
 def _through_fields(proxy: CreateModel) -> Iterator[OperationDependency]:
     """Yield the many-to-many fields whose automatic table the proxy stands for.
 
-    Django does not create such a table by an operation of its own, so it does not see that the
-    proxy depends on one.
+    Django does not create such a table by a separate operation, so it does not know that the
+    proxy depends on it.
     """
     for base in proxy.bases or ():
         model = apps.get_model(base) if isinstance(base, str) else base
@@ -239,7 +239,7 @@ def _through_fields(proxy: CreateModel) -> Iterator[OperationDependency]:
 
 
 def _last_positions(operations: list[Operation]) -> dict[str, float]:
-    """Where in the list the last operation on each model is; a field's name does no harm."""
+    """Return the position of the last operation on each model (and field, which does no harm)."""
     return {
         name: position
         for position, operation in enumerate(operations)
@@ -264,6 +264,6 @@ def _definition(trigger: CompiledTrigger) -> tuple[str, str]:
 
 
 def _column(field: Any) -> object:
-    """What a column is, as far as it matters to a definition that names it."""
+    """Return the attributes of a column that a trigger's definition depends on."""
     _, path, args, options = field.deconstruct()
     return path, args, {key: value for key, value in options.items() if key not in _HARMLESS}

@@ -1,8 +1,8 @@
-"""Put the operations on new and deleted models in an order that is quick and can be undone.
+"""Put the operations on new and deleted models in an order that is fast and reversible.
 
-Django writes foreign keys and indexes of a new model as operations of their own, and its optimizer
-folds them into CreateModel. The optimizer starts again from the beginning after each of them, so
-its time grows with the cube of the number of models.
+Django writes the foreign keys and indexes of a new model as separate operations, and its optimizer
+folds them into CreateModel. The optimizer starts from the beginning after each of them, so its time
+grows with the cube of the number of models.
 """
 
 from __future__ import annotations

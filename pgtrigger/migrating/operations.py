@@ -30,7 +30,7 @@ class TriggerOperation(Operation):
     """An operation on one trigger of one model.
 
     The compiled triggers of a model are in its state's options, under ``triggers``. Nothing in a
-    rendered model depends on them, so no model is rendered anew.
+    rendered model depends on them, so no model is rendered again.
     """
 
     model_name: str
@@ -191,7 +191,7 @@ class RemoveTrigger(TriggerOperation):
 def _print(
     obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
 ) -> None:
-    """For ``sqlmigrate``. Without parameters, a ``%`` is one."""
+    """Collect the SQL for ``sqlmigrate``; without parameters, a ``%`` is literal."""
     target = function_body.Target(table)
     if obsolete:
         drop = compiler.DropTriggerSql(obsolete.pgid, obsolete.table)
@@ -226,7 +226,7 @@ def _exchange(
 
 
 def _lock(schema_editor: Any) -> None:
-    """Once in the transaction that a migration is, and each time in one that is none."""
+    """Take the lock once in an atomic migration, or once per operation in a non-atomic one."""
     if not vars(schema_editor).get("has_lock_on_triggers"):
         installer.lock(schema_editor.connection)
         schema_editor.has_lock_on_triggers = schema_editor.atomic_migration

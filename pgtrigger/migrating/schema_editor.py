@@ -50,8 +50,8 @@ class DatabaseSchemaEditorMixin:
     def create_model(self, model: Any) -> None:
         """Create the table; the triggers of the model and its proxies follow at the block's end.
 
-        The model of a migration's state gets none: each of its triggers has an operation, and
-        ``migrate`` ends by installing those on tables that no migration creates.
+        A model of a migration's state gets no triggers here: each has an operation, and ``migrate``
+        ends by installing those on tables that no migration creates.
         """
         super().create_model(model)  # type: ignore[misc]
         if self.installs_triggers and not isinstance(model._meta.apps, StateApps):

@@ -1,7 +1,7 @@
 """Move operations on triggers out of the way of Django's optimizer.
 
-The optimizer folds two operations on a model if it can move one of them past all that is between
-them, and it can do so with most of its own operations. Nothing needs the triggers of a table before
+The optimizer folds two operations on a model if it can move one of them past all operations between
+them, which most of Django's operations allow. Nothing needs the triggers of a table before
 the last operation on it, unless code runs in between. So triggers are removed before all other
 operations and added after the last one on their model, and a trigger that is replaced or removed
 later is not added at all.

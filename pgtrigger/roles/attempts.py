@@ -33,7 +33,7 @@ FORBIDDEN = "42501"  # insufficient_privilege
 
 @dataclass(frozen=True)
 class Result:
-    """What an attempt showed. ``found`` is true if the role can do what it should not, or cannot
+    """The result of an attempt. ``found`` is true if the role can do what it should not, or cannot
     do what it should."""
 
     check: str
@@ -87,7 +87,7 @@ class Attempts:
         yield from self.planted_objects()
 
     def standing(self) -> Iterator[Result]:
-        """What the role is: superuser, owner, member of the owner."""
+        """Try whether the role is a superuser, an owner, or a member of an owner."""
         [(is_superuser,)] = self._execute(
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [self.role]
         )
@@ -102,7 +102,7 @@ class Attempts:
             yield Result("member of the owner", owner, is_member, _OWNER)
 
     def ordinary_writes(self) -> Iterator[Result]:
-        """Statements on no rows: PostgreSQL looks at the privileges, and triggers run."""
+        """Try statements on no rows: privileges are checked, and statement triggers fire."""
         for table in self.objects.tables:
             if table.is_written_by_triggers or table.kind not in ("r", "p"):
                 continue
@@ -213,7 +213,7 @@ class Attempts:
                 yield Result("CREATE", f"{schema} ({function.label})", may_create, detail)
 
     def planted_objects(self) -> Iterator[Result]:
-        """Ordinary writes with objects that hide PostgreSQL's own."""
+        """Try ordinary writes with objects that hide those of PostgreSQL."""
         tables = {each.name: each for each in self.objects.tables}
         hidden = [each.name for each in self.objects.tables if each.is_written_by_triggers]
         with self._savepoint():
@@ -261,7 +261,7 @@ class Attempts:
     def _attempt(
         self, statement: str | sql.Composable, *before: str | sql.Composable
     ) -> tuple[str | None, str]:
-        """The SQLSTATE and message of a statement's error; None and nothing if it works."""
+        """Return the SQLSTATE and message of a statement's error; None and "" if it works."""
         self._rows_written = 0
         with self._savepoint():
             try:
@@ -296,7 +296,7 @@ class Attempts:
 
 
 def _statements(table: Relation, rows: int = 0) -> dict[str, sql.Composable]:
-    """Each kind of write, on the first rows of the table, or on none."""
+    """Return a statement of each kind of write, on the first rows of the table or on no row."""
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     first = sql.Identifier(table.columns[0])
     limit = sql.Literal(rows)

@@ -57,7 +57,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Function:
-    """A trigger function. ``path`` is its own search_path, None if it has that of the caller."""
+    """A trigger function. ``path`` is its search_path; None: it runs with the caller's."""
 
     schema: str
     name: str

@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 
 
 def constraints(timing: clauses.Timing, *uris: str, databases: Iterable[str] | None = None) -> None:
-    """Sets when deferrable triggers fire, for the rest of the transaction.
+    """Set when deferrable triggers fire, for the rest of the transaction.
 
-    Without URIs, all deferrable ones that are installed where ``search_path`` finds their tables;
-    without databases, on those that are in a transaction.
-    ValueError for a trigger that is not deferrable, RuntimeError outside a transaction, KeyError
-    for an unknown URI; in a migration, whose rules may be gone since, an unknown URI is left out.
+    Args:
+        uris: the triggers; by default all deferrable ones on tables that ``search_path`` finds.
+        databases: their databases; by default those that are in a transaction.
+
+    Raises:
+        ValueError: a trigger is not deferrable.
+        RuntimeError: there is no transaction.
+        KeyError: a URI is unknown. In a migration, whose rules may no longer exist, an unknown
+            URI is left out.
 
     https://www.postgresql.org/docs/current/sql-set-constraints.html
     """

@@ -1,12 +1,11 @@
 """The generator that a ``with`` block is in.
 
-Note [Generators]. A generator has no context of its own: what a scope sets in it stays set while it
-is suspended, and the code that iterates over it would be in the scope too. So a scope that is
-entered in a generator belongs to that generator, and counts only while the generator runs.
+Note [Generators]. A generator shares the context of the code that iterates over it: a ContextVar
+that it sets stays set while it is suspended, so that code would be in its scope, too. A scope that
+is entered in a generator therefore belongs to that generator, and has an effect only while it runs.
 
-A generator that is a context manager (of contextlib, or a fixture of pytest) is suspended to let
-somebody else run inside the scope. There the scope belongs to the code that entered the context
-manager.
+A generator that is a context manager (of contextlib, or a fixture of pytest) is suspended so that
+other code runs inside the scope. Its scope belongs to the code that entered the context manager.
 
 https://peps.python.org/pep-0568/
 """
@@ -26,7 +25,7 @@ _FIXTURES = ("_pytest", "pluggy", "pytest_asyncio", "anyio")
 
 
 def owner(frame: FrameType | None) -> FrameType | None:
-    """The frame of the generator that a scope entered or left in this frame belongs to, or None.
+    """Return the frame of the generator that owns a scope entered or left in this frame, or None.
 
     See Note [Generators].
     """
@@ -58,7 +57,7 @@ def of(frame: FrameType) -> Generator:
 
 
 def frame_of(generator: Generator) -> FrameType | None:
-    """The generator's frame, None if it has ended."""
+    """Return the generator's frame; None if it has ended."""
     return generator.gi_frame if isinstance(generator, GeneratorType) else generator.ag_frame
 
 

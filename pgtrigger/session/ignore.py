@@ -68,15 +68,18 @@ _kept = Variable(ignore_check.IGNORE_ALL_BUT_SETTING, _render_kept)
 
 
 class ignore(Scope):
-    """Ignores triggers: a context manager, and a decorator of functions, also of coroutines.
+    """Ignore triggers: a context manager, and a decorator of functions, also of coroutines.
 
-    Each trigger is a URI, a model (all triggers of its table, also those that its proxies
-    declare), or a ``Trigger``; none means every trigger. In a migration, a URI or a model may be
-    one of that time, and an unknown one is not an error. ``databases`` limits it to these. What is
-    ignored is so for this thread or asyncio task only, and for deferred triggers until COMMIT if
-    the transaction ends inside.
+    Args:
+        triggers: each a URI, a model (all triggers of its table, also those that its proxies
+            declare), or a ``Trigger``; without any, every trigger is ignored. In a migration, a
+            URI or model may be one of that time, and an unknown one is not an error.
+        databases: the databases in which they are ignored; by default all.
 
-    Outside a transaction, a SELECT of a function that writes carries no setting, nor does a
+    They are ignored in this thread or asyncio task only. Deferred triggers are ignored until
+    COMMIT, if the transaction ends inside.
+
+    Outside a transaction, a SELECT of a function that writes is not covered, and neither is a
     procedure that commits: put the SELECT inside ``transaction.atomic()``.
     """
 
@@ -164,7 +167,7 @@ def _is_model(named: object) -> bool:
 
 
 def _declared(named: Named) -> list[_Found]:
-    """The declared triggers. KeyError if there are none, unless a migration is running."""
+    """Return the declared triggers. Raise KeyError without any, unless a migration is running."""
     try:
         found = registry.family(named) if isinstance(named, str) else _registered(named)
     except KeyError:

@@ -35,7 +35,7 @@ class Scope:
     """
 
     def values(self) -> Values:
-        """What each variable is to be inside."""
+        """The value of each variable inside the scope."""
         raise NotImplementedError
 
     def __enter__(self) -> Any:

@@ -48,11 +48,11 @@ def before(schemas: Sequence[str], alias: str, usual: Sequence[str]) -> dict[Var
 
 
 class schema(Scope):
-    """Sets ``search_path`` to these schemas: a context manager, and a decorator.
+    """Set ``search_path`` to these schemas: a context manager, and a decorator.
 
-    Outside a transaction each statement gets one of its own for it, so that a procedure that
-    commits cannot be called there. What cannot be or means nothing in a transaction of its own
-    (VACUUM, CLUSTER, REINDEX, LOCK, ... CONCURRENTLY) looks where it always looks.
+    Outside a transaction, each statement runs in its own transaction, so that a procedure that
+    commits cannot be called. Statements that cannot run in a transaction, or would have no effect
+    (VACUUM, CLUSTER, REINDEX, LOCK, ... CONCURRENTLY), use the session's ``search_path``.
     """
 
     def __init__(self, *schemas: str, databases: Iterable[str] | None = None):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Anything:
-    """The first word of whatever may get a transaction of its own."""
+    """Contains the first word of every statement that may be wrapped in its own transaction."""
 
     def __contains__(self, word: object) -> bool:
         return word != ""
@@ -67,13 +67,13 @@ _COMMENT_MARK = re.compile(r"/\*|\*/")
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a query, by its unquoted words in lower case; at least the first of them."""
+    """A statement of a query: its unquoted words in lower case, or at least the first ones."""
 
     words: tuple[str, ...]
 
     @property
     def first_word(self) -> str:
-        """The first word of what may get a transaction of its own; else nothing."""
+        """The first word; "" if the statement must not be wrapped in its own transaction."""
         word = self.words[0]
         return "" if word in _AS_THEY_ARE or self._is_never_in_a_transaction else word
 
@@ -112,7 +112,7 @@ _SELECT = Statement(("select",))
 
 
 def may_control_a_transaction(query: Any) -> bool:
-    """Whether something in it may begin, end or take back a transaction, or reset a setting."""
+    """Return whether it may begin, end or roll back a transaction, or reset a setting."""
     return _CONTROL_WORD.search(_text_of(query)) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a connection's server has of the variables, brought in step with what Python wants.
+"""Send the variables to the server of a connection when they differ from Python's values.
 
 See Note [Transaction variables].
 """
@@ -53,7 +53,7 @@ class _Rendered:
 
 
 class Synchronizer:
-    """What one connection's server has of the variables; an execute wrapper.
+    """The variables that the server of one connection has; an execute wrapper sends changes.
 
     https://docs.djangoproject.com/en/stable/topics/db/instrumentation/
     """
@@ -67,7 +67,7 @@ class Synchronizer:
 
     @classmethod
     def of(cls, connection: Any) -> Synchronizer | None:
-        """The connection's own, or None where it is no PostgreSQL connection or never opened."""
+        """Return the synchronizer of a PostgreSQL connection; None if it was never opened."""
         return next((w for w in connection.execute_wrappers if isinstance(w, cls)), None)
 
     @classmethod
@@ -118,7 +118,7 @@ class Synchronizer:
             self._synchronize()
 
     def flush_before_commit(self) -> None:
-        """Sends what differs to the open transaction, if there is one, and begins none."""
+        """Send what differs to the open transaction, if there is one, and do not begin one."""
         if (self.sent or current()) and self._driver is not None:
             if self._status == TransactionStatus.IDLE:
                 self.forget()
@@ -127,9 +127,9 @@ class Synchronizer:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """For what passes no execute wrapper: a transaction with the variables, if one is needed.
+        """Open a transaction with the variables, for statements that bypass execute wrappers.
 
-        It is not needed inside another, or if there are no variables.
+        It is not opened inside another transaction, or if there are no variables.
         """
         if self._driver is None or not current() or not self._is_outside():
             self.flush()
@@ -182,7 +182,7 @@ class Synchronizer:
         many: bool,
         context: Any,
     ) -> Any:
-        """The query in a transaction of its own, in one round trip where that is possible.
+        """Execute the query in its own transaction, in one round trip if possible.
 
         https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
         """
@@ -262,7 +262,7 @@ class Synchronizer:
         return self._driver.pgconn.transaction_status
 
     def _wanted(self) -> _Rendered:
-        """What this database is to have."""
+        """Return the values that this database should have."""
         values = current()
         if values is not self._rendered.values:
             texts = {v: v.render(value, self.connection.alias) for v, value in values.items()}

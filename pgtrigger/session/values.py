@@ -1,6 +1,6 @@
-"""What the variables are to be here and now: the values of the scopes that are open.
+"""The present values of the variables: those of the open scopes.
 
-Held in a ContextVar, so that threads and tasks do not see each other's. See Note [Generators].
+They are in a ContextVar, so that threads and tasks do not see each other's. See Note [Generators].
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ NOTHING: Values = MappingProxyType({})
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
-    """A scope that is open, and the generator that it belongs to.
+    """An open scope, and the generator that it belongs to.
 
-    ``interrupts`` are the keys of those that were open, but suspended, when it was opened.
+    ``interrupts`` are the keys of the scopes that were suspended when it was opened.
     """
 
     scope: object
@@ -47,7 +47,7 @@ class _Opened:
         return self.generator is None or self.generator() is not None
 
     def is_in(self, frame: FrameType | None) -> bool:
-        """Return whether it belongs to the generator of this frame, or, without one, to none."""
+        """Return whether it belongs to the generator of this frame; of None, to no generator."""
         if self.generator is None or frame is None:
             return self.generator is None and frame is None
         generator = self.generator()
@@ -63,7 +63,7 @@ def _merge(opened: Iterable[_Opened]) -> Values:
 
 
 class _State:
-    """All scopes that are open in one context, the innermost last. It is never changed."""
+    """All open scopes of one context, the innermost last. Immutable."""
 
     def __init__(self, opened: tuple[_Opened, ...] = ()):
         self.opened = opened
@@ -80,9 +80,9 @@ class _State:
         return self._merged[active]
 
     def active(self) -> tuple[_Opened, ...]:
-        """Those that count now, the innermost last.
+        """Return the scopes that have an effect now, the innermost last.
 
-        What runs now is inside what its generator was resumed in, if that was opened later.
+        If a generator is resumed inside scopes that were opened later, those are outside its own.
         """
 
         def position(number: int) -> tuple[int, int]:

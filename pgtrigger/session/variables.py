@@ -2,12 +2,12 @@
 
 Note [Transaction variables]. ``ignore()``, ``schema()`` and history's ``context()`` are each a
 Python value, in a ContextVar so that neither threads nor asyncio tasks see each other's. A
-``Synchronizer`` on every PostgreSQL connection sends it with ``SET LOCAL``, as a statement of its
-own, only when what the server has differs: when a transaction starts, when the value changes, and
-after a ROLLBACK TO SAVEPOINT, which takes the setting back too. So
+``Synchronizer`` on every PostgreSQL connection sends it with ``SET LOCAL``, as a separate
+statement, only when the server's value differs: when a transaction starts, when the value changes,
+and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. So
 
-- the user's statement is never rewritten: parameters, ``%``, executemany, server-side binding and
-  pipelines are none of its business;
+- the user's statement is never rewritten, so parameters, ``%``, executemany, server-side binding
+  and pipelines are not affected;
 - the setting ends with the transaction: nothing leaks through a connection pool;
 - nothing is sent in an aborted transaction: the user's own error is never masked;
 - it is there for what passes no execute wrapper (COPY, callproc, the raw driver), and for
@@ -65,14 +65,14 @@ class Variable:
         self.statements = statements
 
     def get(self) -> Any:
-        """The value here and now; None where there is none."""
+        """Return the present value; None if it is not set."""
         return values.current().get(self)
 
     def check(self, value: Any, alias: str, query: Any) -> None:
         """Raise if the query must not be executed while the variable has this value."""
 
     def set_local(self, text: str | None) -> sql.Composed:
-        """The statement that gives the setting this value, None: as if never set."""
+        """Return the statement that gives the setting this value; None resets it to "never set"."""
         return self._assign(sql.Literal(text or ""))
 
     def _assign(self, value: sql.Composable) -> sql.Composed:

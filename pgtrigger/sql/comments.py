@@ -1,8 +1,7 @@
-"""What an installation leaves written on a trigger and its function: their comments.
+"""The comments that an installation writes on a trigger and its function.
 
-Each names the declaration, and keeps a hash of what was declared and one of how the catalog
-renders it, so that a later look tells what was declared otherwise since, and what was changed
-by hand.
+A comment names the declaration, and contains a hash of the declaration and a hash of the catalog's
+rendering. Comparing both later tells a changed declaration from a change by hand.
 
 https://www.postgresql.org/docs/current/sql-comment.html
 """
@@ -29,7 +28,7 @@ TRIGGER = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
 
 
 def comment_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str = "") -> str:
-    """Comments on the trigger and its function: each mark, and how the catalog renders it now."""
+    """Return SQL that writes the comments: each mark, with the hash of the catalog's rendering."""
     comments = [_COMMENT_ON_TRIGGER.format(declared=sql.Literal(trigger_mark), catalog=TRIGGER)]
     if function_mark:
         comments.append(

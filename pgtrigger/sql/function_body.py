@@ -1,13 +1,13 @@
-"""The text of a function, with the tables in it still without schema.
+"""The text of a function, whose tables get their schemas when it is installed.
 
 Note [Names in functions]. PostgreSQL looks up the names in a function when it runs, in the caller's
-search_path, and types and tables in pg_temp before all others. So any role could put an object of
-its own in the place of the one that was meant. Every type, function and operator in generated SQL
-is therefore qualified: ``pg_catalog.text``, ``OPERATOR(pg_catalog.=)``. IN, CASE x WHEN, NULLIF,
-JOIN USING and IS DISTINCT FROM cannot be qualified: a function that has them, or that has SQL which
-Django compiled, gets a search_path of its own (``SET search_path``), which names pg_temp last. A
-function that writes a user's table must not have one, because the triggers of that table would
-inherit it: it sets the path for the statements that need one, and sets the caller's again.
+search_path, and types and tables in pg_temp before all others. So any role could replace the
+intended object by another. Every type, function and operator in generated SQL is therefore
+qualified: ``pg_catalog.text``, ``OPERATOR(pg_catalog.=)``. IN, CASE x WHEN, NULLIF, JOIN USING and
+IS DISTINCT FROM cannot be qualified: a function that contains them, or SQL that Django compiled,
+has a search_path (``SET search_path``), which names pg_temp last. A function that writes a user's
+table must not have one, because the triggers of that table would inherit it: it sets the path for
+the statements that need one, and restores the caller's.
 
 https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Relation:
     """A table in a function's body, which gets its schema when the function is installed.
 
-    A function that names tables without schema would read whatever ``search_path`` finds first.
+    Without a schema, the function would read the first table that ``search_path`` finds.
     """
 
     table: str
@@ -140,7 +140,7 @@ class Quoted:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a trigger goes: a table by its current name, and the schemas of all names.
+    """The target of an installation: a table by its current name, and the schemas of all names.
 
     ``schemas`` are those of tables, ``types`` those of types, ``path`` the installer's search_path.
     """

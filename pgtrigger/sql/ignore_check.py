@@ -1,4 +1,4 @@
-"""What the database knows of ``ignore()``: two settings, and the check in each function.
+"""The database's part of ``ignore()``: two settings, and the check in each function.
 
 https://www.postgresql.org/docs/current/runtime-config-custom.html
 """
@@ -20,13 +20,13 @@ IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
 
 @functools.lru_cache(maxsize=16)
 def array(keys: frozenset[str]) -> str:
-    """``{table:trigger,trigger}``, which functions that the PyPI package installed read, too."""
+    """Return ``{table:trigger,trigger}``, which functions of the PyPI package read, too."""
     names = [name for key in sorted(keys) for name in (key, key.rpartition(":")[2])]
     return _array_literal(names)
 
 
 def check(key: str, leave: str) -> str:
-    """The statements that ``leave`` a function where the trigger of this key is ignored."""
+    """Return the statements that ``leave`` a function if the trigger of this key is ignored."""
     return naming.as_text(
         _CHECK.format(
             key=sql.Literal(key),

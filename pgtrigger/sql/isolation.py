@@ -1,4 +1,4 @@
-"""What a function knows of the isolation level of the transaction that it runs in.
+"""Checks of the isolation level in a function.
 
 https://www.postgresql.org/docs/current/transaction-iso.html
 """

@@ -131,7 +131,7 @@ class ActiveParent(Rule):
         return [PATH_VARIABLE] if self.update_parent else ()
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """A function that updates the parent has none: see Note [Names in functions]."""
+        """Return no path for a function that updates the parent: see Note [Names in functions]."""
         return () if self.update_parent else self._path(model)
 
     def _path(self, model: type[Model]) -> Sequence[Place]:

@@ -1,9 +1,9 @@
-"""``Count`` and ``Sum``: a number in a parent row that follows the rows that refer to it.
+"""``Count`` and ``Sum``: a number in a parent row about the rows that refer to it.
 
-Each statement is one UPDATE of the parents whose number changes, whatever the number of its rows.
-The parents are locked in the order of their keys, so that two statements cannot deadlock, and
-every one of them must be updated, so that a number is never wrong: a parent that row-level security
-hides, or whose own trigger suppresses the update, is an error.
+Each statement causes one UPDATE of the parents whose number changes, for any number of rows. The
+parents are locked in the order of their keys, so that two statements cannot deadlock. If one of
+them is not updated, because row-level security hides it or its own trigger suppresses the update,
+the statement is refused: a number is never wrong.
 
 https://www.postgresql.org/docs/current/plpgsql-trigger.html
 """

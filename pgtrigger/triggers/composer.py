@@ -84,7 +84,7 @@ class Composer(Trigger):
         return operations[0] if len(operations) == 1 else None
 
     def _rows(self, model: type[Model], sides: Iterable[str]) -> Rows:
-        """What the transition tables are called. Refuses where one that is needed has no name."""
+        """Return the names of the transition tables; reject a needed one without a name."""
         names = self.get_referencing(model)
         for side in sides:
             if not (names and getattr(names, side)):

@@ -52,7 +52,7 @@ def own_path(
 
 
 class Options(TypedDict, total=False):
-    """What every trigger may be given; see ``Trigger``."""
+    """The options of every trigger; see ``Trigger``."""
 
     name: str | None
     level: clauses.Level | None
@@ -70,7 +70,7 @@ class Options(TypedDict, total=False):
 
 
 class Declaration(Deconstructible):
-    """What a trigger is given, checked, and rendered for a model; see ``Trigger``."""
+    """The options of a trigger, checked, and rendered for a model; see ``Trigger``."""
 
     name: str | None = None
     level: clauses.Level = clauses.Row
@@ -98,9 +98,9 @@ class Declaration(Deconstructible):
         self.validate_clauses()
 
     def _set(self, **options: Any) -> None:
-        """Sets what is given; what is not stays as the class has it.
+        """Set the options that are given; others stay as the class has them.
 
-        What can be iterated only once is taken now, for it is looked at again and again.
+        An iterator becomes a tuple, because options are read repeatedly.
         """
         for option, value in options.items():
             if value is not None:
@@ -115,11 +115,11 @@ class Declaration(Deconstructible):
     # What is declared
 
     def validate_name(self) -> None:
-        """ValueError where the name is none."""
+        """Raise ValueError if the name is missing or malformed."""
         naming.validate_trigger_name(self.name)
 
     def validate_clauses(self) -> None:
-        """ValueError where PostgreSQL has no such trigger."""
+        """Raise DeclarationError for clauses that CREATE TRIGGER would reject."""
         for attribute, expected in _EXPECTED.items():
             value = getattr(self, attribute)
             if not isinstance(value, expected):
@@ -205,10 +205,10 @@ class Declaration(Deconstructible):
     def get_search_path(
         self, model: type[Model], func: str | compiler.Body
     ) -> Sequence[function_body.Place]:
-        """The search_path of the function; empty: that of whoever calls it.
+        """Return the search_path of the function; if empty, the function runs with the caller's.
 
-        A SECURITY DEFINER function always has one. If none was declared, it is the search_path of
-        the installation: names mean what they meant then. See Note [Names in functions].
+        A SECURITY DEFINER function always has one. By default it is the search_path of the
+        installation, so that names keep their meaning. See Note [Names in functions].
         """
         if self.get_security(model) != "DEFINER":
             return tuple(self.search_path or ())
@@ -216,7 +216,7 @@ class Declaration(Deconstructible):
         return (*(each for each in declared if each != PG_TEMP), PG_TEMP)
 
     def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
-        """What a ``Func`` may name."""
+        """Return the names that a ``Func`` may use."""
         fields = {field.name: field for field in model._meta.fields}
         columns = {name: field.column for name, field in fields.items()}
         return {
@@ -226,9 +226,9 @@ class Declaration(Deconstructible):
         }
 
     def forecast(self, model: type[Model], row: Model | None) -> Forecast:
-        """Return what is known to be refused of the next write of this stored row.
+        """Return which writes of this stored row will be refused.
 
-        Without a row: what is refused whatever the row is, and the states of a new one.
+        Without a row: the writes that are refused for every row, and the states of a new row.
         """
         return NOTHING
 
@@ -244,7 +244,7 @@ class Declaration(Deconstructible):
         return None
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
-        """Return further triggers that the rule needs, each with a name of its own.
+        """Return further triggers that the rule needs, each with its own name.
 
         They are registered, installed, ignored and removed together with this one.
         """

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of the next write of a row, or of a new row.
+    """The known limits of the next write of a row, or of a new row.
 
     Attributes:
         read_only: names of fields that cannot change.

@@ -30,12 +30,11 @@ ANY_STATE = "*"
 
 
 class FSM(Rule):
-    """Refuses every change of ``field`` that ``transitions`` does not list.
+    """Refuse every change of ``field`` that ``transitions`` does not list.
 
     A transition is ``(from, to)``; a state is any value of the field, None for NULL, or ``"*"``
-    for any. An update that leaves the field as it is, is no transition. With ``initial``, a new row
-    must have one of these states. As in the PyPI package, no state
-    may contain ``separator``.
+    for any. An update that does not change the field is not a transition. With ``initial``, a new
+    row must have one of these states. As in the PyPI package, no state may contain ``separator``.
     """
 
     operation = clauses.Update
@@ -156,7 +155,7 @@ class FSM(Rule):
         return field
 
     def _listed(self, field: Field[Any, Any]) -> Condition | None:
-        """The transitions as a condition; None where every one is listed."""
+        """Return the transitions as a condition; None if every transition is listed."""
         listed = Q()
         for old, news in self._by_old_state(field):
             leaving = Q() if old == ANY_STATE else Q((f"old__{field.name}__ndf", old))

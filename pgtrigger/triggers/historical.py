@@ -71,7 +71,7 @@ def is_running() -> bool:
 
 
 def triggers() -> list[HistoricalTrigger]:
-    """The triggers of the migration that is running; none if no migration is."""
+    """Return the triggers of the running migration; empty outside a migration."""
     of_migration = _triggers.get()
     return of_migration() if of_migration else []
 

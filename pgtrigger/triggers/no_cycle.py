@@ -1,8 +1,8 @@
 """``NoCycle``: rows that refer to rows of their own table form trees.
 
-Two moves can form a cycle together, though neither sees the other. Therefore each move locks all
-ancestors of its new place. A cycle contains every row that was moved, so one of the moves finds a
-row that another transaction has changed: it waits for it, sees it, or is asked to repeat.
+Two concurrent moves can form a cycle although neither sees the other. Therefore each move locks all
+ancestors of its new place. A cycle contains every moved row, so one of the moves finds a row that
+another transaction has changed: it waits for that transaction, sees the row, or must be repeated.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 """

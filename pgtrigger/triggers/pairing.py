@@ -1,17 +1,17 @@
-"""Which new row an old row became: the transition tables of an UPDATE, joined.
+"""Join the transition tables of an UPDATE: each old row with the new row that it became.
 
 Note [Pairing]. An update may change keys, even exchange them, but PostgreSQL fills both tables in
-one order: the nth old row became the nth new one. To number the rows for that costs half as much as
-the join itself, so where the keys stand in one order in both tables they are joined by key, which
-is the same pairing. The keys are compared as arrays, which are in memory: only keys of a few bytes,
-and a million at most.
+the same order: the nth old row became the nth new one. Numbering the rows costs half as much as the
+join itself, so if the keys have the same order in both tables, the rows are joined by key, with the
+same result. The keys are compared as arrays, which need memory, so this is done only for short keys
+and up to a million rows.
 
 Note [Statement plans]. PL/pgSQL keeps the plan of a statement, and a query over transition tables
-has no parameters, so the plan made for a one-row save (a nested loop) would serve the 8,000-row
-update that follows on the connection. So there are two paths: one row is compared without any
-join, and more are joined by a statement that EXECUTE plans each time. The planner cannot know that
-an ordinal is unique, guesses millions of rows, and would compile the join for them, which takes
-longer than it: so the function turns that off.
+has no parameters, so the plan for a one-row save (a nested loop) would also serve a later update of
+8,000 rows on the same connection. So there are two paths: one row is compared without a join, and
+more rows are joined by a statement that EXECUTE plans each time. The planner does not know that a
+row number is unique, expects millions of rows, and would compile the join just in time, which takes
+longer than the join: so the function turns JIT compilation off.
 
 https://www.postgresql.org/docs/current/plpgsql-trigger.html
 """
@@ -67,7 +67,7 @@ def of_updated_rows(
 
 
 def _are_keys_short(model: type[Model]) -> bool:
-    """And are keys: Django has not made the table of an unmanaged model."""
+    """Return whether the keys are short; false for unmanaged models, whose keys may repeat."""
     connection = postgres_connection()
     return model._meta.managed and all(
         field.db_type(connection) in _SHORT_KEYS for field in key_fields(model)

@@ -1,7 +1,7 @@
-"""How a rule refuses a write: a condition on rows that must not be, and what is raised of them.
+"""Raise an error for rows that meet the condition of a rule.
 
-At row level the trigger's WHEN holds the condition, so that a write that keeps the rule calls no
-function. At statement level the function looks for one refused row in the transition tables.
+At row level the condition is the trigger's WHEN, so that a write that keeps the rule does not call
+the function. At statement level the function looks for one refused row in the transition tables.
 
 https://www.postgresql.org/docs/current/plpgsql-trigger.html
 """
@@ -32,7 +32,7 @@ REFUSAL = "pgtrigger_refusal"
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """What a rule raises. Callables return SQL over the rows they are given."""
+    """The error that a rule raises. Its callables return SQL over the rows they are given."""
 
     rule: str
     uri: str
@@ -47,7 +47,7 @@ class Refusal:
 def raise_for_row(
     refusal: Refusal, model: type[Model], operations: clauses.Operations
 ) -> sql.Composable:
-    """``RAISE`` for the row that a row-level trigger fires for, or for no row in particular."""
+    """Return ``RAISE`` for the row of a row-level trigger, or for TRUNCATE without a row."""
     sides = sides_of(operations)
     if clauses.Insert not in operations:
         sides = sides[:1]
@@ -57,7 +57,7 @@ def raise_for_row(
 
 
 def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
-    """``RAISE`` for a statement of which no row is named."""
+    """Return ``RAISE`` for a statement; the error does not name a row."""
     return _raise(
         refusal,
         model,
@@ -75,7 +75,7 @@ def raise_for_transition_rows(
     rows: Rows,
     sides: list[str],
 ) -> Body:
-    """The statements that look for one refused row in these transition tables, and raise for it."""
+    """Return statements that look for one refused row in the transition tables and raise for it."""
     operation_name = sql.Literal(operation.name)
     selected = sql.SQL("{} AS message, {} AS detail").format(
         refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
@@ -112,7 +112,7 @@ def raise_for_transition_rows(
 
 
 def sides_of(operations: clauses.Operations) -> list[str]:
-    """Which rows the operations have, the one that names the refused row first."""
+    """Return the sides, OLD or NEW, that the operations have; the first names the refused row."""
     if clauses.Truncate in operations:
         return []
     sides = [] if operations.names == ["INSERT"] else [OLD]
@@ -120,7 +120,7 @@ def sides_of(operations: clauses.Operations) -> list[str]:
 
 
 def sides_to_search(sides: list[str], condition: Condition | None, model: type[Model]) -> list[str]:
-    """The rows that must be seen to know which are refused, where any of ``sides`` would do."""
+    """Return the sides that the condition reads; the first of ``sides`` without a condition."""
     if condition is None:
         return sides[:1]
     if condition.is_text():
@@ -153,7 +153,7 @@ def _detail(
 
 
 def key(model: type[Model], rows: Rows, sides: list[str]) -> sql.Composable:
-    """The refused row's primary key, as JSON by attname; the old one where there is one."""
+    """Return the refused row's primary key as JSON by attname, of OLD if the row has it."""
     own = columns_of(model)
     pairs = [
         sql.SQL("{}, {}").format(

@@ -1,9 +1,9 @@
 """The declared triggers of all models, by URI.
 
-Note [Isolated models]. A test may define models in a registry of apps of its own
+Note [Isolated models]. A test may define models in a separate registry of apps
 (``django.test.utils.isolate_apps``). Their triggers are found by URI and by model, so that they
 can be installed and ignored, but they are not listed among the project's: commands, migrations
-and checks leave them out. They are kept with that registry of apps, and are forgotten with it.
+and checks leave them out. They are stored with that registry of apps, and disappear with it.
 
 https://docs.djangoproject.com/en/stable/internals/contributing/writing-code/unit-tests/#isolating-model-registration
 """
@@ -64,7 +64,7 @@ def _beside(model: type[Model]) -> _Declared:
 
 
 def _kept_beside(model: type[Model]) -> _Declared:
-    """The same, kept with an isolated registry of apps that has none yet."""
+    """Create the same for an isolated registry of apps, and store it there."""
     own_apps = model._meta.apps
     if own_apps is not apps:
         vars(own_apps).setdefault(_ATTRIBUTE, _Declared())
@@ -73,7 +73,7 @@ def _kept_beside(model: type[Model]) -> _Declared:
 
 
 def _everywhere() -> Iterator[_Declared]:
-    """Those of the project, and of each isolated registry of apps that still exists."""
+    """Return those of the project and of each isolated registry of apps that still exists."""
     yield _project
     for isolated in tuple(_isolated):
         yield vars(isolated)[_ATTRIBUTE]
@@ -118,7 +118,7 @@ def accompany(uri: str, model: type[Model], companion: Trigger) -> None:
 
 
 def remove(model: type[Model], trigger: Trigger) -> None:
-    """Take the declaration back. KeyError if there is none."""
+    """Remove the declaration. Raise KeyError if there is none."""
     uri = trigger.get_uri(model)
     declared = _beside(model)
     if uri not in declared.by_uri:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Rule(Composer):
-    """A trigger that refuses writes: what ``refusal()`` says, for rows where the condition holds.
+    """A trigger that raises the error of ``refusal()`` for rows that meet the condition.
 
     At statement level it fires AFTER the statement and looks at the rows it wrote, so a statement
     that writes none is never refused.
@@ -143,7 +143,7 @@ class Rule(Composer):
         return f"pgtrigger: Cannot {operations} rows from {model._meta.db_table} table"
 
     def _if_condition(self, model: type[Model]) -> str:
-        """Return `` if`` and the condition in words, or nothing if the rule has none."""
+        """Return `` if`` and the condition in words; "" without a condition."""
         return f" if {sentence(self.condition, model)}" if self.condition is not None else ""
 
 

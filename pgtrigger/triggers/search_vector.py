@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class UpdateSearchVector(Trigger):
-    """Keeps ``vector_field`` the text search vector of ``document_fields``.
+    """Keep ``vector_field`` equal to the text search vector of ``document_fields``.
 
-    Every write makes it anew: ``save()`` writes the vector that the instance was loaded with.
+    Every write computes it, because ``save()`` writes the vector that the instance was loaded with.
 
     https://www.postgresql.org/docs/current/textsearch-features.html#TEXTSEARCH-UPDATE-TRIGGERS
     """

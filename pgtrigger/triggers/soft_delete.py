@@ -33,11 +33,11 @@ UNSET: Any = object()
 
 
 class SoftDelete(Trigger):
-    """Sets ``field`` to ``value`` where a row would be deleted, and keeps the row.
+    """Set ``field`` to ``value`` instead of deleting a row.
 
-    ``value`` is any value of the field, or an expression such as ``Now()``. A DateTimeField with
-    ``null=True`` needs none: it gets the time of the transaction, so that ``undelete()`` finds what
-    was deleted together. A row that has a time already keeps it.
+    ``value`` is any value of the field, or an expression such as ``Now()``. It may be omitted for a
+    DateTimeField with ``null=True``, which gets the time of the transaction, so that ``undelete()``
+    finds the rows that were deleted together. A row that has a time already keeps it.
     """
 
     when = clauses.Before

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Undo:
-    """What an act at once gives back: as a context manager it undoes the act on exit."""
+    """The result of an operation that has taken effect; as a context manager, undoes it on exit."""
 
     def __init__(self, undo: Callable[[], object]):
         self._undo = undo
@@ -31,20 +31,20 @@ class Undo:
 
 
 class Trigger(Declaration):
-    """A trigger of the user's own; every attribute may also be set on a subclass.
+    """A trigger with a function that the user writes. Options may also be attributes of a subclass.
 
     ``name``
         Unique within the model, at most 47 of ``a-z A-Z 0-9 _ -``.
     ``when``, ``operation``, ``level``, ``timing``, ``referencing``
-        The words of ``CREATE TRIGGER``.
+        The clauses of ``CREATE TRIGGER``.
     ``condition``
-        A ``Condition``: the trigger fires where it is true.
+        A ``Condition``: the trigger fires if it is true.
     ``func``
         The statements of the function, without BEGIN and END: a text, or a ``Func``.
     ``declare``
         Its variables: ``[("total", "integer")]``.
     ``ignorable``
-        False: ``pgtrigger.ignore()`` does not reach it.
+        False: ``pgtrigger.ignore()`` does not ignore it.
     ``security``, ``search_path``
         ``"DEFINER"`` or ``"INVOKER"``, and a list of schemas, for a body that needs them.
     ``writes``
@@ -77,40 +77,40 @@ class Trigger(Declaration):
         return not self.writes and not (maintained and contains(maintained[0]))
 
     def register(self, *models: type[Model]) -> Undo:
-        """Declares the trigger on these models."""
+        """Declare the trigger on these models."""
         for model in models:
             registry.add(model, self)
         return Undo(lambda: self.unregister(*models))
 
     def unregister(self, *models: type[Model]) -> Undo:
-        """Takes the declaration on these models back."""
+        """Remove the declaration on these models."""
         for model in models:
             registry.remove(model, self)
         return Undo(lambda: self.register(*models))
 
     def install(self, model: type[Model], database: str | None = None) -> Undo:
-        """Creates the trigger in the database, or brings it up to date."""
+        """Create the trigger in the database, or bring it up to date."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
                 Installer.on(database).install(each.compile(owner))
         return Undo(lambda: self.uninstall(model, database))
 
     def uninstall(self, model: type[Model], database: str | None = None) -> Undo:
-        """Drops the trigger and its function."""
+        """Drop the trigger and its function."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
                 Installer.on(database).uninstall(each.compile(owner))
         return Undo(lambda: self.install(model, database))
 
     def enable(self, model: type[Model], database: str | None = None) -> Undo:
-        """Lets the trigger fire."""
+        """Let the trigger fire."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
                 Installer.on(database).enable(each.compile(owner))
         return Undo(lambda: self.disable(model, database))
 
     def disable(self, model: type[Model], database: str | None = None) -> Undo:
-        """Keeps the trigger from firing, whoever writes."""
+        """Keep the trigger from firing for any writer."""
         if self.allow_migrate(model, database):
             for owner, each in self._family(model):
                 Installer.on(database).disable(each.compile(owner))
@@ -123,7 +123,7 @@ class Trigger(Declaration):
     def get_installation_status(
         self, model: type[Model], database: str | None = None
     ) -> tuple[str, bool | None]:
-        """``(INSTALLED | OUTDATED | UNINSTALLED | UNALLOWED, whether it is enabled)``."""
+        """Return ``(INSTALLED | OUTDATED | UNINSTALLED | UNALLOWED, whether it is enabled)``."""
         if not self.allow_migrate(model, database):
             return catalog.UNALLOWED, None
         compiled = self.compile(model)
@@ -132,13 +132,13 @@ class Trigger(Declaration):
         return catalog.status(compiled, installed)
 
     def format_sql(self, text: str) -> str:
-        """The statement as it is sent: without blanks around it, and with its semicolon."""
+        """Return the statement without blanks around it, and with a semicolon."""
         return text.strip().removesuffix(";") + ";"
 
     def exec_sql(
         self, text: str, model: type[Model], database: str | None = None, fetchall: bool = False
     ) -> Any:
-        """Runs a statement where the routers allow the model; with ``fetchall``, its rows."""
+        """Run a statement if the routers allow the model; with ``fetchall``, return its rows."""
         if not self.allow_migrate(model, database):
             return None
         with connection_to(database).cursor() as cursor:

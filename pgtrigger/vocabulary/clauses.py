@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Level(Deconstructible):
-    """Whether a trigger fires once a row or once a statement."""
+    """The level of a trigger: once a row or once a statement."""
 
     name: str
 
@@ -32,7 +32,7 @@ class Level(Deconstructible):
 
 @dataclass(frozen=True)
 class When(Deconstructible):
-    """Whether a trigger fires before the operation, after it, or in its place (views)."""
+    """Time of firing: before the operation, after it, or in its place (views)."""
 
     name: str
 
@@ -182,7 +182,7 @@ class Referencing(Deconstructible):
 
     @property
     def sides(self) -> list[str]:
-        """Which of ``"old"`` and ``"new"`` it names."""
+        """The sides that it names: ``"old"``, ``"new"`` or both."""
         return [side for side in ("old", "new") if getattr(self, side)]
 
     def __str__(self) -> str:

@@ -135,7 +135,7 @@ def value_of(field: Field[Any, Any], alias: str) -> sql.Composable:
 
 
 def postgres_connection() -> BaseDatabaseWrapper:
-    """Any of the project's PostgreSQL connections, for its dialect; it need not be open."""
+    """Return one of the project's PostgreSQL connections, for its dialect; it need not be open."""
     aliases = [DEFAULT_DB_ALIAS, *connections]
     for alias in aliases:
         if connections[alias].vendor == "postgresql":

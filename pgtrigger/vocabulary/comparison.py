@@ -1,9 +1,9 @@
 """Compare two values of a column, by its type. ``docs/equality.md`` is the user's page.
 
-Note [What is a change]. Two rules hold for every type: text differs by its bytes, and a save of an
-unchanged object is not a change. PostgreSQL's ``=`` keeps neither: a collation or citext may call
-different texts equal, and types such as json have no ``=``. So each type is compared in one of the
-ways, of ``Comparison``.
+Note [What is a change]. Two rules hold for every type: texts are compared by their bytes, and a
+save of an unchanged object is not a change. PostgreSQL's ``=`` breaks both rules: for a collation
+or citext, different texts may be equal, and types such as json do not have ``=``. So each type is
+compared in one of the ways of ``Comparison``.
 
 Note [Operators by name]. WHEN of CREATE TRIGGER is resolved once, when the trigger is created. A
 function looks up operators by name each time it is planned, in the ``search_path`` of the session,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(enum.Enum):
-    """How two values of a type are compared."""
+    """The way in which two values of a type are compared."""
 
     VALUE = "with the type's ="
     BYTES = "as text, by its bytes"
@@ -44,8 +44,8 @@ class Comparison(enum.Enum):
 def comparison_of(field: Field[Any, Any]) -> Comparison:
     """Return how values of the field's column are compared.
 
-    The determinism of a collation cannot be seen here: text with a collation of its own, and text
-    of tables that Django does not make, is compared by its bytes.
+    Whether a collation is deterministic is not known here: text with its own collation, and text
+    of tables that Django does not create, is compared by its bytes.
     """
     parameters = field.db_parameters(postgres_connection())
     base, is_array = _base_type(str(parameters["type"]))
@@ -95,7 +95,7 @@ def changed_in_when(field: Field[Any, Any]) -> sql.Composable:
 
 
 def changed_in_function(rows: Rows, field: Field[Any, Any]) -> sql.Composable:
-    """Return ``changed`` for a function, whatever ``search_path`` it is run with."""
+    """Return ``changed`` for a function that may run with any ``search_path``."""
     return distinct(comparison_of(field), rows.column(OLD, field), rows.column(NEW, field))
 
 

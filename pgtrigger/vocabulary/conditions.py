@@ -74,15 +74,15 @@ class Condition:
         )
 
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
-        """What it reads, by ``"old"`` and ``"new"``; SQL of the user's own is not read."""
+        """Return the columns that it reads, by ``"old"`` and ``"new"``; raw SQL is not parsed."""
         return set()
 
     def over(self, fields: Sequence[str]) -> Condition:
-        """The condition with these fields wherever it compares fields and names none."""
+        """Return the condition with these fields in the parts that compare fields and name none."""
         return self
 
     def sides(self, model: type[Model]) -> set[str]:
-        """Which of ``"old"`` and ``"new"`` it reads."""
+        """Return the sides that it reads: ``"old"``, ``"new"`` or both."""
         return {side for side, _ in self.columns(model)}
 
     def is_raw(self, model: type[Model]) -> bool:
@@ -342,10 +342,10 @@ class _FieldsCondition(Condition):
         return False
 
     def compared_fields(self, model: type[Model]) -> list[Field[Any, Any]] | None:
-        """The fields, sorted by name, or None where rows can be compared whole.
+        """Return the fields, sorted by name; None if whole rows can be compared.
 
-        A generated column has no new value yet in a BEFORE trigger, and changes only with the
-        columns it is made from, so it is not among them.
+        Generated columns are left out: they change only with the columns they are computed from,
+        and in a BEFORE trigger they are not computed yet.
         """
         own = [field for field in columns_of(model) if not getattr(field, "generated", False)]
         if self.fields or self.exclude or self.exclude_auto:
@@ -388,7 +388,7 @@ class AllChange(_FieldsCondition):
 
 
 class AllDontChange(_FieldsCondition):
-    """None of the fields changes."""
+    """No field changes."""
 
     changes, connector = False, "AND"
 

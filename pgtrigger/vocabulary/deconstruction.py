@@ -1,6 +1,6 @@
-"""How migrations write declarations.
+"""Write declarations into migrations.
 
-Migrations of django-pgtrigger 4.0 to 4.4 contain declarations, and ``squashmigrations`` writes them
+Migrations of django-pgtrigger 4.0 to 4.4 contain declarations, which ``squashmigrations`` writes
 again.
 
 https://docs.djangoproject.com/en/stable/topics/migrations/#adding-a-deconstruct-method

@@ -145,7 +145,7 @@ class RowQuery(Query):
         return RowColumn(side, field, self.rows), transforms
 
     def _within_relation(self, field: Field[Any, Any], transforms: list[str]) -> list[str]:
-        """What is left of a path once the key of the related row, which this row has, is taken."""
+        """Return the rest of a path after the key of the related row, which this row has."""
         first, *rest = transforms
         target: Any = getattr(field, "target_field", None)
         if target is not None and first in ("pk", target.name, target.attname):
@@ -179,7 +179,7 @@ def _is_raw(part: Any) -> bool:
 
 
 def _may_be_unknown(lookup: Any) -> bool:
-    """Return whether it may be neither true nor false, for a NULL in it."""
+    """Return whether it may be NULL instead of true or false."""
     return not isinstance(lookup, IsNull | IsDistinctFrom) and not all(
         isinstance(part, RowColumn) and not part.output_field.null
         for part in lookup.get_source_expressions()
