@@ -1,0 +1,1 @@
+"""Random writes of all kinds, each compared with a model in plain Python."""
