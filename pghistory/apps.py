@@ -28,6 +28,7 @@ class PGHistoryConfig(AppConfig):
 
     def ready(self) -> None:
         hooks.extend_schema_editors()
+        hooks.render_new_models_alone()
         checks.register()
         objects.write_only_by_triggers(_models_of_history)
         postponing.register()

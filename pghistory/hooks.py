@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connections
+from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 from django.db.models.signals import class_prepared
 from django.http import HttpRequest
 
 from pghistory.past.querysets import History
 from pghistory.reading import absent_columns
-from pghistory.tracking import event_models
+from pghistory.tracking import event_models, rendering
 from pghistory.vocabulary.transaction_fields import AddedWithoutDefault
 from pghistory.writing import context
 
@@ -37,6 +38,14 @@ def extend_schema_editors() -> None:
             continue
         if not issubclass(editor, _AddingWithoutDefault):
             backend.SchemaEditorClass = type(editor.__name__, (_AddingWithoutDefault, editor), {})
+
+
+def render_new_models_alone() -> None:
+    """Django renders all event models again for each new one, and offers no way to avoid that."""
+    if not hasattr(ProjectState.add_model, "__wrapped__"):
+        ProjectState.add_model = rendering.rendering_alone(  # type: ignore[method-assign,assignment]
+            ProjectState.add_model
+        )
 
 
 class _AddingWithoutDefault:
