@@ -41,10 +41,10 @@ class Finding:
 
 
 def audit(*, using: str = DEFAULT_DB_ALIAS, skip: Collection[str] = ()) -> list[Finding]:
-    """The findings in all schemas of a database, by kind, schema, table and name.
+    """Return the findings in all schemas of a database, by kind, schema, table and name.
 
     Raises:
-        ValueError: if a kind to skip is none of KINDS.
+        ValueError: A kind to skip is not one of KINDS.
     """
     unknown = set(skip) - set(KINDS)
     if unknown:

@@ -31,7 +31,7 @@ class Constraint:
     name: str
     kind: str  # 'primary key', 'unique', 'exclusion', 'foreign key' or 'check'
     columns: frozenset[str]
-    has_expressions: bool  # it is over expressions too, which are no columns
+    has_expressions: bool  # it is also over expressions, which are not columns
 
 
 def database_of(error: BaseException, model: type[Model]) -> str:
@@ -87,7 +87,7 @@ _answers: dict[tuple[str, str, str | None, str | None, str | None], list[Row]] =
 
 
 def forget() -> None:
-    """Read everything anew: after a migration, or a change of the schema by hand."""
+    """Forget everything that was read, after a migration or a change of the schema by hand."""
     _answers.clear()
 
 

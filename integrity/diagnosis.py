@@ -8,10 +8,10 @@ from psycopg import errors
 
 
 def reported(error: BaseException) -> psycopg.Error | None:
-    """The error of the server that ``error`` is, or was raised from, however far up the chain.
+    """Return the server's error that ``error`` is or was raised from, at any depth of the chain.
 
-    Its ``diag`` holds the fields of the report. None where the server has reported nothing: an
-    error that Python raised, or a lost connection.
+    Its ``diag`` contains the fields of the report. None if the server has not reported one: for
+    an error that Python raised, or a lost connection.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -24,7 +24,7 @@ def reported(error: BaseException) -> psycopg.Error | None:
 # Note [What is a refused write]
 # The server refuses what a user wants to write when the data breaks a rule: a constraint, the range
 # of a type, a policy, or a trigger. Everything else (a lost connection, a deadlock, a statement
-# that is wrong) is no fault of the data, and is not for a form to show.
+# that is wrong) is not caused by the data, and does not belong in a form.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 REFUSING_CLASSES = {
     "22",  # data exception: out of range, too long, not valid for its type

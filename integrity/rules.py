@@ -30,7 +30,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class Named:
-    """Any violation of a constraint of this name, whichever the table."""
+    """Any violation of a constraint of this name, on any table."""
 
     name: str
 
@@ -153,7 +153,7 @@ class ForeignKey:
 
     def is_match(self, error: Exception) -> bool:
         report = reported(error)
-        # ON DELETE RESTRICT has a SQLSTATE of its own since PostgreSQL 18.
+        # ON DELETE RESTRICT has its own SQLSTATE since PostgreSQL 18.
         if not isinstance(report, errors.ForeignKeyViolation | errors.RestrictViolation):
             return False
         field = declarations.foreign_key(self.model, self.field)

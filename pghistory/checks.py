@@ -1,23 +1,23 @@
 """System checks.
 
 pghistory.E001
-    Events of a partitioned table are captured once a statement, so that what is written into a
-    partition directly has none (``manage.py check --database ALIAS``; ``migrate`` runs it).
+    Events of a partitioned table are captured once a statement, so that a direct write to a
+        partition has no event (``manage.py check --database ALIAS``; ``migrate`` runs it).
 
 pghistory.E002
-    An event model has a key that is no integer, and events are ordered by it (``Event.check()``).
+    The key of an event model is not an integer, but events are ordered by it (``Event.check()``).
 
 pghistory.W001
     ``pghistory.admin`` is below Django's admin in INSTALLED_APPS. The Events button is a template
     of that admin, which finds its own first.
 
 pghistory.W002
-    An event model is in the project, and a trigger that fills it is on a model of an installed
-    package, whose migrations ``makemigrations`` writes beside the package's code.
+    An event model is in the project, but the trigger that fills it is on a model of an installed
+        package: ``makemigrations`` would write its migration into the package.
 
 pghistory.W003
-    A tracked table has rows and no events, so that what the rows were is not known
-    (``manage.py check --database ALIAS``; ``migrate`` runs it).
+    A tracked table has rows but no events, so that their past values are unknown
+        (``manage.py check --database ALIAS``; ``migrate`` runs it).
 """
 
 from __future__ import annotations

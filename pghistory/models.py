@@ -234,7 +234,7 @@ class MiddlewareEvents(Events):
 
 
 class AggregateEvent(_Timeline):
-    """The events of all event models, each compared with the one before of its own label."""
+    """The events of all event models, each compared with the previous one of the same label."""
 
     pgh_table = models.TextField()
     pgh_diff = DerivedField(derive=diffs.label_diff, null=True)

@@ -55,7 +55,7 @@ class _EventTableOperation(Operation):
 
 
 class Backfill(_EventTableOperation):
-    """A first event for each row that has none, as ``manage.py pghistory backfill`` writes.
+    """Write a first event for each row without events, as ``manage.py pghistory backfill`` does.
 
     Args:
         model_name: The event model.

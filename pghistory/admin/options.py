@@ -104,5 +104,5 @@ class EventModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description="pgh obj", empty_value="-")
     def pgh_obj_id(self, event: Any) -> str | None:
-        """The object's key, of whatever kind; nothing where events are about no object."""
+        """Return the object's key as text; "" if the event is not about an object."""
         return urls.object_key(event)

@@ -110,7 +110,7 @@ def _deletions(witness: history.Witness, before: int | None) -> tuple[list[Any],
 
 
 def _live(event: Any) -> Any:
-    """The row that a revert would write; None where there is none."""
+    """Return the row that a revert would write; None if it would not write one."""
     if revert.missing_fields(type(event)):
         return None
     manager = event.pgh_tracked_model._base_manager

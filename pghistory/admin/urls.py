@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def timeline_url(obj: Any, user: Any) -> str:
-    """The page of an object's timeline; nothing where there is none, or not for this user."""
+    """Return the address of an object's timeline; "" without one, or if the user may not see it."""
     if not _may_view_events(type(obj), user):
         return ""
     label = _tracked_label(type(obj))

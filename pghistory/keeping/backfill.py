@@ -1,9 +1,10 @@
-"""A first event for each row that has none.
+"""Write a first event for each row without events.
 
 Note [First events]. A row must not get its first event after a later one. So each batch locks its
-rows with FOR SHARE, which waits for whoever changes one, and looks for events only afterwards, in a
-statement that sees what they committed. Whoever changes one of these rows next waits for the
-batch, and gets a later ``pgh_id``. Rows inserted meanwhile write their own events.
+rows with FOR SHARE, which waits for transactions that change one of them, and looks for events only
+afterwards, in a statement that sees what they committed. A later change of one of these rows waits
+for the batch, so that its event has a later ``pgh_id``. Rows inserted meanwhile write their own
+events.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 """

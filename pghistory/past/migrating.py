@@ -22,7 +22,7 @@ def before_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
 
 
 def after_migrate(using: str, **kwargs: Any) -> None:
-    """Record the event tables that are new, and make the views anew."""
+    """Record new event tables, and create the views again."""
     if connections[using].vendor != "postgresql":
         return
     maintenance = apps.get_model("pghistory.Maintenance")

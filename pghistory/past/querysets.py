@@ -45,11 +45,14 @@ class History:
         self.model = model
 
     def as_of(self, time: datetime) -> models.QuerySet[Any]:
-        """The objects of the model as they were at that time: a queryset as any other.
+        """Return the objects of the model as they were at that time: a queryset like any other.
 
-        ValueError where the events do not say it: where they leave fields out, where not each
-        insert and update makes one, or where the model has its fields in several tables.
-        Rows that went without an event are shown as they last were. See Note [What events say].
+        Rows that disappeared without an event are shown in their last known state. See Note [What
+        events say].
+
+        Raises:
+            ValueError: The events do not record the past: they leave fields out, not every insert
+                and update writes one, or the model has its fields in several tables.
         """
         history.witness(self.model)
         if len(inheritance.tables(self.model)) > 1:

@@ -1,18 +1,19 @@
 """The schema of views that stand for the tables at a point in time.
 
-Note [Views of the past]. ``pghistory_past`` has a view for each tracked table, with its name and
-columns, over its events; ``pghistory_past_untracked`` has one that raises for each other table.
-``as_of()`` puts them before the usual search_path and sets the time, both for the transaction.
+Note [Views of the past]. ``pghistory_past`` has a view for each tracked table, with the same name
+and columns, over its events; ``pghistory_past_untracked`` has a view that raises an error for each
+other table. ``as_of()`` puts both schemas before the usual search_path and sets the time, for the
+transaction.
 
-- The views say NOT EXISTS (a later event), so that a key, a join and a reverse set reach the
-  index, and cost the same in a table of any size.
+- The views use NOT EXISTS (a later event), so that look-ups by key, joins and reverse accessors use
+  the index, and cost the same in a table of any size.
 - The second FROM item makes them read-only; the planner removes it.
-- The columns have the exact types of the tables, so that prepared statements survive.
-- The tables of another schema than ``public`` have views of their own.
-- ``is_known()`` is evaluated once in a query, and raises for a time before complete tracking.
+- The columns have the exact types of the tables, so that prepared statements stay valid.
+- The tables of schemas other than ``public`` have separate views.
+- ``is_known()`` is evaluated once per query, and raises for a time before complete tracking.
 
-``migrate`` makes the views anew. While it runs they raise, so that nothing reads today's rows
-instead.
+``migrate`` creates the views again. While it runs they raise an error, so that nothing reads the
+present rows instead.
 
 https://www.postgresql.org/docs/current/sql-createview.html#SQL-CREATEVIEW-UPDATABLE-VIEWS
 """
@@ -127,7 +128,7 @@ class Schemas:
 
 
 def install(using: str) -> None:
-    """Make the views anew if tables or declarations have changed."""
+    """Create the views again if tables or declarations have changed."""
     connection = connections[using]
     if connection.vendor != "postgresql" or not _is_here(using):
         return

@@ -24,7 +24,7 @@ from pgtrigger.vocabulary.columns import postgres_connection
 
 
 def quoted(compiler: Any, name: str) -> str:
-    """A name as the compiler writes it: until Django 6.1, aliases of its own it leaves bare."""
+    """Quote a name as the compiler does. Before Django 6.1 it leaves its own aliases unquoted."""
     quote = getattr(compiler, "quote_name", None) or compiler.quote_name_unless_alias
     return str(quote(name))
 
@@ -158,7 +158,7 @@ def _integer_test(bits: int) -> str:
     return f"CASE WHEN {digits} THEN {{0}}::numeric BETWEEN {-most} AND {most - 1} END"
 
 
-# Of types that are not here, a text that is none raises an error of these servers.
+# For a type that is not listed, a malformed text is an error on these servers.
 _TESTS_BEFORE_16 = {
     "smallint": _integer_test(16),
     "integer": _integer_test(32),

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 
 def as_of(obj: Any, time: datetime) -> Any:
-    """The object as it was at that time, not saved; None where it was not there.
+    """Return the object as it was at that time, not saved; None if it did not exist.
 
-    ValueError where the events do not say it, as of an object that has gone without an event.
+    Raises:
+        ValueError: The events do not tell, such as after a deletion without an event.
     """
     found = witness(type(obj))
     events = found.events(obj)

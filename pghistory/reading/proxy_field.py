@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class _PrivateField:
-    """A field that is no column of the table: neither migrations nor INSERT see it.
+    """A field that is not a column of the table: neither migrations nor INSERT see it.
 
-    Django gives a child a copy of its parent's private fields, as public ones unless they insist.
+    Django copies a parent's private fields to a child as public fields; these remain private.
     """
 
     generated = True
@@ -64,8 +64,8 @@ class ProxyField:
     """A field of an event model whose value is at the end of a path.
 
     ``ProxyField("pgh_context__metadata__user", models.ForeignKey(User, models.DO_NOTHING))`` can
-    be read, filtered, ordered and joined by as the field that it is. A value in JSON that is none
-    of the field is NULL (before PostgreSQL 16: of integers, dates, UUIDs and booleans).
+    be read, filtered, ordered and joined like any foreign key. A JSON value that the field cannot
+    have is NULL (before PostgreSQL 16: for integers, dates, UUIDs and booleans).
     """
 
     def __init__(self, proxy: str, field: Field[Any, Any]):

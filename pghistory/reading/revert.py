@@ -37,7 +37,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a field cannot be restored; ``field`` is empty where it is about several."""
+    """The reason why a field cannot be restored; ``field`` is empty if there are several."""
 
     field: str
     reason: str
@@ -148,7 +148,7 @@ def _problems(event: Any, changes: list[Change], alias: str) -> Iterator[Problem
     if not changes:
         return
     restored = instance(event)
-    # Not adding, so that no row of its own key, such as its parent's, is in its way.
+    # Not adding, so that a row with the same key, such as the parent's, is not in the way.
     restored._state.adding, restored._state.db = False, alias
     changed = {change.field for change in changes}
     for each in _settable(event.pgh_tracked_model):
@@ -252,7 +252,7 @@ def _value(event: Any, change: Change) -> Any:
     field = event.pgh_tracked_model._meta.get_field(change.field)
     if change.after is None or change.after is JSON_NULL:
         return change.after
-    # The text of an expression is no expression: update() would run one.
+    # Return the text of an expression, because update() would run the expression.
     return models.Value(change.after, output_field=field)
 
 

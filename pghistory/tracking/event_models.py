@@ -153,7 +153,7 @@ def _obj(
 
 
 class _CompositeObj(models.ForeignObject):  # type: ignore[type-arg]  # not generic at run time
-    """``pgh_obj`` over several columns, which fixtures have as fields of their own.
+    """``pgh_obj`` over several columns, which are separate fields in fixtures.
 
     Django's serializers know foreign keys of one column only. In migrations it is a ForeignObject.
     """

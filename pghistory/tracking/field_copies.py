@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pghistory.vocabulary.field_options import Field
 
-# A row's key is no key of the event.
+# Leave out the key options: the row's key is not the key of the event.
 _PLAIN = {
     "AutoField": models.IntegerField,
     "BigAutoField": models.BigIntegerField,

@@ -107,7 +107,7 @@ class EventForeignKey(ForeignKey):
 class ObjForeignKey(EventForeignKey):
     """``pgh_obj``, the object that an event is about.
 
-    It has no index of its own: event tables are indexed on ``(pgh_obj, pgh_id)``.
+    It has no separate index: event tables are indexed on ``(pgh_obj, pgh_id)``.
     """
 
     own_defaults: ClassVar[dict[str, Any]] = {"db_index": False}

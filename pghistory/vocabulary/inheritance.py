@@ -54,7 +54,7 @@ def all_columns(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def composite_key(model: type[Model]) -> list[Field[Any, Any]]:
-    """The fields of the model's composite primary key; none where one field is its key.
+    """Return the fields of the model's composite primary key; empty if its key is one field.
 
     https://docs.djangoproject.com/en/stable/topics/composite-primary-key/
     """

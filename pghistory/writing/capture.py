@@ -4,8 +4,8 @@ Note [One context row]. With a foreign key to the context, its row is written at
 transaction and context: the function compares what is wanted (``pghistory.context_id`` and
 ``pghistory.context_metadata``, which Python sends) with what is written
 (``pghistory.context_written``, as local to the transaction as they are) and, having written, sets
-the latter. A savepoint's rollback takes back variable and row together. The row comes after the
-events, so that a statement without events writes none.
+the latter. ROLLBACK TO SAVEPOINT rolls back variable and row together. The row is written after the
+events, so that a statement without events does not write one.
 
 The transaction that creates the row may change its keys. A later one can only add some: otherwise
 any role could change who made an old change, by setting ``pghistory.context_id`` to the old key.
@@ -13,8 +13,8 @@ any role could change who made an old change, by setting ``pghistory.context_id`
 
 Two transactions can be in one context at once: on two connections of one thread, or in two tasks.
 The second would wait for the first to end, which may never happen, because the first may wait for
-the second in Python, where PostgreSQL sees no deadlock. So each takes an advisory lock for the
-context, and one that does not get it writes a row of its own, with the same metadata.
+the second in Python, where PostgreSQL does not see the deadlock. So each takes an advisory lock for
+the context, and one that does not get it writes a separate row with the same metadata.
 
 See also Note [Statement plans] of ``pgtrigger.triggers.pairing``.
 """
@@ -204,8 +204,8 @@ def context_id() -> str:
 def _refuse_old_snapshot(table: str) -> sql.Composable:
     """Refuse TRUNCATE if it removes rows that the transaction cannot see.
 
-    From REPEATABLE READ on, a transaction does not see what others committed since its first
-    query, and TRUNCATE removes it all the same.
+    From REPEATABLE READ on, a transaction does not see rows that others committed since its
+    first query, but TRUNCATE removes them.
 
     https://www.postgresql.org/docs/current/mvcc-caveats.html
     """

@@ -78,21 +78,25 @@ def _withdraw(values: dict[str, Any], found: dict[str, Any], before: dict[str, A
 
 
 class context(scopes.Scope):
-    """Says who or what makes the changes inside: a context manager and a decorator.
+    """Attach metadata, such as the user, to the changes inside: a context manager and a decorator.
 
-    All events made inside, on any database, share one row of ``Context`` with these metadata::
+    All events of these changes, on any database, share one row of ``Context`` with the metadata::
 
         with pghistory.context(user=request.user.pk, reason="import"):
             ...
 
-    Inside another context it joins that one, and what it adds stays there until the outer one
-    ends. A bare call, ``pghistory.context(key="value")``, adds to the context that is open, and
-    does nothing where none is. A decorator adds nothing to the context that it is evaluated in.
+    Inside another context it adds its metadata to that one, until the outer one ends. A bare
+    call, ``pghistory.context(key="value")``, adds to the open context, and has no effect without
+    one. A decorator does not add to the context in which the function is defined.
     ``with context() as opened`` gives an ``OpenContext``.
 
-    Metadata are JSON. Raises MetadataError (a ValueError) for NaN, Infinity and NUL, and
-    TypeError for what the encoder does not know. Outside a transaction a SELECT of
-    a function that writes carries no context, nor does a procedure that commits.
+    Outside a transaction, a SELECT of a function that writes has no context, and neither has a
+    procedure that commits.
+
+    Raises:
+        MetadataError: (a ValueError) the metadata contain NaN, Infinity or NUL, which jsonb does
+            not support.
+        TypeError: the encoder does not support a value.
     """
 
     def __init__(self, /, **metadata: Any):

@@ -97,7 +97,7 @@ class Event(pgtrigger.Trigger):
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
         """A generated function writes event tables only, so it may have a search_path.
 
-        At row level it has none unless it must: PostgreSQL would set it for each row.
+        At row level it has one only if necessary, because PostgreSQL would set it for each row.
         See the engine's Note [Names in functions].
         """
         is_definer = self.get_security(model) == "DEFINER"

@@ -49,7 +49,7 @@ def _explain(metadata: dict[str, Any], error: ValueError) -> str:
 
 
 def _reject_characters(path: str, value: Any) -> None:
-    """MetadataError where a text in the value has a character that jsonb has not."""
+    """Raise MetadataError if a text in the value has a character that jsonb cannot represent."""
     if isinstance(value, dict):
         for key, item in value.items():
             _reject_characters(f"the key {key!r} in {path}", key)

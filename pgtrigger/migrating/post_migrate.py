@@ -70,8 +70,8 @@ def _replaced(
     """Return the triggers that nothing declares any more and no migration will remove.
 
     A trigger of an automatic many-to-many table is named after the model, so that one of the same
-    name is declared if that model was renamed. If the table got a model of its own, no model has
-    the old name. Other triggers on such a table may be a proxy's, which has migrations.
+    name is declared if that model was renamed. If the table became the table of another model, no
+    model has the old name. Other triggers on such a table may be a proxy's, which has migrations.
     """
     names = {(model._meta.db_table, str(trigger.name).lower()) for model, trigger in wanted}
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}

@@ -9,25 +9,26 @@ and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. So
 - the user's statement is never rewritten, so parameters, ``%``, executemany, server-side binding
   and pipelines are not affected;
 - the setting ends with the transaction: nothing leaks through a connection pool;
-- nothing is sent in an aborted transaction: the user's own error is never masked;
-- it is there for what passes no execute wrapper (COPY, callproc, the raw driver), and for
-  deferred triggers: before COMMIT it is compared again, as a scope that asynchronous code has left
-  could not reach the connection of another thread.
+- nothing is sent in an aborted transaction, so that the user's own error is never masked;
+- statements that bypass execute wrappers (COPY, callproc, the raw driver) have it, and deferred
+  triggers too: it is compared again before COMMIT, because asynchronous code that leaves a scope
+  cannot reach the connection of another thread.
 
-Outside a transaction a statement that needs a variable gets a transaction of its own; any other
-goes as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs nothing.
-``search_path`` is needed by whatever may get one, the others by what may write, but not by SELECT,
-although its functions may write. A procedure or DO block that commits fails in a transaction, and
-is then executed again as it is, without the variables. A query of several statements that ends a
-transaction before one that needs a variable is refused, as nothing can be sent in between.
+Outside a transaction, a statement that needs a variable is wrapped in its own transaction; any
+other is sent as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs
+nothing. Every statement that can be wrapped needs ``search_path``; those that may write need the
+others. A SELECT does not, although its functions may write. A procedure or DO block that commits
+fails in a transaction, and is then executed again without the variables. A query of several
+statements that ends a transaction before a statement that needs a variable is rejected, because
+nothing can be sent between them.
 
-Where autocommit is off a transaction begins with any statement, and COPY and callproc are told of
-by the driver's cursor: to send at every COMMIT what the next transaction needs would begin it, and
-autocommit could not be turned on again.
+With autocommit off, sending right after COMMIT would begin the next transaction, and autocommit
+could not be turned on again. So the variables are sent before the first statement of a transaction.
+COPY and callproc bypass execute wrappers; a cursor subclass covers them.
 
-What the raw driver does by itself is not seen: a transaction begun with it has the variables from
-the first statement of a Django cursor on, and after its ROLLBACK TO SAVEPOINT inside a scope that
-was entered since the savepoint they are missing.
+Statements of the raw driver are not seen: a transaction that begins with one has the variables from
+the first statement of a Django cursor on. After a ROLLBACK TO SAVEPOINT of the raw driver, inside a
+scope that was entered after the savepoint, they are missing.
 
 https://www.postgresql.org/docs/current/sql-set.html
 """

@@ -317,7 +317,7 @@ class Declaration(Deconstructible):
         return ""
 
     def compile(self, model: type[Model]) -> compiler.Trigger:
-        """The trigger of this model as SQL. ValueError where the declaration does not fit it."""
+        """Return the model's trigger as SQL. Raise ValueError if it does not fit the model."""
         self.validate_name()
         self.validate_clauses()
         self.validate_writes(model)

@@ -1,4 +1,4 @@
-"""``NoCycle``: rows that refer to rows of their own table form trees.
+"""``NoCycle``: rows that refer to rows of the same table form trees.
 
 Two concurrent moves can form a cycle although neither sees the other. Therefore each move locks all
 ancestors of its new place. A cycle contains every moved row, so one of the moves finds a row that

@@ -1,4 +1,4 @@
-"""``manage.py pghistory backfill``: a first event for each row that has none."""
+"""``manage.py pghistory backfill``: write a first event for each row without events."""
 
 from __future__ import annotations
 

@@ -1,0 +1,62 @@
+"""Docstrings and comments in plain English: habits that come back are named here."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+ROOT: Path = settings.BASE_DIR
+PACKAGES = sorted(
+    path.parent.name
+    for path in ROOT.glob("*/__init__.py")
+    if path.parent.name not in {"bench", "life"}
+)
+# A docstring begins with an imperative or a noun: "Return the keys", "The comment of a trigger".
+FRAGMENT = r"(What|Whether|Those|Who|Whose|Which|Where|How|That|Of|As)\b"
+HABITS = {
+    r"\banew\b": "again",
+    r"\ball the same\b": "still, or a full sentence",
+    r"\bhears? of\b": "is told, is called with",
+    r"\bwh(o|ich|at)soever\b|\bwhoever\b|\bwhichever\b": "any",
+    r"\bof (its|their|one's) own\b": "its own, separate",
+    r"(?<!there )\b(is|are|was|were) no(?! longer| more)\b": "is not a",
+    r"(?<!there )\b(is|are|has|have|had) none\b": "does not have one",
+    r"\b(None|nothing|empty|none|\w+Error) where\b": "if: where names a place",
+    r", for (it|they|he) ": "because",
+}
+
+
+def texts(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Yield the line and the text of each docstring and comment, and whether it is a docstring."""
+    source = path.read_text()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            if docstring:
+                yield node.body[0].lineno, docstring, True
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string.lstrip("# "), False
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_docstrings_and_comments_are_plain_english(package: str) -> None:
+    found = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if "migrations" in path.parts or path == Path(__file__):
+            continue
+        for line, text, is_docstring in texts(path):
+            place = f"{path.relative_to(ROOT)}:{line}"
+            if is_docstring and re.match(FRAGMENT, text):
+                found.append(f"{place}: begins with {text.split()[0]!r}: begin with a noun or verb")
+            found.extend(
+                f"{place}: {match[0]!r}: write {better!r}"
+                for habit, better in HABITS.items()
+                for match in re.finditer(habit, " ".join(text.split()), re.IGNORECASE)
+            )
+    assert found == []
