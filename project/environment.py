@@ -64,7 +64,7 @@ def number(name: str, *, default: int) -> int:
 
 def duration(name: str, *, default: str) -> str:
     """
-    Return the variable as a duration that PostgreSQL reads, such as ``30s``; ``0`` is no limit.
+    Return the variable as a duration that PostgreSQL reads, such as ``30s``; ``0`` means unlimited.
 
     Raise WrongSetting if it is something else.
     https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-NAMES-VALUES

@@ -1,4 +1,4 @@
-"""Writers in processes of their own, and what they said they had written."""
+"""Writers in separate processes, and what they reported to have written."""
 
 from __future__ import annotations
 

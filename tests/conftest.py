@@ -1,4 +1,4 @@
-"""What all tests share: a database, or one sentence that says why there is none."""
+"""The database of all tests, or one sentence that says why there is none."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -94,7 +94,7 @@ class Chapter:
 
     @property
     def expected(self) -> str:
-        """What it prints, with ids masked; nothing where no such file was written yet."""
+        """Return the expected output, with ids masked; "" before its file is written."""
         path = self.expected_output
         return path.read_text(encoding="utf-8") if path.exists() else ""
 

@@ -143,7 +143,7 @@ class PrivateConnection(DatabaseWrapper):
         many: bool,
         context: dict[str, Any],
     ) -> Any:
-        """Execute a statement outside Django's transactions as a transaction of its own."""
+        """Execute a statement outside Django's transactions, as a separate transaction."""
         if self.in_atomic_block or not self.autocommit:
             return execute(query, params, many, context)
         self.send(sql.SQL("SAVEPOINT {}").format(STATEMENT))

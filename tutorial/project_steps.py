@@ -24,7 +24,7 @@ from tutorial.timeline import event_models
 
 @dataclass(frozen=True)
 class ProjectSteps:
-    """What a chapter's rule needs in a project. Without a migration, three texts are empty."""
+    """Steps to use a chapter's rule in a project. Without a migration, three texts are empty."""
 
     imports: str
     makemigrations: str

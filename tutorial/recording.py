@@ -1,4 +1,4 @@
-"""What a scenario sent to Postgres, and what Postgres answered."""
+"""Record the statements of a scenario, and PostgreSQL's answers."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ DIAGNOSTICS = {
 
 
 def diagnostics(error: BaseException | None) -> dict[str, str]:
-    """The fields of a database error that Postgres filled, by name; none where it is not one.
+    """Return the fields of a database error that PostgreSQL filled, by name; else an empty dict.
 
     https://www.postgresql.org/docs/current/protocol-error-fields.html
     """

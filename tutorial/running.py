@@ -51,7 +51,7 @@ class ChapterRun:
 
     @property
     def output(self) -> str:
-        """What a terminal shows: the text printed, then the error that ended it, if one did."""
+        """The text of a terminal: what was printed, then the error that ended the run, if any."""
         return "".join(each.text for each in self.printed) + self.error_text
 
     @property

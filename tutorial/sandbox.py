@@ -37,7 +37,7 @@ class Step(TypedDict):
 
 @dataclass
 class Row:
-    """A row as it is now; `instance` and `form` are None where it is deleted."""
+    """The present state of a row; `instance` and `form` are None if it is deleted."""
 
     place: int
     instance: models.Model | None
@@ -61,7 +61,7 @@ class Section:
 
 @dataclass
 class Sandbox:
-    """What to show: a section per model, and the journal that leads there."""
+    """The content of the page: a section per model, and the journal that leads there."""
 
     sections: list[Section]
     journal: list[Step]
@@ -151,7 +151,7 @@ class _World:
         return kind, name, int(place) if is_number else 0
 
     def form(self, kind: str, name: str, place: int, data: Any) -> Form | None:
-        """The form that was sent, or None where there is no such row any more."""
+        """Return the form that was sent, or None if its row no longer exists."""
         if kind == "add":
             return form_for(self.models[name], self.keys, data)
         row = self.row(name, place) if kind else None
@@ -224,7 +224,7 @@ def _values(kind: str, form: Form) -> dict[str, Any]:
 def _show_refusal(
     section: Section, kind: str, place: int, form: Form, refusal: dict[str, str]
 ) -> None:
-    """What was refused, as the error of the form that asked for it."""
+    """Show the refused write as an error of its form."""
     if kind == "delete":
         section.rows[place].refusal = refusal
         return

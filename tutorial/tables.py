@@ -71,7 +71,7 @@ def compare(before: Table, now: Table) -> Table:
 
 
 def only_changes(tables: Iterable[Table]) -> tuple[Table, ...]:
-    """Of compared tables, the rows that differ from the frame before, and the tables with any."""
+    """Return the tables that changed since the previous frame, with only their changed rows."""
     changed = (replace(t, rows=tuple(row for row in t.rows if row.state)) for t in tables)
     return tuple(table for table in changed if table.rows)
 

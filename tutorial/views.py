@@ -127,7 +127,7 @@ def documentation(request: HttpRequest, path: str) -> HttpResponseBase:
     if not path or path.endswith("/"):
         path += "index.html"
     response = serve(request, path, document_root=DOCUMENTATION)
-    # Furo's pages contain inline scripts and styles of their own.
+    # Allow inline scripts and styles, which Furo's pages contain.
     response["Content-Security-Policy"] = DOCUMENTATION_POLICY
     return response
 
@@ -155,7 +155,7 @@ def _exercise_context(chapter: Chapter, answer: str | None = None) -> dict[str, 
 
 
 def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[str, Any]:
-    """What a chapter's page shows except the sandbox, before or after a run."""
+    """Return the context of a chapter's page without its sandbox, before or after a run."""
     chapters = all_chapters()
     lines = listing(chapter, run)
     refused = [

@@ -64,8 +64,8 @@ def with_direct(database: dict[str, Any], url: str) -> dict[str, Any]:
     """
     Add the address in DIRECT_DATABASE_URL, which ``connection.direct()`` uses.
 
-    It is for work that needs a session of its own, such as ``migrate``, if DATABASE_URL is the
-    address of a connection pooler.
+    It is for work that needs one session, such as ``migrate``, if DATABASE_URL is the address of a
+    connection pooler.
     """
     if not url:
         return database

@@ -3,7 +3,7 @@ A lock that outlives transactions, and sets nothing for a session.
 
 A connection pooler in transaction mode may give each transaction another session, so a lock of a
 session would stay in one session and be released in another. This lock belongs to one transaction
-that stays open on a connection of its own.
+that stays open on a separate connection.
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
 

@@ -39,7 +39,7 @@ SELECT coalesce(
 
 @dataclass
 class Reads:
-    """Where one request reads. ``position`` is of the client's last write, if there was one."""
+    """The database of one request's reads. ``position`` is of the client's last write, if any."""
 
     position: str = "0/0"
     wrote: bool = False

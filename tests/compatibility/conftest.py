@@ -9,7 +9,7 @@ from pgtrigger.triggers import registry
 
 @pytest.fixture
 def isolated(db):
-    """Models that the test defines are in a registry of apps of their own."""
+    """Keep the models that a test defines in a separate registry of apps."""
     with isolate_apps("tests.compatibility") as apps:
         yield apps
 

@@ -1,4 +1,4 @@
-"""Projects of their own, outside this repository, that lack one of the apps."""
+"""Projects outside this repository that do not have one of the apps."""
 
 import os
 import subprocess

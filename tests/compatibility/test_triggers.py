@@ -157,7 +157,7 @@ def test_search_vector(make):
 
 
 def test_versioned(make):
-    """The documented example of a trigger of one's own: a function, a condition and a rule."""
+    """The documented example of a trigger with a function, a condition and a rule."""
     model = make(
         pgtrigger.ReadOnly(name="a_read_only", fields=["version"]),
         pgtrigger.Trigger(

@@ -49,7 +49,7 @@ def family(request: pytest.FixtureRequest) -> Family:
 
 
 def names(model: type[models.Model], kind: type[models.BaseConstraint]) -> list[str]:
-    """What the model calls its constraints of this kind."""
+    """Return the names of the model's constraints of this kind."""
     return [constraint.name for constraint in model._meta.constraints if type(constraint) is kind]
 
 

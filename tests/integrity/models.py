@@ -179,7 +179,7 @@ class Bill(models.Model):
 
 
 class BillLine(models.Model):
-    """With a rule that has a message of its own, which Django can translate."""
+    """A model whose rule has its own message, which Django can translate."""
 
     bill = models.ForeignKey(Bill, models.CASCADE)
     amount = models.IntegerField(default=0)

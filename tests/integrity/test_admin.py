@@ -1,4 +1,4 @@
-"""What the admin shows of a write that PostgreSQL refuses, by triggers written here by hand."""
+"""Writes that PostgreSQL refuses, by triggers written here by hand, in the admin."""
 
 from typing import Any
 

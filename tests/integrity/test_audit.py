@@ -19,7 +19,7 @@ def execute(statement: str) -> None:
 
 
 def found(kind: str) -> list[tuple[str, str, str, str]]:
-    """What an audit finds of one kind, in the schema s."""
+    """Return the findings of one kind in the schema s."""
     return [
         (finding.schema, finding.table, finding.name, finding.detail)
         for finding in audit(skip=set(KINDS) - {kind})

@@ -25,7 +25,7 @@ RANK, PLACE = "prompt_rank", "prompt_place"  # INITIALLY IMMEDIATE, INITIALLY DE
 
 
 def is_checked_at_once(name: str) -> bool:
-    """Whether a violation of Prompt's constraint on this name's column is refused on INSERT."""
+    """Return whether INSERT refuses a violation of the constraint on Prompt's column."""
     value = {RANK: {"rank": 1}, PLACE: {"place": 1}}[name]
     with transaction.atomic():
         sid = savepoint_create()

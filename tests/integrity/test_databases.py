@@ -15,7 +15,7 @@ ALIASES = ["default", "other"]
 
 
 class Forbidden(AssertionError):
-    """As Django's TestCase raises for a database that the test does not declare."""
+    """Raise the error of Django's TestCase for a database that the test does not declare."""
 
 
 class Taken(Exception):

@@ -486,7 +486,7 @@ class TestPartitions:
         assert not PrimaryKey(Child).is_match(error)
 
     def test_a_foreign_key_to_a_partitioned_table_is_found_from_either_side(self) -> None:
-        """For a partition that is referred to, PostgreSQL makes a constraint of its own."""
+        """PostgreSQL creates a separate constraint for a partition that is referred to."""
         with connection.cursor() as cursor:
             cursor.execute(PARTITIONED_TEAMS)
         member = Member.objects.create(**PUBLIC.row())

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, which a test can kill."""
+"""Commands in separate processes, which a test can kill."""
 
 import os
 import subprocess

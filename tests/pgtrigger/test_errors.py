@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def refusal(action):
-    """The error that the action is refused with, in a savepoint of its own."""
+    """Return the error that refuses the action, which runs in a savepoint."""
     with pytest.raises(pgtrigger.TriggerError) as caught, transaction.atomic():
         action()
     return caught.value

@@ -148,7 +148,7 @@ SUITE = """
 
 
 def test_the_reports_list_what_no_test_knows(tmp_path):
-    """The suite runs as a user's: in a process and on a database of its own."""
+    """The suite runs as a user's would: in another process, on another database."""
     (tmp_path / "test_suite.py").write_text(textwrap.dedent(SUITE))
     (tmp_path / "suite_settings.py").write_text(
         "from tests.settings import *\n"

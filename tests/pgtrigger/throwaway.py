@@ -1,4 +1,4 @@
-"""An app that a test writes, migrates, and writes anew."""
+"""An app that a test writes, migrates, and writes again."""
 
 import contextlib
 import importlib

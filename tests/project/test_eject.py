@@ -188,7 +188,7 @@ def test_another_app_is_created_linted_and_layered(ejected: Path, tmp_path: Path
 
 
 def test_the_libraries_are_updated_from_a_wheel(ejected: Path, tmp_path: Path) -> None:
-    """As the documentation says: build the wheel of the newer release, and unpack it."""
+    """Build the wheel of the newer release and unpack it, as the documentation says."""
     newer, project = tmp_path / "newer", tmp_path / "mysite"
     copy_repository(settings.BASE_DIR, newer)
     module = newer / "pgtrigger/__init__.py"
@@ -227,7 +227,7 @@ def test_the_libraries_are_updated_from_a_wheel(ejected: Path, tmp_path: Path) -
 @needs_the_wheel
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_lint_test_and_demo_work_in_the_new_folder(folder: Path) -> None:
-    """In a virtual environment of its own, as somebody does who has just received the files."""
+    """Use a separate virtual environment, as somebody does who has just received the files."""
     python = f"PYTHON={getattr(sys, '_base_executable', sys.executable)}"
     try:
         for target in (["lint"], ["test", f"ARGS=tests/{APP} tests/project"]):

@@ -47,7 +47,7 @@ def starting(
     user: int | None = None,
     env: dict[str, str] | None = None,
 ) -> "subprocess.Popen[str]":
-    """A process of its own that starts the folder's server, as the user."""
+    """Start the folder's server in another process, as the user."""
     return subprocess.Popen(
         [*prefix, sys.executable, "-c", START, folder, *([] if user is None else [str(user)])],
         cwd=settings.BASE_DIR,

@@ -109,7 +109,7 @@ manage.main()
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Path]:
-    """A copy of the project in a folder of its own, where no database is yet."""
+    """A copy of the project in another folder, without a database."""
     path = tmp_path / "a clone"
     shutil.copytree(
         settings.BASE_DIR,

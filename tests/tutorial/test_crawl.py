@@ -163,7 +163,7 @@ THERE = {
 
 
 def values(converter: str) -> st.SearchStrategy[str]:
-    """What may stand in the place of a converter: what is there, or anything."""
+    """Return values for a converter of an address: existing ones, and any others."""
     name = converter.strip("<>").split(":")[-1]
     return st.sampled_from([*THERE.get(name, []), str(KEY), LATEST_EVENT]) | texts
 
@@ -384,7 +384,7 @@ class TestEveryPage:
             return  # JSON
         policy = response.headers["Content-Security-Policy"]
         if path.startswith("/docs/"):
-            return  # files that Sphinx makes have a policy of their own
+            return  # files that Sphinx creates have a separate policy
         for directive, sources in POLICY.items():
             assert f"{directive} {' '.join(sources)}" in policy, path
         if response.headers.get("Content-Type", "").startswith("text/html"):

@@ -1,4 +1,4 @@
-"""What holds of every scenario, whichever there are."""
+"""Checks of every scenario."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
 """Judge an answer by writes that its author does not see beforehand.
 
 The rows that the writes change are inserted first. Then the answer is installed on the private
-tables (see Note [Private tables]), and each write is made in a transaction of its own. Everything
-is rolled back.
+tables (see Note [Private tables]), and each write is made in a separate transaction. Everything is
+rolled back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ class Exercise:
 
     @property
     def names(self) -> Mapping[str, Any]:
-        """What an answer may refer to."""
+        """Return the names that an answer may use."""
         if self.kind == "triggers":
             return parsing.TRIGGERS
         if self.kind == "trackers":

@@ -233,7 +233,7 @@ class Book(models.Model):
 
 
 class User(models.Model):
-    """A user has an email of their own, in lower case."""
+    """A user with a unique email, in lower case."""
 
     email = models.EmailField(unique=True)
 
@@ -256,7 +256,7 @@ class Passport(models.Model):
 
 
 class Batch(models.Model):
-    """How many rows one statement added to the readings."""
+    """The number of readings that one statement added."""
 
     rows = models.IntegerField()
 

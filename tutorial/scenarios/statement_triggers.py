@@ -8,8 +8,8 @@ from two *transition tables*: as they were, and as they are.
 
 `Reading` has two such triggers. `never_backwards` is a `Protect`: its condition is declared as for
 rows, and rendered for the transition tables. If one row breaks the rule, the whole statement is
-refused, and the error names that row. `log_batch` has a function of its own, which adds one row to
-`Batch` for each statement, with the number of rows.
+refused, and the error names that row. `log_batch` has a function written here, which adds one row
+to `Batch` for each statement, with the number of rows.
 
 For large statements this is many times faster. For a single `save()` it costs about as much as a
 row-level trigger.

@@ -23,7 +23,7 @@ entry for each write.
 ## What it does not stop
 
 - It records, and refuses nothing. Combine it with the rules of the other chapters.
-- Whoever may write to the event table can change it. `append_only=True` refuses that.
+- A role that may write to the event table can change events. `append_only=True` refuses that.
 - Deletions have no event unless you track them with `pghistory.DeleteEvent()`.
 """
 

@@ -1,6 +1,6 @@
 """Trees without cycles
 
-A folder was moved into one of its own subfolders. Since then the page with all folders does not
+A folder was moved into one of its subfolders. Since then the page with all folders does not
 end: it follows `parent` forever, and the two folders are in no list any more.
 
 A check in `clean()` walks up to the root before it moves a folder. Two people who move two folders

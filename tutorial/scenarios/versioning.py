@@ -3,8 +3,8 @@
 Two editors saved the same article, and the second overwrote the first. A version number shows such
 a conflict, if every update increments it.
 
-`version = F('version') + 1` in `save()` is forgotten by `update()` and by every script. A number
-that is sometimes right is no use.
+`version = F('version') + 1` in `save()` does not run for `update()` or in other programs. A number
+that is only sometimes right is useless.
 
 A *before* trigger can change the row that is about to be written. With the base class
 `pgtrigger.Trigger` you write the statements of its function. `Versioned` has two triggers: one sets

@@ -1,4 +1,4 @@
-"""How prose, Python, SQL and values look on a page."""
+"""Render prose, Python, SQL and values on a page."""
 
 import json
 import re

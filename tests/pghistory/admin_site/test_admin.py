@@ -45,7 +45,7 @@ def events_url(name="changelist", *args):
 
 
 def listed(model_admin, rf, user, **query):
-    """What another admin's list of events holds."""
+    """Return the events in another admin's list."""
     request = rf.get("/", query)
     request.user = user
     return model_admin.changelist_view(request).context_data

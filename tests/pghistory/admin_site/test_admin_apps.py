@@ -1,4 +1,4 @@
-"""Where the admin's part of the history may stand among a project's apps."""
+"""The place of the history's admin among a project's apps."""
 
 import subprocess
 import sys

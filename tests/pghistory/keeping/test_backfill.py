@@ -1,4 +1,4 @@
-"""A first event for each row that has none."""
+"""A first event for each row without events."""
 
 import io
 import random

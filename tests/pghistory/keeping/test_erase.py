@@ -1,4 +1,4 @@
-"""What history holds of a person is erased, and nothing else."""
+"""Erasing a person from history, and nothing else."""
 
 import io
 import json

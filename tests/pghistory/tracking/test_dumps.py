@@ -140,7 +140,7 @@ class Databases:
 
 @pytest.fixture(scope="module")
 def databases(django_db_setup, django_db_blocker):
-    """Tables, triggers and rows in databases of their own."""
+    """Tables, triggers and rows in separate databases."""
     databases = Databases()
     with django_db_blocker.unblock():
         databases.create("empty")

@@ -1,4 +1,4 @@
-"""What the settings and the arguments of ``track()`` decide, and what they refuse."""
+"""The settings and the arguments of ``track()``, and the values they reject."""
 
 import pytest
 from django.contrib.auth.models import Group
@@ -69,7 +69,7 @@ class TestNames:
         assert set(Partial.pgh_event_models) == {"raised", "seen", "insert", "update"}
 
     def test_indexes_of_many_event_models_have_names_of_their_own(self):
-        """Those that Django gives end in six hex digits, which these two tables have in common."""
+        """Django's names end in six hex digits, which are the same for these two tables."""
         named = set()
         with isolate_apps("tests.pghistory"):
 
@@ -142,7 +142,7 @@ def indexed():
 
 
 def arguments(model, argument):
-    """What this argument is for each field of the model's event model that has it."""
+    """Return the value of this argument for each field of the event model that has it."""
     event_model = pghistory.create_event_model(model)
     return {
         field.name: getattr(field, argument)
@@ -262,7 +262,7 @@ class TestRefusals:
 
 
 class TestInstalledPackages:
-    """Where the migrations of triggers on another package's model go."""
+    """The migrations of triggers on another package's model."""
 
     @pytest.fixture
     def employee(self):

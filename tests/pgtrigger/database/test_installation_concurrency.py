@@ -112,7 +112,7 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def server(django_db_setup):
-    """A connection of its own to the test database, which sees what others have committed."""
+    """A separate connection to the test database, which sees what others have committed."""
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password", "dbname")
     given = {name: parameters[name] for name in names if parameters.get(name)}
@@ -135,7 +135,7 @@ def crowd(server, tmp_path_factory):
 
 
 def found(server):
-    """How many triggers and functions of the engine's there are: (names, functions)."""
+    """Return the numbers of the engine's triggers and functions."""
     return server.execute(
         """
         SELECT count(*),

@@ -1,4 +1,4 @@
-"""What ``makemigrations`` writes for the triggers that models declare."""
+"""``makemigrations`` and the triggers that models declare."""
 
 import pytest
 from django.db.migrations.autodetector import MigrationAutodetector

@@ -141,7 +141,7 @@ class Entry(models.Model):
 @pytest.mark.django_db
 class TestSqlMigrate:
     def psql(self, script):
-        """Runs it as a user would, in a schema of its own that goes again."""
+        """Run it as a user would, in a schema that is dropped afterwards."""
         parameters = connection.get_connection_params()
         where = " ".join(
             f"{name}={parameters[name]}"

@@ -170,7 +170,7 @@ class TestMigrationFiles:
 
 
 class TestDatabasesTakenOver:
-    """A trigger calls a function of its own name, and its comment is a hash."""
+    """A trigger calls the function of the same name, and its comment is a hash."""
 
     @pytest.fixture
     def taken_over(self, old_app):
@@ -250,7 +250,7 @@ class TestDatabasesTakenOver:
     ],
 )
 def test_a_function_that_the_migration_calls_by_the_triggers_name(app, execute_clause):
-    """As a ``render_execute`` of a project has it: a call, or the whole clause."""
+    """Return what a project's ``render_execute`` may return: a call, or the whole clause."""
     app.declare("class Entry(models.Model):\n    number = models.IntegerField(default=0)\n")
     app.makemigrations()
     app.write_migration(

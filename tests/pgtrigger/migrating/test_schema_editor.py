@@ -376,7 +376,7 @@ pgtrigger.register(
         assert app.leftovers() == []
 
     def test_a_through_model_in_place_of_the_automatic_table(self, app):
-        """As Django documents it, with the table kept."""
+        """Change the field as Django documents it, and keep the table."""
         automatic = """
 class Tag(models.Model):
     pass
@@ -489,7 +489,7 @@ def test_a_deferred_rule_is_set_aside_and_put_back(app, changes):
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_setting_leaves_the_schema_editor_as_it_is(wanted):
-    """It is read when Django starts, so this takes a Django of its own."""
+    """The setting is read when Django starts, so this needs another process."""
     script = f"""
 import django
 from django.conf import settings

@@ -139,7 +139,7 @@ def test_an_ignored_rule_on_update_and_delete_lets_both_happen(make_model):
 
 
 class TestNesting:
-    """What is ignored outside stays ignored inside."""
+    """A trigger that is ignored outside stays ignored inside."""
 
     def test_a_uri_in_a_uri(self):
         with pgtrigger.ignore(NO_DELETE):

@@ -78,7 +78,7 @@ def execute(connection):
 
 @pytest.fixture
 def current(execute):
-    """What the server has; to be called inside a transaction."""
+    """Return the server's values; to be called inside a transaction."""
     return lambda: execute("SELECT current_setting('tests.value', true)") or ""
 
 

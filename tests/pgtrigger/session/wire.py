@@ -1,4 +1,4 @@
-"""What passes between the driver and the server, as libpq traces it.
+"""The messages between the driver and the server, as libpq traces them.
 
 https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE
 """
@@ -15,17 +15,17 @@ class Traffic:
 
     @property
     def round_trips(self):
-        """How often the client (F) waited for an answer of the server (B)."""
+        """Return how often the client (F) waited for an answer of the server (B)."""
         return "".join(message[0] for message in self.messages).count("FB")
 
     def sent(self, text):
-        """How many of the client's messages hold this text."""
+        """Return how many of the client's messages contain this text."""
         return sum(message[0] == "F" and text in message for message in self.messages)
 
 
 @contextlib.contextmanager
 def traffic(connection):
-    """What passes in the block; to be read once it has ended."""
+    """Return the messages of the block; read them after its end."""
     pgconn, found = connection.connection.pgconn, Traffic()
     with tempfile.TemporaryFile("w+") as file:
         pgconn.trace(file.fileno())

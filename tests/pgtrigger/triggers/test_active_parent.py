@@ -1,4 +1,4 @@
-"""``ActiveParent``: no active row refers to a soft-deleted one, whoever writes when."""
+"""``ActiveParent``: no active row refers to a soft-deleted one, in any order of writes."""
 
 import random
 import threading
