@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import pkgutil
 import sys
 import time
 import traceback
 
-import proof.faults
 from proof import claims, page
 
 DESCRIPTION = """\
@@ -30,9 +27,7 @@ A claim that cannot be shown here, because a program or a privilege is missing, 
 
 def main() -> int:
     options = _options()
-    for module in pkgutil.iter_modules(proof.faults.__path__):
-        importlib.import_module(f"proof.faults.{module.name}")
-    known = claims.registered
+    known = claims.load()
     if options.list:
         print("\n".join(f"{name:24} {claim.sentence}" for name, claim in known.items()))
         return 0

@@ -10,6 +10,7 @@ A run is short (for ``make full``) or not (for ``make proof``).
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from dataclasses import dataclass, field
@@ -52,6 +53,21 @@ class Claim:
 
 
 registered: dict[str, Claim] = {}
+# The modules with claims.
+MODULES = (
+    "proof.faults.server",
+    "proof.faults.network",
+    "proof.faults.deployments",
+    "proof.faults.gunicorn",
+    "proof.hostile.input",
+)
+
+
+def load() -> dict[str, Claim]:
+    """Return all claims by name."""
+    for module in MODULES:
+        importlib.import_module(module)
+    return registered
 
 
 def claim(sentence: str, area: str) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:

@@ -75,3 +75,19 @@ class Seat(models.Model):
 
     class Meta:
         triggers = [pgtrigger.AtMost(SEATS, per="account")]
+
+
+class EveryKind(models.Model):
+    """A column of each kind, for conditions that are made at random."""
+
+    whole = models.IntegerField(null=True)
+    real = models.FloatField(null=True)
+    exact = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    short = models.CharField(max_length=16, null=True)  # noqa: DJ001
+    long = models.TextField(default="")
+    true = models.BooleanField(null=True)
+    day = models.DateField(null=True)
+    moment = models.DateTimeField(null=True)
+    period = models.DurationField(null=True)
+    data = models.JSONField(null=True)
+    key = models.UUIDField(null=True)

@@ -7,20 +7,21 @@ import psycopg
 import pytest
 
 from proof import page
-from proof.claims import CannotRun, Run, registered
+from proof.claims import CannotRun, Run, load
 from proof.servers import ask, migrate, server, url
 from proof.verifying import verify
 from proof.writers import Journal, writing
 from tests.project.conftest import needs_the_wheel
 
+CLAIMS = load()
 pytestmark = [needs_the_wheel, pytest.mark.long]
 
 
-@pytest.mark.parametrize("name", [c.name for c in registered.values() if c.area == "faults"])
+@pytest.mark.parametrize("name", [c.name for c in CLAIMS.values() if c.area == "faults"])
 def test_nothing_is_lost_duplicated_or_invented_and_all_write_again(name: str) -> None:
     run = Run(short=True)
     try:
-        registered[name].function(run)
+        CLAIMS[name].function(run)
     except CannotRun as error:
         pytest.skip(str(error))
     assert run.violations == []
@@ -78,7 +79,7 @@ def test_a_result_takes_the_place_of_an_earlier_one(
 ) -> None:
     monkeypatch.setattr(page, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(page, "PAGE", tmp_path / "proof.md")
-    claim = registered["server_killed"]
+    claim = CLAIMS["server_killed"]
     for kills in (1, 2):
         page.keep(claim, Run(figures={"kills": kills}), page.HOLDS, "python -m proof")
     written = (tmp_path / "proof.md").read_text()
