@@ -8,6 +8,8 @@ from django.db.models.signals import post_migrate, pre_migrate
 from pghistory import checks, hooks, legacy, postponing
 from pghistory.config import settings
 from pghistory.past import migrating as past
+from pghistory.reading import recorded
+from pgtrigger import trying
 from pgtrigger.roles import objects
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class PGHistoryConfig(AppConfig):
         hooks.render_new_models_alone()
         checks.register()
         objects.write_only_by_triggers(_models_of_history)
+        if recorded.of_model not in trying.sources:
+            trying.sources.append(recorded.of_model)
         postponing.register()
         post_migrate.connect(
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"

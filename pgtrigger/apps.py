@@ -1,8 +1,22 @@
-from types import ModuleType
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
 from pgtrigger import checks, hooks
+from pgtrigger.roles import objects
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from django.db.models import Model
+
+
+def _records() -> list[type[Model]]:
+    from pgtrigger.models import Violation, ViolationCount  # when all apps are loaded
+
+    return [Violation, ViolationCount]
 
 
 class PGTriggerConfig(AppConfig):
@@ -15,4 +29,5 @@ class PGTriggerConfig(AppConfig):
 
     def ready(self) -> None:
         hooks.after_models_load()
+        objects.write_only_by_triggers(_records)
         checks.register()

@@ -136,6 +136,11 @@ class UpsertTriggerSql:
         return self.func.tables() if isinstance(self.func, Body) else set()
 
     @property
+    def reports(self) -> bool:
+        """Return whether its function records what it would refuse."""
+        return naming.VIOLATIONS in self.tables
+
+    @property
     def types(self) -> set[str]:
         """The types whose schemas must be known to install this."""
         of_body = self.func.types() if isinstance(self.func, Body) else set()
@@ -180,11 +185,15 @@ class UpsertTriggerSql:
         """Creates the function, or replaces it."""
         function = target.function(self.function_name)
         create = sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS TRIGGER ").format(function)
-        created = f"{naming.as_text(create)}{self.function_definition(target)};"
-        if self.security != "DEFINER":
-            return created
-        revoke = sql.SQL("REVOKE EXECUTE ON FUNCTION {}() FROM PUBLIC;").format(function)
-        return f"{created}\n{naming.as_text(revoke)}"
+        statements = [f"{naming.as_text(create)}{self.function_definition(target)};"]
+        if self.security == "DEFINER":
+            revoke = sql.SQL("REVOKE EXECUTE ON FUNCTION {}() FROM PUBLIC;").format(function)
+            statements.append(naming.as_text(revoke))
+        if self.reports:
+            sequence = target.function(naming.report_sequence(self.uri))
+            number = sql.SQL("CREATE SEQUENCE IF NOT EXISTS {};").format(sequence)
+            statements.append(naming.as_text(number))
+        return "\n".join(statements)
 
     def trigger_sql(self, target: Target) -> str:
         """Return CREATE OR REPLACE TRIGGER; a constraint trigger is dropped and created again."""

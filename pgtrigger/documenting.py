@@ -29,7 +29,9 @@ def markdown(app_labels: Sequence[str] = ()) -> str:
     for model, triggers in _models(app_labels):
         lines += [f"## {model._meta.label}", ""]
         for trigger in triggers:
-            lines.append(f"- `{trigger.name}`: {trigger.describe(model)}")
+            reports = isinstance(trigger, Rule) and trigger.reports
+            passes = " It only reports: the write passes." if reports else ""
+            lines.append(f"- `{trigger.name}`: {trigger.describe(model)}{passes}")
             if isinstance(trigger, Rule) and trigger.message is not None:
                 lines.append(f"  Message: “{untranslated(trigger.message)}”")
         for trigger in triggers:

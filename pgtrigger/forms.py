@@ -15,6 +15,7 @@ from django.forms.formsets import DELETION_FIELD_NAME
 
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.forecast import NOTHING, Forecast
+from pgtrigger.triggers.rule import Rule
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -35,7 +36,8 @@ def forecast(model: type[Model], row: Model | None = None) -> Forecast:
     concrete = {each._meta.concrete_model for each in (model, *model._meta.get_parent_list())}
     known = NOTHING
     for owner, trigger in registry.registered():
-        if owner._meta.concrete_model in concrete:
+        reports = isinstance(trigger, Rule) and trigger.reports
+        if owner._meta.concrete_model in concrete and not reports:
             known |= trigger.forecast(owner, stored)
         other, field = trigger.maintains(owner) or (None, "")
         if other is not None and other._meta.concrete_model in concrete:

@@ -1,4 +1,4 @@
-"""The triggers that are in the database, as rows of PostgreSQL's catalog. Nothing is migrated.
+"""The triggers in the database, as rows of its catalog, and the records of rules that report.
 
 https://www.postgresql.org/docs/current/catalog-pg-trigger.html
 """
@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from django.db import connections, models
 from django.db.models import F, Func, Value
+
+from pgtrigger import naming
 
 
 class CatalogQuerySet(models.QuerySet[models.Model]):
@@ -75,3 +77,62 @@ class PgTrigger(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Violation(models.Model):
+    """What a rule with ``mode="report"`` would have refused; see ``pgtrigger.database.recording``.
+
+    Triggers write the rows, and nobody else. The time is that of the write, not of its transaction.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    uri = models.TextField()
+    table_name = models.TextField()
+    operation = models.TextField()
+    key = models.JSONField(null=True)
+    message = models.TextField()
+    detail = models.JSONField()
+    context_id = models.UUIDField(null=True)
+    context = models.JSONField(null=True)
+    database_role = models.TextField()
+    application = models.TextField()
+    created_at = models.DateTimeField()
+
+    in_fixtures: ClassVar[bool] = False
+
+    class Meta:
+        db_table = naming.VIOLATIONS
+        ordering: ClassVar[list[str]] = ["-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["uri", "created_at"], name="pgtrigger_violation_uri")
+        ]
+        default_permissions: ClassVar[tuple[str, ...]] = ("view",)
+        required_db_vendor = "postgresql"
+
+    def __str__(self) -> str:
+        return f"{self.uri} {self.operation} {self.key}"
+
+
+class ViolationCount(models.Model):
+    """The violations of a rule that were only counted, by the hour and PostgreSQL's session."""
+
+    id = models.BigAutoField(primary_key=True)
+    uri = models.TextField()
+    hour = models.DateTimeField()
+    backend = models.IntegerField()
+    number = models.BigIntegerField()
+
+    in_fixtures: ClassVar[bool] = False
+
+    class Meta:
+        db_table = naming.VIOLATION_COUNTS
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["uri", "hour", "backend"], name="pgtrigger_violationcount_once"
+            )
+        ]
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+        required_db_vendor = "postgresql"
+
+    def __str__(self) -> str:
+        return f"{self.uri} {self.hour:%Y-%m-%d %H:%M} {self.number}"

@@ -14,6 +14,10 @@ from django.db.backends.utils import split_identifier
 from psycopg import sql
 
 PREFIX = "pgtrigger_"
+# The tables that rules in report mode write, and the names of their sequences.
+VIOLATIONS = f"{PREFIX}violation"
+VIOLATION_COUNTS = f"{PREFIX}violationcount"
+REPORTS = f"{PREFIX}reports_"
 MAX_NAME_LENGTH = 47
 MAX_IDENTIFIER_BYTES = 63
 
@@ -84,6 +88,11 @@ def function_identifier(pgid: str, table: str) -> str:
     that. So the name ends with twenty digits of the trigger's name and table.
     """
     return f"{pgid[:42]}_{_digest(f'{table}:{pgid}')[:20]}"
+
+
+def report_sequence(uri: str) -> str:
+    """The sequence that numbers the records of a rule in report mode, beside its table."""
+    return f"{REPORTS}{hashlib.md5(uri.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def ignore_key(table: str, pgid: str) -> str:

@@ -95,7 +95,7 @@ class RuleReport:
         return [
             trigger.get_uri(model)
             for model, trigger in self.rules()
-            if isinstance(trigger, Rule)
+            if _refuses(trigger)
             and not any(
                 part.get_uri(owner) in self.refused
                 for owner, part in registry.family(trigger.get_uri(model))
@@ -186,7 +186,7 @@ class RuleReport:
         self.refused.update(getattr(node, "workeroutput", {}).get("pgtrigger_refused", ()))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        rules = [trigger for _, trigger in self.rules() if isinstance(trigger, Rule)]
+        rules = [trigger for _, trigger in self.rules() if _refuses(trigger)]
         unseen = self.unseen()
         terminalreporter.section("rules")
         terminalreporter.line(
@@ -198,6 +198,11 @@ class RuleReport:
             terminalreporter.line(f"missed by no test: {uri}")
         if self.unmissed == []:
             terminalreporter.line("Every rule is missed by a test.")
+
+
+def _refuses(trigger: Trigger) -> bool:
+    """Return whether it is a rule, and not one that only reports."""
+    return isinstance(trigger, Rule) and not trigger.reports
 
 
 def _run_again(item: pytest.Item, following: Any) -> bool:

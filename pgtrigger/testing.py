@@ -16,6 +16,7 @@ from pgtrigger import administration
 from pgtrigger.errors import TriggerError
 from pgtrigger.session.ignore import is_ignored
 from pgtrigger.triggers import registry
+from pgtrigger.triggers.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +131,9 @@ def _state(uri: str, alias: str) -> str:
     for entry in administration.entries(uri, database=alias):
         if (entry.status, entry.state) not in (("INSTALLED", "ENABLED"), ("INSTALLED", "ALWAYS")):
             return f"On database {alias!r} {entry.uri} is {entry.status} and {entry.state}."
+    for _, trigger in registry.family(uri):
+        if isinstance(trigger, Rule) and trigger.reports:
+            return f'{uri} has mode="report": it records, and lets the write pass.'
     return "It is installed and enabled, so its condition was not true of any row."
 
 

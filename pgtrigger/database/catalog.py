@@ -78,6 +78,11 @@ class InstalledTrigger:
         return mark["label"] if mark else ""
 
     @property
+    def reports(self) -> bool:
+        """Return whether its function records what it would refuse."""
+        return naming.VIOLATIONS in self.function_source
+
+    @property
     def declared_mark(self) -> str:
         """The comment without its hash of the catalog; empty if that hash is stale."""
         intact = (_marked(self.comment) or ("", ""))[1] == self.definition_now

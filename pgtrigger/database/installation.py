@@ -50,6 +50,11 @@ def changes(
     table = table or compiled.table
     declared = compiled.sql
     tables = catalog.tables(connection, {table, *declared.tables})
+    if declared.reports and naming.VIOLATIONS not in tables:
+        raise LookupError(
+            f'{declared.uri} has mode="report", and the table {naming.VIOLATIONS} is not in the '
+            f'database "{connection.alias}": run `manage.py migrate pgtrigger` first.'
+        )
     installed = None
     if table in tables and compiled.pgid in tables[table].trigger_names:
         installed = catalog.read(connection, table).find(table, compiled.pgid)
@@ -73,6 +78,8 @@ def changes(
     yield declared.comment_sql(target)
     if installed and not installed.calls_function_of(declared):
         yield from _drop_function(installed)
+    elif installed and installed.reports and not declared.reports:
+        yield _drop_sequence(installed)
 
 
 def script(compiled: compiler.Trigger, connection: Any, table: str) -> str:
@@ -206,6 +213,18 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
     if is_ours and not installed.function_shared:
         name = sql.Identifier(installed.function_schema, installed.function)
         yield naming.as_text(_DROP_FUNCTION.format(name))
+        if installed.reports:
+            yield _drop_sequence(installed)
+
+
+def _drop_sequence(installed: InstalledTrigger) -> str:
+    """A reporting rule numbers its records: see Note [Records without waiting]."""
+    name = naming.report_sequence(installed.uri)
+    return naming.as_text(
+        sql.SQL("DROP SEQUENCE IF EXISTS {};").format(
+            sql.Identifier(installed.function_schema, name)
+        )
+    )
 
 
 _DROP_FUNCTION = sql.SQL("DROP FUNCTION IF EXISTS {}();")

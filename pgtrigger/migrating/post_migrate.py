@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from pgtrigger import administration
 from pgtrigger.conf import settings
-from pgtrigger.database import catalog
+from pgtrigger.database import catalog, recording
 from pgtrigger.database.installer import Installer
 from pgtrigger.migrating.operations import AddTrigger
 from pgtrigger.roles import privileges
@@ -38,6 +38,8 @@ def install_unmigrated(using: str, **kwargs: Any) -> None:
         return
     everything = settings.install_on_migrate
     migrations = _Migrations()
+    if "pgtrigger" not in migrations.apps:
+        recording.install(connection)
     wanted = [
         (model, trigger)
         for model, trigger in registry.registered()

@@ -120,7 +120,9 @@ def read(connection: Any) -> Objects:
                 columns=tuple(columns),
                 grants=frozenset(map(tuple, grants)),
                 column_grants=frozenset(column_grants),
-                is_written_by_triggers=(described[0], decisive) in protected,
+                is_written_by_triggers=(
+                    (described[0], decisive) in protected or decisive.startswith(naming.REPORTS)
+                ),
             )
             for *described, columns, grants, column_grants, decisive in cursor.fetchall()
         )

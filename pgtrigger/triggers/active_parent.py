@@ -11,6 +11,8 @@ therefore locks its parent FOR SHARE: PostgreSQL refuses that if the parent has 
 snapshot. A soft deletion would find an unchanged parent and no rows, so it is refused, unless each
 row that is added really updates its parent (``update_parent``).
 
+In report mode nothing is locked or updated.
+
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 https://www.postgresql.org/docs/current/transaction-iso.html
 """
@@ -117,6 +119,7 @@ class ActiveParent(Rule):
             timing=self.timing,
             message=self.message,
             code=self.code,
+            mode=self.mode,
             ignorable=self.ignorable,
         )
 
@@ -132,7 +135,7 @@ class ActiveParent(Rule):
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
         """Return no path for a function that updates the parent: see Note [Names in functions]."""
-        return () if self.update_parent else self._path(model)
+        return () if self.update_parent and not self.reports else self._path(model)
 
     def _path(self, model: type[Model]) -> Sequence[Place]:
         parent = _table_model(foreign_key(self, model, self.parent))
@@ -150,7 +153,7 @@ class ActiveParent(Rule):
         check = Body(_select(parent), is_parent, f" AND ({is_active});\n")
         return Body(
             self._unless_current(model) if self.timing else "",
-            self._lock(key, is_parent),
+            "" if self.reports else self._lock(key, is_parent),
             within_path(self._path(model), check) if self.update_parent else check,
             "IF NOT FOUND THEN\n",
             raising.raise_for_row(
@@ -246,8 +249,9 @@ class NoActiveRows(Rule):
         referring = Relation(self.referring._meta.db_table)
         return Body(
             *(_select(model), has_value(key.target_field, value), f" AND ({is_deleted})"),
-            " FOR UPDATE;\nIF NOT FOUND THEN\nRETURN NULL;\nEND IF;\n",
-            "" if self.rule.update_parent else self._refuse_old_snapshot(model),
+            "" if self.reports else " FOR UPDATE",
+            ";\nIF NOT FOUND THEN\nRETURN NULL;\nEND IF;\n",
+            "" if self.reports or self.rule.update_parent else self._refuse_old_snapshot(model),
             *(_select(self.referring), has_value(key, value), f" AND ({is_active}) LIMIT 1;\n"),
             *("IF FOUND OR pg_catalog.row_security_active(", Quoted(Body(referring))),
             "::pg_catalog.regclass) THEN\n",

@@ -4,7 +4,8 @@ Note [Counting together]. Two transactions that add a row at the same time do no
 so one must wait for the other. To lock the parent is not enough at REPEATABLE READ: after the wait,
 a transaction still does not see what the other has added, and gets no error. So the parent is
 really updated, to the values it has. Then READ COMMITTED counts what is there after the wait, and
-REPEATABLE READ and SERIALIZABLE end with a serialization failure, so that the client repeats.
+REPEATABLE READ and SERIALIZABLE end with a serialization failure, so that the client repeats. In
+report mode no transaction waits, so two that exceed the limit only together are not reported.
 
 https://www.postgresql.org/docs/current/transaction-iso.html
 """
@@ -23,6 +24,7 @@ from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import foreign_key, not_updated_hint
 from pgtrigger.triggers.rule import Rule
+from pgtrigger.triggers.standing import BREAK, Standing, table
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, TRANSITION_TABLES, Rows, column_identifier
 from pgtrigger.vocabulary.conditions import of_side
@@ -90,11 +92,9 @@ class AtMost(Rule):
         if model is None:
             return ""
         key = foreign_key(self, model, self.per)
-        names = {"key": column_identifier(key.target_field), "per": column_identifier(key)}
         parents = self._growing(model)
         stored = self._counted(model, NEW, _STORED)
         refusal = raising.raise_for_statement(self.declared_refusal(model), model)
-        parent_table = Relation(key.related_model._meta.db_table)
         # See Note [Statement plans] and Note [Counting together].
         return Body(
             f"PERFORM 1 FROM {TRANSITION_TABLES.new} OFFSET 1 LIMIT 1;\n",
@@ -103,23 +103,31 @@ class AtMost(Rule):
             ";\nELSE\nOPEN pgtrigger_parents FOR ",
             parents,
             ";\nEND IF;\nLOOP\nFETCH pgtrigger_parents INTO pgtrigger_parent;\n",
-            "EXIT WHEN NOT FOUND;\nUPDATE ",
-            parent_table,
-            sql.SQL(
-                " AS parent SET {key} = parent.{key}\n"
-                "WHERE parent.{key} OPERATOR(pg_catalog.=) pgtrigger_parent.key;\n"
-            ).format(**names),
-            "IF NOT FOUND THEN\n",
-            self._raise_if_not_updated(model, key.related_model._meta.db_table),
-            "\nEND IF;\nSELECT pg_catalog.count(*) INTO pgtrigger_rows FROM ",
+            "EXIT WHEN NOT FOUND;\n",
+            "" if self.reports else self._wait_for_parent(model, key),
+            "SELECT pg_catalog.count(*) INTO pgtrigger_rows FROM ",
             Relation(model._meta.db_table),
             sql.SQL(
                 " AS stored\n"
                 "WHERE stored.{per} OPERATOR(pg_catalog.=) pgtrigger_parent.key AND ({where});\n"
-            ).format(where=stored, **names),
+            ).format(where=stored, per=column_identifier(key)),
             f"IF pgtrigger_rows OPERATOR(pg_catalog.>) {self.limit} THEN\n",
             refusal,
             "\nEND IF;\nEND LOOP;\nCLOSE pgtrigger_parents;\nRETURN NULL;",
+        )
+
+    def _wait_for_parent(self, model: type[Model], key: models.ForeignKey[Any, Any]) -> Body:
+        """See Note [Counting together]."""
+        return Body(
+            "UPDATE ",
+            Relation(key.related_model._meta.db_table),
+            sql.SQL(
+                " AS parent SET {key} = parent.{key}\n"
+                "WHERE parent.{key} OPERATOR(pg_catalog.=) pgtrigger_parent.key;\n"
+            ).format(key=column_identifier(key.target_field)),
+            "IF NOT FOUND THEN\n",
+            self._raise_if_not_updated(model, key.related_model._meta.db_table),
+            "\nEND IF;\n",
         )
 
     def describe(self, model: type[Model]) -> str:
@@ -131,6 +139,23 @@ class AtMost(Rule):
         return (
             f"Refuses {operations} that leaves more than {self.limit} rows per {self.per}{where}."
         )
+
+    def standing(self, model: type[Model]) -> Standing | None:
+        if self.operation != clauses.Insert:
+            return None
+        key = foreign_key(self, model, self.per)
+        query = sql.SQL(
+            "SELECT pg_catalog.json_build_object({}, stored.{per}, 'rows', pg_catalog.count(*))\n"
+            "FROM {} AS stored WHERE stored.{per} IS NOT NULL AND ({})\n"
+            "GROUP BY stored.{per} HAVING pg_catalog.count(*) > {} ORDER BY stored.{per}"
+        ).format(
+            sql.Literal(key.attname),
+            table(model),
+            self._counted(model, NEW, _STORED),
+            sql.Literal(self.limit),
+            per=column_identifier(key),
+        )
+        return Standing(BREAK, query=query, noun=f"values of {key.name}")
 
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.per)
@@ -175,7 +200,7 @@ class AtMost(Rule):
             return sql.SQL("true")
         return sql.SQL(of_side(self.where, side).render(model, rows))
 
-    def _raise_if_not_updated(self, model: type[Model], table: str) -> sql.Composable:
+    def _raise_if_not_updated(self, model: type[Model], table: str) -> sql.Composable | Body:
         refusal = Refusal(
             rule=LimitError.rule,
             uri=self.get_uri(model),

@@ -107,6 +107,11 @@ def holds(model: type[Model], conditions: Iterable[Condition], row: Model | None
     return bool(found and found[0])
 
 
+def is_change(model: type[Model], condition: Condition) -> bool:
+    """Return whether the condition only says that one of some fields changes."""
+    return _compared(model, condition) is not None
+
+
 def _compared(model: type[Model], condition: Condition) -> set[str] | None:
     """Return the fields of which one must differ for the condition to be true, or None."""
     if isinstance(condition, AnyChange):

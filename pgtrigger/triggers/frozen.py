@@ -55,6 +55,7 @@ class Frozen(ReadOnly):
                 level=self.level,
                 message=self.message,
                 code=self.code,
+                mode=self.mode,
                 ignorable=self.ignorable,
             )
         ]

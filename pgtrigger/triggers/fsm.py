@@ -88,6 +88,7 @@ class FSM(Rule):
                 level=self.level,
                 message=self.message,
                 code=self.code,
+                mode=self.mode,
                 ignorable=self.ignorable,
             )
         ]

@@ -3,6 +3,7 @@
 Two concurrent moves can form a cycle although neither sees the other. Therefore each move locks all
 ancestors of its new place. A cycle contains every moved row, so one of the moves finds a row that
 another transaction has changed: it waits for that transaction, sees the row, or must be repeated.
+In report mode nothing is locked.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 """
@@ -21,6 +22,8 @@ from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import foreign_key
 from pgtrigger.triggers.rule import Rule
+from pgtrigger.triggers.standing import BREAK, Standing, table
+from pgtrigger.triggers.standing import key as key_of
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, ROW_VARIABLES, column_identifier
 from pgtrigger.vocabulary.conditions import AnyChange, Condition, Q
@@ -85,10 +88,13 @@ class NoCycle(Rule):
             "key": column_identifier(key.target_field),
             "new_parent": ROW_VARIABLES.column(NEW, key),
             "new_key": ROW_VARIABLES.column(NEW, key.target_field),
-            "refuse": raising.raise_for_row(
+        }
+        refuse = Body(
+            raising.raise_for_row(
                 self.declared_refusal(model), model, self.operation or clauses.Update
             ),
-        }
+            "\nEXIT;" if self.reports else "",
+        )
         # The mark moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
         return Body(
             sql.SQL(
@@ -97,7 +103,10 @@ class NoCycle(Rule):
                 "LOOP\n"
                 "IF pgtrigger_ancestor.key OPERATOR(pg_catalog.=) {new_key}\n"
                 "OR pgtrigger_ancestor.key OPERATOR(pg_catalog.=) pgtrigger_mark.key THEN\n"
-                "{refuse}\nEND IF;\n"
+            ).format(**names),
+            refuse,
+            sql.SQL(
+                "\nEND IF;\n"
                 "pgtrigger_steps := pgtrigger_steps OPERATOR(pg_catalog.+) 1;\n"
                 "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n"
                 "pgtrigger_mark := pgtrigger_ancestor;\n"
@@ -107,12 +116,12 @@ class NoCycle(Rule):
             Relation(model._meta.db_table),
             sql.SQL(
                 " AS ancestor\n"
-                "WHERE ancestor.{key} OPERATOR(pg_catalog.=) pgtrigger_ancestor.key FOR SHARE;\n"
+                "WHERE ancestor.{key} OPERATOR(pg_catalog.=) pgtrigger_ancestor.key{lock};\n"
                 "IF NOT FOUND AND pg_catalog.row_security_active("
-            ).format(**names),
+            ).format(**names, lock=sql.SQL("" if self.reports else " FOR SHARE")),
             Quoted(Body(Relation(model._meta.db_table))),
             "::pg_catalog.regclass) THEN\n",
-            names["refuse"],
+            refuse,
             "\nEND IF;\n"
             "EXIT WHEN NOT FOUND OR pgtrigger_ancestor.key IS NULL;\n"
             "END LOOP;\nRETURN NULL;",
@@ -121,6 +130,27 @@ class NoCycle(Rule):
     def describe(self, model: type[Model]) -> str:
         operations = " or ".join(self.operation.names if self.operation else ())
         return f"Refuses {operations} that makes a row its own ancestor by {self.parent}."
+
+    def standing(self, model: type[Model]) -> Standing | None:
+        """Rows that no root leads to: those of a cycle, and those below one."""
+        if self.operation != clauses.Update:
+            return None
+        parent = foreign_key(self, model, self.parent)
+        query = sql.SQL(
+            "WITH RECURSIVE reached AS (\n"
+            "SELECT root.{key} FROM {table} AS root WHERE root.{parent} IS NULL\n"
+            "UNION ALL\n"
+            "SELECT child.{key} FROM {table} AS child\n"
+            "JOIN reached ON child.{parent} = reached.{key}\n"
+            ")\nSELECT {found} FROM {table} AS own\n"
+            "WHERE NOT EXISTS (SELECT FROM reached WHERE reached.{key} = own.{key})"
+        ).format(
+            key=column_identifier(parent.target_field),
+            parent=column_identifier(parent),
+            table=table(model),
+            found=key_of(model, "own"),
+        )
+        return Standing(BREAK, query=query, noun="rows in or below a cycle")
 
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.parent)

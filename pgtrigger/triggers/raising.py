@@ -3,6 +3,8 @@
 At row level the condition is the trigger's WHEN, so that a write that keeps the rule does not call
 the function. At statement level the function looks for one refused row in the transition tables.
 
+If the refusal ``reports``, the statements record it instead: see ``triggers.reporting``.
+
 https://www.postgresql.org/docs/current/plpgsql-trigger.html
 """
 
@@ -16,12 +18,12 @@ from psycopg import sql
 from pgtrigger.detail import Detail
 from pgtrigger.errors import SQLSTATE
 from pgtrigger.sql.function_body import Body, Quoted
-from pgtrigger.triggers import pairing
+from pgtrigger.triggers import pairing, reporting
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import NEW, OLD, ROW_VARIABLES, Rows, columns_of, key_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.db.models import Model
 
@@ -32,7 +34,10 @@ REFUSAL = "pgtrigger_refusal"
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """The error that a rule raises. Its callables return SQL over the rows they are given."""
+    """The error that a rule raises. Its callables return SQL over the rows they are given.
+
+    If it ``reports``, the error is recorded, and the function continues after the statements.
+    """
 
     rule: str
     uri: str
@@ -42,11 +47,12 @@ class Refusal:
     detail: Callable[[Rows], Detail[sql.Composable]] = lambda rows: Detail()
     column: Callable[[Rows], sql.Composable] | None = None
     statement_detail: Detail[sql.Composable] | None = None
+    reports: bool = False
 
 
 def raise_for_row(
     refusal: Refusal, model: type[Model], operations: clauses.Operations
-) -> sql.Composable:
+) -> sql.Composable | Body:
     """Return ``RAISE`` for the row of a row-level trigger, or for TRUNCATE without a row."""
     sides = sides_of(operations)
     if clauses.Insert not in operations:
@@ -56,7 +62,7 @@ def raise_for_row(
     return _raise(refusal, model, refusal.message(ROW_VARIABLES), detail, column)
 
 
-def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable:
+def raise_for_statement(refusal: Refusal, model: type[Model]) -> sql.Composable | Body:
     """Return ``RAISE`` for a statement; the error does not name a row."""
     return _raise(
         refusal,
@@ -76,39 +82,65 @@ def raise_for_transition_rows(
     sides: list[str],
 ) -> Body:
     """Return statements that look for one refused row in the transition tables and raise for it."""
-    operation_name = sql.Literal(operation.name)
-    selected = sql.SQL("{} AS message, {} AS detail").format(
-        refusal.message(rows), _detail(refusal, model, rows, sides[:1], operation_name)
-    )
-    if refusal.column:
-        selected += sql.SQL(", {} AS column_name").format(refusal.column(rows))
+    message = refusal.message(rows)
+    detail = _detail(refusal, model, rows, sides[:1], sql.Literal(operation.name))
     is_text = condition is not None and condition.is_text()
     rows_of_condition = replace(rows, for_text=tuple(sides)) if is_text else rows
     where = sql.SQL(condition.render(model, rows_of_condition) if condition else "true")
+
+    def record(source: sql.Composable, *, planned_anew: bool) -> Body:
+        statement = reporting.record_each(model, message, detail, source, where)
+        return Body("EXECUTE ", Quoted(statement), ";") if planned_anew else Body(statement, ";")
+
+    if refusal.reports:
+        recording = _of_sides(
+            model,
+            rows,
+            sides,
+            one=lambda source: record(source, planned_anew=is_text),
+            many=lambda pairs: record(pairs, planned_anew=True),
+        )
+        return Body(recording, "\nRETURN NULL;")
+
+    selected = sql.SQL("{} AS message, {} AS detail").format(message, detail)
+    if refusal.column:
+        selected += sql.SQL(", {} AS column_name").format(refusal.column(rows))
     found = sql.SQL("SELECT {} FROM {} WHERE {} LIMIT 1")
 
     def first(source: sql.Composable) -> Body:
         query = found.format(selected, source, where)
         return _execute(query) if is_text else Body(_into(query))
 
-    if len(sides) == 1:
-        search = first(sql.SQL(rows.alias(sides[0])))
-    else:
-        search = pairing.of_updated_rows(
-            model,
-            rows,
-            one=first,
-            many=lambda pairs: _execute(_FIRST_OF_ALL.format(selected, pairs, where)),
-        )
+    search = _of_sides(
+        model,
+        rows,
+        sides,
+        one=first,
+        many=lambda pairs: _execute(_FIRST_OF_ALL.format(selected, pairs, where)),
+    )
+    return Body(search, *_raise_if_found(refusal, model))
+
+
+def _raise_if_found(refusal: Refusal, model: type[Model]) -> Iterator[str | sql.Composable | Body]:
     message = sql.SQL(f"{REFUSAL}.message")
     detail = sql.SQL(f"{REFUSAL}.detail")
     column = sql.SQL(f"{REFUSAL}.column_name") if refusal.column else None
-    return Body(
-        search,
-        f"\nIF {REFUSAL}.detail IS NOT NULL THEN\n",
-        _raise(refusal, model, message, detail, column),
-        "\nEND IF;\nRETURN NULL;",
-    )
+    yield f"\nIF {REFUSAL}.detail IS NOT NULL THEN\n"
+    yield _raise(refusal, model, message, detail, column)
+    yield "\nEND IF;\nRETURN NULL;"
+
+
+def _of_sides(
+    model: type[Model],
+    rows: Rows,
+    sides: list[str],
+    one: Callable[[sql.Composable], Body],
+    many: Callable[[sql.Composable], Body],
+) -> Body:
+    """The statement on one transition table, or on both, paired."""
+    if len(sides) == 1:
+        return one(sql.SQL(rows.alias(sides[0])))
+    return pairing.of_updated_rows(model, rows, one=one, many=many)
 
 
 def sides_of(operations: clauses.Operations) -> list[str]:
@@ -176,7 +208,9 @@ def _raise(
     message: sql.Composable,
     detail: sql.Composable,
     column: sql.Composable | None,
-) -> sql.Composable:
+) -> sql.Composable | Body:
+    if refusal.reports:
+        return reporting.record(model, message, detail)
     options = {
         "ERRCODE": sql.Literal(SQLSTATE),
         "MESSAGE": message,

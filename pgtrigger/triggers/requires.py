@@ -1,7 +1,7 @@
 """``Requires``: a row can be written only while the row it refers to meets a condition.
 
 The referenced row is locked with FOR SHARE, so it cannot change until the end of the transaction:
-the write comes before the change, or it sees it.
+the write comes before the change, or it sees it. In report mode nothing is locked.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 """
@@ -22,6 +22,7 @@ from pgtrigger.triggers.forecast import NOTHING, Forecast
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import foreign_key
 from pgtrigger.triggers.rule import Rule
+from pgtrigger.triggers.standing import KEPT, Standing, table
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
     NEW,
@@ -93,12 +94,13 @@ class Requires(Rule):
             sql.SQL("IF {} IS NOT NULL THEN\nPERFORM 1 FROM ").format(value),
             Relation(key.related_model._meta.db_table),
             sql.SQL(
-                " AS required\nWHERE required.{} OPERATOR(pg_catalog.=) {} AND ({}) FOR SHARE;\n"
+                " AS required\nWHERE required.{} OPERATOR(pg_catalog.=) {} AND ({}){};\n"
                 "IF NOT FOUND THEN\n"
             ).format(
                 column_identifier(key.target_field),
                 value,
                 sql.SQL(self._required().render(key.related_model, Rows(new="required"))),
+                sql.SQL("" if self.reports else " FOR SHARE"),
             ),
             raising.raise_for_row(self.declared_refusal(model), model, self.operation),
             "\nEND IF;\nEND IF;",
@@ -111,6 +113,22 @@ class Requires(Rule):
     def _words(self, model: type[Model]) -> str:
         key = foreign_key(self, model, self.key_name)
         return sentence(self._required(), key.related_model).replace("the new ", "the ", 1)
+
+    def standing(self, model: type[Model]) -> Standing | None:
+        if self.operation is None or not {"UPDATE", "DELETE"} & set(self.operation.names):
+            return None
+        key = foreign_key(self, model, self.key_name)
+        where = sql.SQL(
+            "OLD.{} IS NOT NULL AND NOT EXISTS (\n"
+            "SELECT FROM {} AS required WHERE required.{} = OLD.{} AND ({}))"
+        ).format(
+            column_identifier(key),
+            table(key.related_model),
+            column_identifier(key.target_field),
+            column_identifier(key),
+            sql.SQL(self._required().render(key.related_model, Rows(new="required"))),
+        )
+        return Standing(KEPT, ROW_VARIABLES.old, naming.as_text(where))
 
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.key_name)

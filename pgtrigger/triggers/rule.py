@@ -12,7 +12,7 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.errors import Declared
 from pgtrigger.sql.function_body import Body
-from pgtrigger.triggers import pairing, raising, registry
+from pgtrigger.triggers import pairing, raising, registry, reporting, standing
 from pgtrigger.triggers.composer import Composer
 from pgtrigger.triggers.declaration import own_path
 from pgtrigger.vocabulary import clauses
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pgtrigger.sql.function_body import Place
     from pgtrigger.triggers.declaration import Options
     from pgtrigger.triggers.raising import Refusal
+    from pgtrigger.triggers.standing import Standing
 
     class RuleOptions(Options, total=False):
         """Every trigger's options, and those of a rule; see ``Rule``."""
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         message: _StrOrPromise | None
         field: str | None
         code: str | None
+        mode: str | None
 
 
 class Rule(Composer):
@@ -50,12 +52,16 @@ class Rule(Composer):
         The field that the message belongs to, if it is not the one that the rule finds.
     ``code``
         A short name for programs, such as the ``code`` of a ValidationError.
+    ``mode``
+        ``"refuse"``, or ``"report"``: the write passes, and what would be refused is recorded in
+        ``pgtrigger.models.Violation``, in the same transaction.
     """
 
     when = clauses.Before
     message: _StrOrPromise | None = None
     field: str | None = None
     code: str | None = None
+    mode: str = reporting.REFUSE
 
     def __init__(
         self,
@@ -63,13 +69,23 @@ class Rule(Composer):
         message: _StrOrPromise | None = None,
         field: str | None = None,
         code: str | None = None,
+        mode: str | None = None,
         **options: Unpack[Options],
     ):
-        self._set(message=message, field=field, code=code)
+        self._set(message=message, field=field, code=code, mode=mode)
         statement = (options.get("level") or self.level) == clauses.Statement
         if statement and options.get("when") is None:
             options["when"] = clauses.After
         super().__init__(**options)
+        if self.mode not in reporting.MODES:
+            self._reject(f'the mode is {self.mode!r}, expected "refuse" or "report"')
+        if self.reports and self.func is not None:
+            self._reject('has a "func", which decides what it raises: mode="report" needs none')
+
+    @property
+    def reports(self) -> bool:
+        """Return whether it records what it would refuse, and lets the write pass."""
+        return self.mode == reporting.REPORT
 
     def fires_for_fixture(
         self, model: type[Model], contains: Callable[[type[Model]], bool]
@@ -81,8 +97,24 @@ class Rule(Composer):
         """Return the error to raise."""
         raise NotImplementedError
 
+    def is_decided_by_condition(self) -> bool:
+        """Return whether it refuses wherever its condition is true, and looks at nothing else."""
+        return self.func is None and type(self).get_func is Rule.get_func
+
+    def standing(self, model: type[Model]) -> Standing | None:
+        """Return which stored rows break the rule, or are kept by it; None if that is not known."""
+        if not self.is_decided_by_condition() or self.operation is None:
+            return None
+        return standing.of_condition(model, self.operation, self.get_condition(model))
+
+    def get_security(self, model: type[Model]) -> str:
+        """Return DEFINER in report mode: a role that may write the table may not write records."""
+        return super().get_security(model) or ("DEFINER" if self.reports else "")
+
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         declared = super().get_declare(model)
+        if self.reports:
+            return declared
         referencing = self.get_referencing(model) if model else self.referencing
         if self.level == clauses.Statement and referencing:
             return [*declared, (raising.REFUSAL, "pg_catalog.record")]
@@ -111,7 +143,9 @@ class Rule(Composer):
         assert self.operation is not None
         refusal = self.declared_refusal(model)
         if self.level == clauses.Row:
-            return naming.as_text(raising.raise_for_row(refusal, model, self.operation))
+            return self._ending(
+                raising.raise_for_row(refusal, model, self.operation), reporting.PASS
+            )
         condition = self.get_condition(model)
         operation = self._one_operation()
         referencing = self.get_referencing(model)
@@ -121,11 +155,17 @@ class Rule(Composer):
                     "a condition on rows needs level=pgtrigger.Row, or, at statement level, "
                     "when=pgtrigger.After and exactly one of Insert, Update and Delete"
                 )
-            return naming.as_text(raising.raise_for_statement(refusal, model))
+            return self._ending(raising.raise_for_statement(refusal, model), "\nRETURN NULL;")
         sides = raising.sides_to_search(referencing.sides, condition, model)
         return raising.raise_for_transition_rows(
             refusal, model, operation, condition, self._rows(model, sides), sides
         )
+
+    def _ending(self, statements: sql.Composable | Body, end: str) -> str | Body:
+        """Return the function: an error ends it, and after a record it needs ``end``."""
+        if isinstance(statements, Body):
+            return Body(statements, end)
+        return naming.as_text(statements)
 
     def declared_refusal(self, model: type[Model]) -> Refusal:
         """Return the error to raise, with the declaration's own message and field if it has any."""
@@ -136,7 +176,7 @@ class Rule(Composer):
         if self.field is not None:
             column = sql.Literal(own_field(model, self.field).column)
             refusal = replace(refusal, column=lambda rows: column)
-        return refusal
+        return replace(refusal, reports=self.reports)
 
     def _refused_operation(self, model: type[Model]) -> str:
         operations = " or ".join(self.operation.names if self.operation else ()).lower()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from django.db import models
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.detail import Detail
 from pgtrigger.errors import StaleError
+from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.forecast import Forecast
 from pgtrigger.triggers.raising import Refusal
@@ -51,13 +51,17 @@ class Version(Rule):
             return ""
         field = self.version_field(model)
         old, new = ROW_VARIABLES.column(OLD, field), ROW_VARIABLES.column(NEW, field)
-        refusal = self.declared_refusal(model)
-        return naming.as_text(
-            sql.SQL(
-                "IF ({new} OPERATOR(pg_catalog.=) {old}) IS NOT TRUE THEN\n{refuse}\nEND IF;\n"
-                "{new} := {old} OPERATOR(pg_catalog.+) 1;\nRETURN NEW;"
-            ).format(new=new, old=old, refuse=raising.raise_for_row(refusal, model, clauses.Update))
+        refuse = raising.raise_for_row(self.declared_refusal(model), model, clauses.Update)
+        func = Body(
+            sql.SQL("IF ({new} OPERATOR(pg_catalog.=) {old}) IS NOT TRUE THEN\n").format(
+                new=new, old=old
+            ),
+            refuse,
+            sql.SQL("\nEND IF;\n{new} := {old} OPERATOR(pg_catalog.+) 1;\nRETURN NEW;").format(
+                new=new, old=old
+            ),
         )
+        return func if self.reports else str(func)
 
     def refusal(self, model: type[Model]) -> Refusal:
         field = self.version_field(model)

@@ -17,12 +17,16 @@ from psycopg.errors import LockNotAvailable
 from pgtrigger import administration, documenting, linting, recounting
 from pgtrigger.conf import settings
 from pgtrigger.database import catalog
+from pgtrigger.management.verbs import trying, violations
 from pgtrigger.roles import attempts, privileges
 from pgtrigger.session import search_path
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+# The verbs that have a module of their own.
+VERBS: dict[str, Any] = {"try": trying, "violations": violations}
 
 EPILOG = """\
 A trigger's URI is app_label.ModelName:trigger_name; ls shows them all. Without URIs a command means
@@ -38,6 +42,8 @@ every declared trigger, and install and uninstall then also drop those that noth
   manage.py pgtrigger lint                    triggers that may not do what was meant
   manage.py pgtrigger docs --output RULES.md  the rules in words and diagrams
   manage.py pgtrigger recount --check         exit code 1 if a Count or Sum is wrong
+  manage.py pgtrigger try shop.Order:paid     which stored rows break a rule
+  manage.py pgtrigger violations              what rules in report mode would have refused
 
 status   INSTALLED    in the database as declared
          OUTDATED     declared otherwise since, or changed by hand in the database
@@ -115,6 +121,11 @@ class Command(BaseCommand):
         )
         sql = add("sql", "Prints the SQL that installs a trigger.")
         sql.add_argument("uri")
+        for name, module in VERBS.items():
+            added = add(name, module.HELP)
+            added.epilog = module.EXAMPLES
+            added.formatter_class = argparse.RawDescriptionHelpFormatter
+            module.add_arguments(added)
 
     def handle(
         self, *args: Any, verb: str, schema: list[str] | None = None, **options: Any
@@ -122,9 +133,13 @@ class Command(BaseCommand):
         scope = search_path.schema(*schema) if schema else contextlib.nullcontext()
         try:
             with scope:
-                getattr(self, f"do_{verb}")(**options)
+                if verb in VERBS:
+                    VERBS[verb].handle(self, **options)
+                else:
+                    getattr(self, f"do_{verb}")(**options)
         except (LookupError, ValueError) as error:
-            raise CommandError(str(error.args[0] if error.args else error)) from error
+            message = str(error.args[0] if error.args else error)
+            raise CommandError(message, returncode=2 if verb in VERBS else 1) from error
         except OperationalError as error:
             if isinstance(error.__cause__, LockNotAvailable):
                 raise CommandError(_LOCKED) from error

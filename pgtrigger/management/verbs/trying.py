@@ -1,0 +1,147 @@
+"""``manage.py pgtrigger try``: what a rule would say of stored rows and of past changes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from pgtrigger import trying
+from pgtrigger.management.verbs import options
+from pgtrigger.triggers.standing import KEPT
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from django.core.management.base import BaseCommand
+
+    from pgtrigger.trying import Trial
+
+HELP = "Shows which stored rows break a rule, and which past changes it would have refused."
+EXAMPLES = """\
+The rule need not be installed. Only reads, locks no row, and reports its progress on stderr.
+Exit codes: 0 if nothing is found, 1 if a row breaks the rule or a change would have been refused,
+2 for wrong arguments.
+
+  manage.py pgtrigger try shop.Order:no_negative                        how many rows break it
+  manage.py pgtrigger try shop.Order:no_negative --rows                 and their keys
+  manage.py pgtrigger try shop.Order:paid --history --since 90d         changes that pghistory has
+  manage.py pgtrigger try shop.Order:paid --history --format json       one JSON object a line
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("uri")
+    options.add_database(parser)
+    options.add_format(parser)
+    parser.add_argument("--rows", action="store_true", help="list the keys of the rows")
+    parser.add_argument("--history", action="store_true", help="also look at recorded changes")
+    parser.add_argument(
+        "--since", type=options.duration, metavar="90d", help="with --history: the last d, h, m"
+    )
+
+
+def handle(
+    command: BaseCommand,
+    *,
+    uri: str,
+    database: str,
+    format: str,
+    rows: bool,
+    history: bool,
+    since: timedelta | None,
+    verbosity: int,
+    **others: Any,
+) -> None:
+    output = _Output(command, is_json=format == "json", is_silent=verbosity == 0)
+    found = 0
+    for model, rule in trying.find(uri):
+        trial = trying.Trial(model, rule, database)
+        found += _try_rows(trial, output, list_them=rows)
+        if history:
+            found += _try_changes(trial, output, since)
+    if found:
+        sys.exit(1)
+
+
+def _try_rows(trial: Trial, output: _Output, *, list_them: bool) -> int:
+    uri = trial.rule.get_uri(trial.model)
+    standing = trial.standing
+    if standing is None:
+        output.say({"uri": uri, "rows": None}, f"{uri}: no stored row can break it.")
+        return 0
+    number = 0
+    for key in trial.rows(output.progress("rows", trial.estimate())):
+        number += 1
+        if list_them:
+            output.say({"uri": uri, "key": key}, f"  {_pairs(key)}")
+    read = f" of {trial.read:,} rows" if standing.query is None else f" {standing.noun}"
+    output.say(
+        {"uri": uri, "rows": number, "meaning": standing.meaning},
+        f"{uri}: {number:,}{read} {standing.meaning}",
+    )
+    return 0 if standing.meaning == KEPT else number
+
+
+def _try_changes(trial: Trial, output: _Output, since: timedelta | None) -> int:
+    uri = trial.rule.get_uri(trial.model)
+    start = timezone.now() - since if since is not None else None
+    number = 0
+    for change in trial.changes(start, output.progress("changes", 0)):
+        number += 1
+        output.say(
+            {"uri": uri, **vars(change)},
+            "  ".join(
+                filter(
+                    None,
+                    (
+                        f"  {timezone.localtime(change.time):%Y-%m-%d %H:%M:%S}",
+                        change.operation,
+                        _pairs(change.key),
+                        _pairs(change.detail),
+                        _pairs(change.context or {}),
+                    ),
+                )
+            ),
+        )
+    output.say(
+        {"uri": uri, "changes": number, "read": trial.read},
+        f"{uri}: {number:,} of {trial.read:,} recorded changes would have been refused",
+    )
+    return number
+
+
+class _Output:
+    """Results on stdout, progress on stderr."""
+
+    def __init__(self, command: BaseCommand, *, is_json: bool, is_silent: bool):
+        self.command, self.is_json, self.is_silent = command, is_json, is_silent
+
+    def say(self, values: dict[str, Any], text: str) -> None:
+        self.command.stdout.write(
+            json.dumps(values, cls=DjangoJSONEncoder) if self.is_json else text
+        )
+
+    def progress(self, noun: str, total: int) -> Callable[[int], None]:
+        """Return a function that reports a number, at most every two seconds."""
+        last = time.monotonic()
+
+        def report(number: int) -> None:
+            nonlocal last
+            if self.is_silent or time.monotonic() - last < 2:
+                return
+            last = time.monotonic()
+            of_all = f" of about {total:,}" if total else ""
+            self.command.stderr.write(f"{number:,}{of_all} {noun} read")
+
+        return report
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in values.items())
