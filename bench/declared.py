@@ -41,7 +41,7 @@ def model(
 
 
 def forget(models_: Sequence[type[models.Model]]) -> None:
-    """Takes the models out of Django, and their triggers out of the engine."""
+    """Take the models out of Django, and their triggers out of the engine."""
     for forgotten in models_:
         registry.remove_all(forgotten)
         del apps.all_models["bench"][forgotten._meta.model_name]
@@ -91,14 +91,14 @@ def rules(count: int) -> list[pgtrigger.Trigger]:
 
 
 def execute(statement: str, **identifiers: str) -> None:
-    """Runs a statement, ``{name}`` in it replaced by the identifier of that name."""
+    """Run a statement, ``{name}`` in it replaced by the identifier of that name."""
     names = {key: sql.Identifier(name) for key, name in identifiers.items()}
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL(statement).format(**names).as_string(None))
 
 
 def vacuum(model: type[models.Model]) -> None:
-    """Makes room for the next update where the last one left its rows."""
+    """Make room for the next update where the last one left its rows."""
     execute("VACUUM {table}", table=model._meta.db_table)
 
 

@@ -110,7 +110,7 @@ class Report:
         rounds: int = ROUNDS,
         warm_up: bool = True,
     ) -> None:
-        """Runs the turns in interleaved rounds, with ``warm_up`` after one that does not count."""
+        """Run the turns in interleaved rounds, with ``warm_up`` after one that does not count."""
         rounds = min(rounds, QUICK_ROUNDS) if self.quick else rounds
         names = list(turns)
         seconds: dict[str, list[float]] = {name: [] for name in names}

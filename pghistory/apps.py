@@ -53,9 +53,9 @@ def _models_of_history() -> Iterator[type[Model]]:
 
 
 def register_admin() -> None:
-    """Gives the events their page in the admin, once all apps are loaded.
+    """Register the page of events in the admin, once all apps are loaded.
 
-    Not when ``pghistory.admin`` is imported: a project's own ADMIN_CLASS imports that to inherit.
+    Importing ``pghistory.admin`` does not register it: a project's ADMIN_CLASS imports that.
     """
     if not apps.is_installed("django.contrib.admin"):
         return

@@ -2,7 +2,7 @@
 
 pghistory.E001
     Events of a partitioned table are captured once a statement, so that a direct write to a
-        partition has no event (``manage.py check --database ALIAS``; ``migrate`` runs it).
+    partition has no event (``manage.py check --database ALIAS``; ``migrate`` runs it).
 
 pghistory.E002
     The key of an event model is not an integer, but events are ordered by it (``Event.check()``).
@@ -13,11 +13,11 @@ pghistory.W001
 
 pghistory.W002
     An event model is in the project, but the trigger that fills it is on a model of an installed
-        package: ``makemigrations`` would write its migration into the package.
+    package: ``makemigrations`` would write its migration into the package.
 
 pghistory.W003
     A tracked table has rows but no events, so that their past values are unknown
-        (``manage.py check --database ALIAS``; ``migrate`` runs it).
+    (``manage.py check --database ALIAS``; ``migrate`` runs it).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_admin(**kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def check_installed(**kwargs: Any) -> list[checks.CheckMessage]:
-    """Looks for triggers whose migrations would be written into an installed package."""
+    """Look for triggers whose migrations would be written into an installed package."""
     found = {
         (model._meta.label, trigger.event_model._meta.label)
         for model, trigger in pgtrigger.registered()
@@ -97,7 +97,7 @@ def _is_installed(app_label: str) -> bool:
 def check_partitioned(
     databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Looks whether the tables with statement-level capture are partitioned."""
+    """Look whether the tables with statement-level capture are partitioned."""
     return [message for alias in databases or () for message in _messages(alias)]
 
 

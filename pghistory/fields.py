@@ -1,4 +1,4 @@
-"""The path that migrations import the fields of event models, and their defaults, from."""
+"""The fields of event models and their defaults, at the path from which migrations import them."""
 
 from pghistory.vocabulary.field_options import ClockTimestamp, SessionUser
 from pghistory.vocabulary.transaction_fields import (

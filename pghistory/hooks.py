@@ -69,7 +69,7 @@ def _without_default(field: Any, model: Any) -> Any:
 
 
 def watch_request_user() -> None:
-    """Follow assignments to ``request.user``.
+    """Update the open context when ``request.user`` is assigned.
 
     Token authentication and logins assign it while a request is served, and Django sends no
     signal for that.

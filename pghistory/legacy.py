@@ -40,7 +40,7 @@ END"""
 
 
 def install(connection: Any) -> None:
-    """Creates the function, or replaces it."""
+    """Create the function, or replace it."""
     if connection.vendor != "postgresql":
         return
     found = catalog.tables(connection, [capture.CONTEXT_TABLE]).get(capture.CONTEXT_TABLE)
@@ -65,6 +65,6 @@ def install_in_migration(apps: Any, schema_editor: Any) -> None:
 
 
 def install_on_migrate(using: str, **kwargs: Any) -> None:
-    """After each ``migrate`` where PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE asks for it."""
+    """Install the function after each ``migrate``, if a setting says so."""
     if settings.install_context_func_on_migrate:
         install(connections[using])

@@ -1,4 +1,4 @@
-"""``HistoryMiddleware``: each request's changes share a context that says who made them.
+"""``HistoryMiddleware``: the changes of a request share a context with its user.
 
 https://docs.djangoproject.com/en/stable/topics/http/middleware/
 """
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class HistoryMiddleware:
     """Opens a context with ``user`` (the key) and ``url`` (the path) round each request.
 
-    It goes after AuthenticationMiddleware, and acts on the methods of
-    ``PGHISTORY_MIDDLEWARE_METHODS``. To say something else, override ``get_context``. Another
-    ``request.user`` that is set while the request is served, by token authentication or a login,
-    is seen.
+    Put it after AuthenticationMiddleware. It acts on the methods of
+    ``PGHISTORY_MIDDLEWARE_METHODS``. Override ``get_context`` for other metadata. If
+    ``request.user`` is set while the request is served, by token authentication or a login, the
+    context changes with it.
     """
 
     sync_capable = True

@@ -39,7 +39,7 @@ __all__ = [
 class Context(models.Model):
     """The metadata that ``pghistory.context()`` gave to the changes inside it.
 
-    ``metadata`` are what the application claims; see ``database_role`` for what it cannot choose.
+    The application chooses the ``metadata``; it cannot choose ``database_role``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -130,10 +130,13 @@ class Event(models.Model):
     def revert(self, *, using: str | None = None, dry_run: Literal[True]) -> revert.Plan: ...
 
     def revert(self, *, using: str | None = None, dry_run: bool = False) -> Any:
-        """Restores the row to what the event holds, and gives the object.
+        """Give the row the values of the event, and return the object.
 
         A deleted row is inserted again. With ``dry_run=True`` nothing is written, and the Plan is
-        given. Raises CannotRevert (a RuntimeError), with the plan, where a field stands in the way.
+        returned.
+
+        Raises:
+            CannotRevert: (a RuntimeError) a field cannot be restored; it has the plan.
         """
         # A tracked field may be called plan.
         return (revert.plan if dry_run else revert.revert)(self, using=using)

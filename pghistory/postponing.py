@@ -1,8 +1,9 @@
-"""Changes of event tables that rewrite them or index them, which wait until they are asked for.
+"""Postpone changes that rewrite or index event tables until somebody asks for them.
 
-An event table that the PyPI package made has a 32-bit key, an index on ``pgh_obj`` alone, and none
-on ``pgh_created_at``. To change that, PostgreSQL rewrites the table and builds indexes while it is
-locked. ``makemigrations`` leaves these alone, says so, and ``manage.py pghistory upgrade`` asks.
+An event table that the PyPI package created has a 32-bit key, an index on ``pgh_obj`` alone, and no
+index on ``pgh_created_at``. To change that, PostgreSQL rewrites the table and builds indexes while
+it is locked. ``makemigrations`` omits these changes and says so; ``manage.py pghistory upgrade``
+writes them.
 
 https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
 """

@@ -1,4 +1,4 @@
-"""The path that migrations and public code import ``Event`` from."""
+"""``Event``, at the path from which migrations and users import it."""
 
 from pghistory.writing.event_trigger import Event
 

@@ -1,4 +1,4 @@
-"""A documented path: what users' models and migrations import from it."""
+"""``JSONField``, at the documented path."""
 
 from __future__ import annotations
 

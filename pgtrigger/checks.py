@@ -45,7 +45,7 @@ def left_out() -> Iterator[None]:
 def check_installed(
     databases: Iterable[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Compares what is declared with what these databases have."""
+    """Compare the declared triggers with those of these databases."""
     aliases = [] if _left_out.get() else list(databases or ())
     return [
         message

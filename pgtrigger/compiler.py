@@ -182,7 +182,7 @@ class UpsertTriggerSql:
         return "\n".join(lines)
 
     def function_sql(self, target: Target) -> str:
-        """Creates the function, or replaces it."""
+        """Return CREATE OR REPLACE FUNCTION."""
         function = target.function(self.function_name)
         create = sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS TRIGGER ").format(function)
         statements = [f"{naming.as_text(create)}{self.function_definition(target)};"]
@@ -221,7 +221,7 @@ class UpsertTriggerSql:
         return f"{_drop_trigger(self.pgid, target)}\n{create}"
 
     def comment_sql(self, target: Target) -> str:
-        """Leaves on trigger and function what was declared and how the catalog renders it."""
+        """Return SQL that writes the hashes of declaration and catalog into the comments."""
         label = self.uri or self.pgid
         function = f"{label} body={self.body_hash} catalog=" if self.makes_function else ""
         return comments.comment_sql(

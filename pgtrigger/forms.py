@@ -29,8 +29,8 @@ def forecast(model: type[Model], row: Model | None = None) -> Forecast:
     """Return what the rules of a model, of its parents and proxies, will refuse.
 
     Args:
-            row: the row as it is stored. Without it, or before it is saved: what is refused for
-                every row, and the states that a new row may have.
+        row: the row as it is stored. Without it, or before it is saved: what is refused for
+            every row, and the states that a new row may have.
     """
     stored = row if row is not None and not row._state.adding else None
     concrete = {each._meta.concrete_model for each in (model, *model._meta.get_parent_list())}

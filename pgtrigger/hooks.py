@@ -156,7 +156,7 @@ def _flush_under_any_rule() -> None:
 
 
 def _loading(connection: BaseDatabaseWrapper) -> Callable[[str], None]:
-    """Tests with ``serialized_rollback`` load what the database held, which fires no trigger.
+    """Keep triggers from firing while a test with ``serialized_rollback`` loads its data.
 
     https://docs.djangoproject.com/en/stable/topics/testing/overview/#rollback-emulation
     """

@@ -70,7 +70,7 @@ def lint(*uris: str, database: str | None = None) -> list[Finding]:
 
 
 def _order(declared: Sequence[Declared]) -> Iterator[Finding]:
-    """Pairs of BEFORE triggers of which the earlier one does not see what the later one sets.
+    """Find pairs of BEFORE triggers whose first one does not see what the second one sets.
 
     https://www.postgresql.org/docs/current/trigger-definition.html
     """

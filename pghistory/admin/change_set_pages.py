@@ -137,7 +137,7 @@ class ChangeSetPages(HistoryPages):
         }
 
     def _listed(self, request: HttpRequest, events: list[Any]) -> list[Any]:
-        """The same events as ``Events`` shows them, with their differences, in the same order."""
+        """Return the same events from ``Events``, with differences, in the same order."""
         if not events:
             return []
         keys: dict[Any, list[int]] = {}
@@ -157,7 +157,7 @@ class ChangeSetPages(HistoryPages):
         return any(self._may(request, tracked, each) for each in ("add", "change", "delete"))
 
     def _check_models(self, event_models: Iterable[Any], request: HttpRequest) -> None:
-        """Refuse before anything of the plan is read or carried out."""
+        """Check the permissions before the plan is read or carried out."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         for event_model in event_models:
@@ -213,7 +213,7 @@ class ChangeSetPages(HistoryPages):
 
 
 def _events(changes: ChangeSet, most: int) -> list[Any]:
-    """The first events of a change set in their order, one more than ``most`` if there are more."""
+    """Return the first events of a change set in order, one more than ``most`` if there are."""
     found = [
         each for events in changes.querysets() for each in events.order_by("pgh_id")[: most + 1]
     ]
@@ -231,5 +231,5 @@ def _by_object(entries: list[presenting.Shown]) -> list[list[presenting.Shown]]:
 
 
 def _slow(changes: ChangeSet) -> list[str]:
-    """The event models that the page would read as a whole."""
+    """Return the event models whose tables the page would read completely."""
     return [each._meta.label for each in changes.without_index()]

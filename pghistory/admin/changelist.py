@@ -47,7 +47,7 @@ class EventsChangeList(ChangeList):
         return events
 
     def get_results(self, request: HttpRequest) -> None:
-        """None yet: they are read by the page."""
+        """Read nothing: the page reads the events."""
 
     @property
     def is_chosen(self) -> bool:
@@ -55,5 +55,5 @@ class EventsChangeList(ChangeList):
         return bool(any(self.chosen.values()) or self.has_active_filters or self.query)
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
-        """Another filter begins at the first page."""
+        """Return the query string of a filter, which begins at the first page."""
         return super().get_query_string(new_params, [*(remove or []), "before"])

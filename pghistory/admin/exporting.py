@@ -1,4 +1,4 @@
-"""A timeline as CSV or as JSON lines, written page by page, so that its length does not matter.
+"""Export a timeline as CSV or JSON lines, page by page, so that memory does not limit its length.
 
 https://docs.djangoproject.com/en/stable/howto/outputting-csv/#streaming-large-csv-files
 """
@@ -40,7 +40,7 @@ class Format:
 
 
 def lines(events: Any, chosen: Format) -> Iterator[str]:
-    """The text of the file, some events at a time, the oldest first."""
+    """Yield the text of the file, a page of events at a time, the oldest first."""
     yield chosen.head
     key = ""
     while True:

@@ -57,7 +57,7 @@ class HistoryPages(ReadOnlyAdmin):
         return self._reverse("pghistory_timeline", label, quote(key)) if key is not None else ""
 
     def _event_url(self, event: Any) -> str:
-        """The page of one event of ``Events``."""
+        """Return the address of an event of ``Events``."""
         return self._reverse("pghistory_event", event.pgh_model, event.pgh_id)
 
     def _home(self, event: Any) -> str:

@@ -43,7 +43,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class EventPaginator(BoundedPaginator):
-    """Counts no further than the pages that anybody turns: an event table only grows."""
+    """A paginator that stops counting after some pages, because event tables only grow."""
 
     most = 10_000
 
@@ -54,7 +54,7 @@ class EventPaginator(BoundedPaginator):
 
 
 class LabelFilter(admin.SimpleListFilter):
-    """The labels of an event model's trackers, for which no table is read."""
+    """A filter with the labels of an event model's trackers, which does not read a table."""
 
     title = "pgh label"
     parameter_name = "pgh_label"

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
-    """All events, timelines, change sets and the way back.
+    """The pages of all events, timelines, change sets and reverts.
 
-    ``list_display`` and ``ordering`` are the settings' ADMIN_LIST_DISPLAY and ADMIN_ORDERING unless
-    a subclass says otherwise; its ``list_filter`` and ``search_fields`` do what they do elsewhere.
+    ``list_display`` and ``ordering`` are PGHISTORY_ADMIN_LIST_DISPLAY and PGHISTORY_ADMIN_ORDERING
+    unless a subclass sets them; ``list_filter`` and ``search_fields`` work as in any ModelAdmin.
     """
 
     list_display = ()

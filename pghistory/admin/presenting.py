@@ -37,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Page:
-    """Some events, and where the next page begins (nothing: there is none)."""
+    """A page of events, and the key of the next page ("" after the last)."""
 
     events: list[Shown]
     next_key: str
@@ -49,10 +49,10 @@ def page(
     ordering: Sequence[str] = ("-pgh_created_at",),
     size: int | None = None,
 ) -> Page:
-    """The events after ``key``, which is the ``next_key`` of the page before, or nothing.
+    """Return the events after ``key``, which is the ``next_key`` of the previous page, or "".
 
-    In the order of their times a page is found by the last event of the one before, so that the
-    last page costs no more than the first. In any other order it is found by its number.
+    In the order of time, a page is found by the last event of the previous one, so that the last
+    page costs no more than the first. In any other order it is found by its number.
     """
     sign = "-" if ordering[0].startswith("-") else ""
     in_time = [f"{sign}{name}" for name in _KEY]

@@ -89,9 +89,9 @@ class RestoringPages(HistoryPages):
 
 
 def _deletions(witness: history.Witness, before: int | None) -> tuple[list[Any], int | None]:
-    """The last events of objects that are gone, among some of the newest events.
+    """Return the last events of deleted objects, among some of the newest events.
 
-    And the key of the oldest event that was looked at, None if there are no older ones.
+    Also return the key of the oldest event that was examined; None if there are no older ones.
     """
     events = witness.event_model._base_manager.order_by("-pgh_id")
     if before is not None:

@@ -41,7 +41,7 @@ def timeline_url(obj: Any, user: Any) -> str:
 
 
 def events_url(model: Any, user: Any) -> str:
-    """The page of a tracked model's events; nothing if it is not tracked or not for this user."""
+    """Return the address of a tracked model's events; "" if the user may not see them."""
     if not _may_view_events(model, user):
         return ""
     options = settings.admin_model._meta
@@ -53,7 +53,7 @@ def events_url(model: Any, user: Any) -> str:
 
 
 def deleted_url(model: Any, user: Any) -> str:
-    """The page of a model's deleted objects; nothing if its events do not tell which have gone."""
+    """Return the address of a model's deleted objects; "" if its events do not record deletions."""
     try:
         is_told = bool(history.witness(model).gone)
     except ValueError:
@@ -134,7 +134,7 @@ def event(label: str, key: str) -> Any:
 
 
 def unsaved(model: Any, key: str) -> Any:
-    """An object of that key, whether or not there is a row of it."""
+    """Return an unsaved instance with this key; the row may be gone."""
     parts = inheritance.composite_key(model)
     try:
         if not parts:

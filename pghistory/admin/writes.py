@@ -1,7 +1,7 @@
 """Events of one write as one entry, and the writes of one transaction as one group.
 
-A write may give several events, a label each. Such events are about one object, of one transaction,
-and hold the same values. Events from before transactions were recorded stay by themselves.
+A write may have several events, each with its label. They are about one object, of one transaction,
+and contain the same values. Events from before transactions were recorded are not grouped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Group:
 
     @property
     def shown(self) -> Shown:
-        """The event of the first write, whose author and context are those of all."""
+        """The event of the first write; its author and context are those of the group."""
         return self.writes[0].shown
 
     @property

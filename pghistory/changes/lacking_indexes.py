@@ -1,7 +1,7 @@
 """Event tables without an index that a change set needs.
 
-An event table that is older than change sets has its column and no index on it, until
-``manage.py pghistory upgrade`` builds that.
+An event table that is older than change sets has the column, but an index on it only after
+``manage.py pghistory upgrade``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Undoing the events of a change set, the last one first.
 
-Note [Backwards]. What one transaction did to several rows was possible in its order, so what undoes
-it is possible in the opposite order: unique values that were exchanged, and rows that refer to each
-other, need no other rule. A row that is no longer what the change set left is a conflict, and then
-nothing is written.
+Note [Backwards]. The writes of a transaction were possible in their order, so undoing them is
+possible in the opposite order, also if unique values were exchanged or rows refer to each other. A
+row that was changed after the change set is a conflict, and then nothing is written.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Why a row cannot be put back; ``events`` are those that changed it since."""
+    """The reason why a row cannot be restored; ``events`` are those that changed it since."""
 
     event: Any
     reason: str
@@ -51,7 +50,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class UndoPlan:
-    """The steps that undo a change set, in their order, and what stands in the way."""
+    """The steps that undo a change set, in order, and the conflicts."""
 
     steps: list[Step]
     conflicts: list[Conflict]

@@ -52,7 +52,7 @@ class Backfill:
     def run(self, progress: Callable[[int], None] = lambda rows: None) -> int:
         """Write the events, a transaction for each batch, and return how many.
 
-        A run that was interrupted is continued by another: rows that have events are left out.
+        The next run continues an interrupted one: rows that have events are left out.
         """
         run = runs.Run(runs.BACKFILL, self.event_model, self.using)
         written, last = 0, None

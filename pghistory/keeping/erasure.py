@@ -1,7 +1,7 @@
-"""``erase()``: remove what events and contexts hold of one person or object.
+"""``erase()``: remove the values of one person or object from events and contexts.
 
-Live rows are not touched, and neither are the events of other objects, but for fields that are
-named. A run that was interrupted is continued by another: what is erased already is left out.
+Live rows are not changed, and neither are the events of other objects, except for named fields. The
+next run continues an interrupted one: values that are already erased are left out.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def erase(
     using: str | None = None,
     batch: int = 10_000,
 ) -> Receipt:
-    """Erase what events and contexts hold of an object, and return a receipt.
+    """Erase the values of an object from events and contexts, and return a receipt.
 
     Args:
         obj: The object. Only its key is used, so it may have been deleted: ``Customer(pk=17)``.

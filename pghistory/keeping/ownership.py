@@ -1,7 +1,7 @@
-"""The one privilege that changes events: that of the owner of their table.
+"""Act as the owner of an event table, who alone may change events.
 
-Events that are removed or erased are those that rules refuse to change (``append_only``). The owner
-of a table can disable its triggers, so this role, and no other, may run such maintenance.
+Rules (``append_only``) may refuse to change or delete events. The owner of a table can disable its
+triggers, so only this role may run maintenance that does so.
 
 https://www.postgresql.org/docs/current/sql-altertable.html
 """
@@ -55,10 +55,10 @@ def as_owner(model: Any, using: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def rules_set_aside(model: Any, using: str) -> Iterator[None]:
-    """Let the owner change events that rules keep, until the block ends, inside a transaction.
+    """Let the owner change append-only events, until the block ends, inside a transaction.
 
-    A rule that can be ignored is ignored. One that cannot is disabled in the transaction, for which
-    others wait that write events meanwhile; a transaction that is interrupted leaves it enabled.
+    A rule that can be ignored is ignored. Another is disabled in the transaction: other writers of
+    events wait for it, and a transaction that is interrupted leaves the rule enabled.
     """
     ignorable = any(each.ignorable for each in registry.of_model(model))
     ignored = pgtrigger.ignore(model, databases=[using]) if ignorable else contextlib.nullcontext()

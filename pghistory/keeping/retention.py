@@ -119,7 +119,7 @@ def referring(model: Any, using: str) -> list[tuple[str, str, str]]:
 
 
 def time_before(age: str | timedelta, using: str) -> datetime:
-    """The time that is so long ago, by the clock of the database.
+    """Return the time of this age, by the clock of the database.
 
     Args:
         age: A timedelta, or a text that PostgreSQL reads as an interval, such as ``7 years``.

@@ -1,4 +1,4 @@
-"""Records of maintenance: what a run did to an event table, and how far it got."""
+"""Record maintenance: the changes of a run on an event table, and its progress."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def as_of(*args: Any, **options: Any) -> Any:
     unqualified names, reads the tracked tables as they were; nothing can be written. A table that
     is not tracked raises, unless ``untracked="today"``. ``using`` is the database.
 
-    ``as_of(obj, time)`` is the object as it was, not saved; None if it was not there. ValueError
-    if the events do not say it, as of an object that has gone without an event.
+    ``as_of(obj, time)`` is the object as it was, not saved; None if it did not exist. It raises
+    ValueError if the events do not tell, such as after a deletion without an event.
     """
     if len(args) == 2:
         obj, time = args

@@ -1,7 +1,7 @@
 """Objects that were read in the past follow relations to the same time only.
 
-What an object refers to, and what refers to it, is read when asked for. Outside the block that
-would be today's rows, so it raises; inside it reads the past.
+Relations of an object, and reverse accessors, are read when they are accessed. Inside the block
+they read the past. Outside they would read the present rows, so they raise an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The point in time that is open here and now. See Note [Transaction variables]."""
+"""The present point in time of queries. See Note [Transaction variables]."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PastError(RuntimeError):
-    """The past cannot be read or written so."""
+    """The past cannot be read in this way, or cannot be written."""
 
 
 class Shown(Protocol):

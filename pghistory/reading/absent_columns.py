@@ -1,10 +1,10 @@
-"""Columns that an event model declares and the database does not have yet.
+"""Find columns that an event model declares but the database does not have yet.
 
-Code is deployed before its migrations are applied, and a project that moves from the PyPI package
-has event tables that were made for other models. Until the migration is applied, such a column is
-read as NULL, and what is written to it from Python is left out.
+Code may be deployed before its migrations are applied, and a project that moves from the PyPI
+package has event tables of other models. Until the migration is applied, such a column is read as
+NULL, and values that Python writes to it are left out.
 
-Whether a table is complete is asked once in a process; a table that is not, each time.
+A complete table is looked up once per process; an incomplete one, for each query.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def find(event_models: Iterable[Any], connection: Any) -> dict[Any, tuple[Any, .
 
 
 def _in_database(tables: list[str], connection: Any) -> list[tuple[str, list[str]]]:
-    """Ask on the driver's cursor: what counts a project's queries does not count this one."""
+    """Query on the driver's cursor, so that a test's count of queries does not include this one."""
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(query(__package__, "columns"), {"names": tables})

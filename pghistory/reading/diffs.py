@@ -45,12 +45,12 @@ def data(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composab
 
 
 def diff(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
-    """``pgh_diff`` of ``Events``: compared with the object's event before, of any label."""
+    """``pgh_diff`` of ``Events``: compared with the object's previous event, of any label."""
     return _by_model(timeline, tables, _diff)
 
 
 def label_diff(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
-    """``pgh_diff`` of ``AggregateEvent``: compared with the object's event before, of its label."""
+    """``pgh_diff`` of ``AggregateEvent``: compared with the previous event of the label."""
     return _by_model(timeline, tables, _label_diff)
 
 
@@ -126,7 +126,7 @@ def _label_diff(table: EventTable) -> sql.Composable:
 
 
 def _rendered(composed: sql.Composable) -> sql.Composable:
-    """The same, put together once and for all."""
+    """Return the rendered SQL, which is cached."""
     return sql.SQL(naming.as_text(composed))
 
 
@@ -177,7 +177,7 @@ def _previous(table: EventTable, per_label: bool, of_old: list[str]) -> sql.Comp
 
 
 def _next(table: EventTable) -> sql.Composable:
-    """The state after the update before which ``e`` was: its label's next event, or the row."""
+    """Return the row after the update that ``e`` precedes: the label's next event, or the row."""
     event_model = table.event_model
     columns = [column_identifier(field) for field in shown_columns(event_model)]
     following = sql.SQL(

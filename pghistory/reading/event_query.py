@@ -1,7 +1,7 @@
 """Querysets of events, and fields that stand for a value elsewhere (``ProxyField``).
 
-A query over such a model has a subquery where its table would be. PostgreSQL looks through it, so
-filters and orders reach the indexes of the tables inside.
+A query over such a model has a subquery in place of its table. PostgreSQL flattens it, so that
+filters and orderings use the indexes of the tables inside.
 
 https://docs.djangoproject.com/en/stable/ref/models/querysets/
 """

@@ -1,13 +1,13 @@
-"""Objects as they were, and what differs between two states.
+"""Objects as they were, and the differences between two states.
 
-Times are those of ``pgh_created_at``: when an
-event was written, which others saw from the COMMIT on.
+Times are those of ``pgh_created_at``: the time at which an event was written. Other transactions
+saw it from the COMMIT on.
 
-Note [What events say]. A row's last event until then says what it was only if each insert and
-update makes one, and if its label tells whether the row stayed: labels that deletions share with
-anything else tell nothing, nor does an event made by hand, which may show what never was. An object
-is its key. Where a key is changed, a row deleted while triggers are ignored, or deletions are not
-tracked at all, no event says that it has gone.
+Note [What events say]. The last event before a time gives a row's state only if every insert and
+update writes one, and if its label is used either for deletions only or never for them. Events
+created by hand are left out: they may show a state that never existed. An object is identified by
+its key. If a key was changed, a row was deleted while triggers were ignored, or deletions are not
+tracked, no event records that the object disappeared.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _is_live(obj: Any) -> bool:
 
 @dataclass(frozen=True)
 class Witness:
-    """An event model whose events say what each row was. See Note [What events say]."""
+    """An event model from which past rows can be restored. See Note [What events say]."""
 
     event_model: Any
     stayed: list[str]
@@ -104,7 +104,7 @@ _STAYED, _GONE, _NEITHER = "stayed", "gone", "neither"
 
 
 def witness(model: Any) -> Witness:
-    """An event model that holds the whole row as each insert and update left it."""
+    """Return an event model with the whole row after each insert and update."""
     reasons = []
     for event_model in dict.fromkeys(getattr(model, "pgh_event_models", {}).values()):
         said = _said_by_label(event_model)

@@ -32,7 +32,7 @@ class _PrivateField:
 
 
 class _ProxyCol(Col):
-    """A column of the subquery or, where the events' own table is joined, what it would be."""
+    """The column of a proxy field, from the subquery or, if the event table is joined, computed."""
 
     target: Any
 
@@ -53,7 +53,7 @@ class _ProxyCol(Col):
 
 
 def _private(field: Field[Any, Any]) -> Any:
-    """A copy of the field, as a private one of its kind."""
+    """Return a copy of the field that is private."""
     kind: Any = type(type(field).__name__, (_PrivateField, type(field)), {})
     private = kind.__new__(kind)
     vars(private).update(vars(field))

@@ -1,7 +1,7 @@
-"""The way back: a row as an event holds it, planned before it is written.
+"""Restore a row from an event; the changes are planned before they are written.
 
-A restored row is what it was to the last column, so fields that write themselves (``auto_now``)
-are not asked, and parents' rows (multi-table inheritance) are restored with it.
+All columns of a row are restored as they were: also fields that set themselves (``auto_now``), and
+the rows of parents (multi-table inheritance).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Plan:
 
 
 class CannotRevert(RuntimeError):
-    """The row cannot be restored; ``plan`` says which fields stand in the way, and why."""
+    """The row cannot be restored; ``plan`` has the fields that prevent it, and the reasons."""
 
     def __init__(self, plan: Plan):
         super().__init__(
@@ -99,7 +99,7 @@ def plan(event: Any, *, using: str | None = None) -> Plan:
 
 
 def revert(event: Any, *, using: str | None = None) -> Any:
-    """Carries the plan out, under a lock on the row, and gives the object."""
+    """Carry out the plan, under a lock on the row, and return the object."""
     model = event.pgh_tracked_model
     alias = using or router.db_for_write(model, instance=event)
     with transaction.atomic(using=alias):
@@ -194,7 +194,7 @@ def _constraints(model: Any) -> Iterator[tuple[Any, models.BaseConstraint]]:
 
 
 def _insert(event: Any, values: dict[str, Any], alias: str) -> None:
-    """Inserts the row, with its parents' where they are gone too, as it is."""
+    """Insert the row as it is, and its parents' rows if they are gone too."""
     model = event.pgh_tracked_model
     for table in reversed(inheritance.tables(model)):
         own = [each for each in _settable(model) if inheritance.owner(each) is table]

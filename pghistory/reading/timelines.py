@@ -1,10 +1,10 @@
 """Events of several event tables in one list: ``Events`` and its relatives.
 
-Note [Page first]. A page of events is chosen by index, and what is dear is computed for that page
-only. So the subquery that stands for the table, a UNION ALL of one SELECT for each event table, has
-only columns that are at hand; ``pgh_data``, ``pgh_diff`` and ``pgh_context`` are expressions over
-them, each of which looks its event up by key. PostgreSQL puts a dear expression off until the rows
-are sorted and cut, unless a filter reads it.
+Note [Page first]. A page of events is selected by index, and expensive values are computed for that
+page only. So the subquery in place of the table, a UNION ALL of one SELECT for each event table,
+has only stored columns; ``pgh_data``, ``pgh_diff`` and ``pgh_context`` are expressions over them,
+which look up the event by key. PostgreSQL evaluates an expensive expression after sorting and
+LIMIT, unless a filter reads it.
 
 https://www.postgresql.org/docs/current/queries-limit.html
 """

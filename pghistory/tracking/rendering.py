@@ -1,11 +1,10 @@
 """Render a new model of a migration alone.
 
-When a migration creates a model, Django renders every model again that the new one is related to,
-directly or through others. Each event model refers to the context model, so that these are all
-event models and all tracked models: ``migrate`` would take a time that grows with the square of
-their number. But nothing can refer to a model before it exists, and Django finds what refers to a
-model by its name, in the registry of the state. So the models that are there may stay, if they
-belong to that registry.
+When a migration creates a model, Django renders every related model again, directly or through
+others. Each event model refers to the context model, so these are all event models and all tracked
+models: the time of ``migrate`` would grow with the square of their number. But no model can refer
+to a model before it exists, and Django finds references by name in the registry of the state. So
+the existing models may stay, if they belong to that registry.
 
 https://docs.djangoproject.com/en/stable/topics/migrations/#historical-models
 """

@@ -1,4 +1,4 @@
-"""The words that declarations share."""
+"""Constants of declarations."""
 
 from __future__ import annotations
 

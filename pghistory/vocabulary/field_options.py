@@ -55,7 +55,7 @@ class Field:
         return {**self.defaults, **self.given}
 
     def over(self, kwargs: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of a copy, ``kwargs`` so far, of a field that is ``declared`` so."""
+        """Merge these options into ``kwargs``, the arguments for copying a ``declared`` field."""
         said = {**kwargs, **self.kwargs}
         tracked = {name: declared[name] for name in self.as_tracked if name in declared}
         return {name: said[name] for name in said if name not in self.as_tracked} | tracked
@@ -93,7 +93,7 @@ class EventForeignKey(ForeignKey):
     def kwargs_over(self, general: ForeignKey) -> dict[str, Any]:
         """Return Django's arguments.
 
-        What neither this declaration nor the class sets comes from ``general``, which is
+        Options that neither this declaration nor the class sets come from ``general``, which is
         PGHISTORY_FOREIGN_KEY_FIELD, except related names, which must be unique.
         """
         shared = {
@@ -144,7 +144,7 @@ class SessionUser(models.Func):
 
 @deconstructible(path="pghistory.fields.ClockTimestamp")
 class ClockTimestamp(Now):
-    """The time at this very moment, where ``Now()`` is that of the transaction's start.
+    """The present time; ``Now()`` is the start of the transaction.
 
     https://www.postgresql.org/docs/current/functions-datetime.html#FUNCTIONS-DATETIME-CURRENT
     """

@@ -1,8 +1,8 @@
 """The columns of an event that say which transaction wrote it.
 
-A column that is added with a default gives every row that is there already the migration's own
-transaction, because PostgreSQL evaluates a STABLE default once. So the schema editor adds such a
-column without its default, and sets that afterwards (``AddedWithoutDefault``).
+If a column is added with a default, every existing row gets the migration's transaction, because
+PostgreSQL evaluates a STABLE default once. So the schema editor adds such a column without its
+default, and sets the default afterwards (``AddedWithoutDefault``).
 
 https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
 """

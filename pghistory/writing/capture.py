@@ -1,4 +1,4 @@
-"""The statements by which a trigger's function writes events.
+"""The statements with which a trigger's function writes events.
 
 Note [One context row]. With a foreign key to the context, its row is written at most once per
 transaction and context: the function compares what is wanted (``pghistory.context_id`` and
@@ -51,9 +51,9 @@ EVENTS = "pghistory_events"
 class Capture:
     """The events of one label in one event table, of rows of ``table``.
 
-    ``table`` is ``tracked_model`` or, with multi-table inheritance, one of its parents; what its
-    table does not have is read from the others. ``rows`` are what a condition calls the old row
-    and the new one, ``side`` is which of them the event holds.
+    ``table`` is ``tracked_model`` or, with multi-table inheritance, one of its parents; columns of
+    other tables are joined. ``rows`` are the aliases of the old and the new row in a condition;
+    ``side`` is the one that the event stores.
     """
 
     event_model: Any

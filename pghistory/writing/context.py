@@ -36,7 +36,7 @@ class _Said:
 
 
 class OpenContext:
-    """A context while it is open: what ``with context() as opened`` gives."""
+    """An open context, as ``with context() as opened`` returns it."""
 
     def __init__(self, values: dict[str, Any]):
         self.id = uuid.uuid4()
@@ -49,13 +49,13 @@ _context_metadata = Variable(CONTEXT_METADATA, lambda said, alias: str(said.text
 
 
 def current() -> OpenContext | None:
-    """The context that is open here and now."""
+    """Return the open context of this thread or task."""
     found: OpenContext | None = _context_id.get()
     return found
 
 
 def add(values: dict[str, Any]) -> None:
-    """Adds metadata to the open context, in the place of those with the same keys.
+    """Add metadata to the open context; they replace those with the same keys.
 
     Other threads and tasks in the same context do not see them; in its row they meet.
     """
@@ -67,7 +67,7 @@ def add(values: dict[str, Any]) -> None:
 
 
 def _withdraw(values: dict[str, Any], found: dict[str, Any], before: dict[str, Any]) -> None:
-    """Puts back what was there before the values, but for those that were replaced since."""
+    """Restore the previous values, except those that were replaced in the meantime."""
     for key, value in values.items():
         if found.get(key) is not value:
             continue

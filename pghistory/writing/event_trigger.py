@@ -71,7 +71,7 @@ class Event(pgtrigger.Trigger):
     def fires_for_fixture(
         self, model: type[Model], contains: Callable[[type[Model]], bool]
     ) -> bool:
-        """A fixture with events has those of its rows already."""
+        """A fixture that contains events already has those of its rows."""
         return not contains(self.event_model)
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
@@ -213,9 +213,9 @@ def _fitting(
 ) -> Event:
     """The trigger, at row level where a statement would not give the same events.
 
-    What is written into a partition directly, or moved to another one, passes row-level triggers
-    only, and Django does not know the tables of unmanaged models. SQL of the user's own on OLD and
-    NEW, and UPDATE OF, are not for statements.
+    A row that is written into a partition directly, or moved to another one, fires row-level
+    triggers only, and Django does not know the tables of unmanaged models. Raw SQL on OLD and NEW,
+    and UPDATE OF, need a row-level trigger.
     """
     if level is None:
         level = settings.level

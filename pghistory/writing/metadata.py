@@ -15,11 +15,11 @@ _SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class MetadataError(ValueError):
-    """Metadata that jsonb cannot hold."""
+    """Metadata that jsonb cannot represent."""
 
 
 def encode(metadata: dict[str, Any]) -> str:
-    """The metadata as ASCII JSON. MetadataError, which names the key, for what jsonb has not."""
+    """Return the metadata as ASCII JSON. Raise MetadataError if jsonb cannot store a value."""
     try:
         text = json.dumps(metadata, cls=settings.json_encoder, allow_nan=False)
     except ValueError as error:

@@ -79,7 +79,7 @@ class TriggerOperation(Operation):
     def _change(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Puts the trigger of ``to_state`` where that of ``from_state`` is.
+        """Replace the trigger of ``from_state`` by that of ``to_state``.
 
         A model's triggers go where its table is: a compiled trigger may name the table it had
         before, or will have after, the model was renamed.
@@ -204,7 +204,7 @@ def _print(
 def _exchange(
     obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
 ) -> None:
-    """Drops the one and installs the other.
+    """Drop the old trigger and install the new one.
 
     A trigger that somebody disabled stays so when the migration removes it, changes its table,
     and adds it again.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def install_unmigrated(using: str, **kwargs: Any) -> None:
-    """Installs those of one database, or all that are declared where the setting asks for it."""
+    """Install the triggers without migrations, or all of them if the setting says so."""
     connection = connections[using]
     if connection.vendor != "postgresql":
         return

@@ -97,7 +97,7 @@ class DatabaseSchemaEditorMixin:
         super().rename_index(model, old_index, new_index)  # type: ignore[misc]
 
     def remove_field(self, model: Any, field: Any) -> None:
-        """Drops the triggers whose definition names the column, as CASCADE would, and functions."""
+        """Drop the triggers whose definition names the column, as CASCADE would, and functions."""
         if field.column and not self.collect_sql:
             with self.connection.cursor() as cursor:
                 for trigger in catalog.depending_on_column(
@@ -107,7 +107,7 @@ class DatabaseSchemaEditorMixin:
         super().remove_field(model, field)  # type: ignore[misc]
 
     def delete_model(self, model: Any) -> None:
-        """Drops the table, and the functions of the triggers that go with it."""
+        """Drop the table, and the functions of its triggers."""
         found = [] if self.collect_sql else catalog.on_table(self.connection, model._meta.db_table)
         super().delete_model(model)  # type: ignore[misc]
         with self.connection.cursor() as cursor:

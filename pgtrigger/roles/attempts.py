@@ -111,7 +111,7 @@ class Attempts:
                 yield Result(f"ordinary {name}", table.label, state is not None, message or "works")
 
     def forgery(self) -> Iterator[Result]:
-        """Writes to what only triggers write: events and contexts."""
+        """Try to write to the tables that only triggers write: events and contexts."""
         for table in self.objects.tables:
             if not table.is_written_by_triggers:
                 continue
@@ -153,7 +153,7 @@ class Attempts:
             yield self._must_be_refused("replace a function", function.label, state, message)
 
     def ignoring(self) -> Iterator[Result]:
-        """Writes that a rule with ``ignorable=False`` refuses, with the rule in ``ignore()``."""
+        """Try writes that a rule with ``ignorable=False`` refuses, inside its ``ignore()``."""
         installed = {(found.table, found.pgid): found for found in self.triggers}
         for model, trigger in registry.registered():
             name = naming.split_table(model._meta.db_table)[1]

@@ -96,7 +96,7 @@ class ignore(Scope):
 
     @classmethod
     def others(cls, *triggers: Named, databases: Iterable[str] | None = None) -> ignore:
-        """Ignores every trigger but these."""
+        """Ignore every trigger but these."""
         return _IgnoreOthers(*triggers, databases=databases)
 
     @staticmethod

@@ -106,13 +106,13 @@ class Scope:
 
 
 def change(variable: Variable, value: Any) -> None:
-    """Changes the value until the scope ends that set it."""
+    """Change the value until the end of the scope that set it."""
     values.change(variable, value)
     flush()
 
 
 def flush() -> None:
-    """Sends what differs, to each of this thread's connections that can have it now."""
+    """Send changed values to each connection of this thread that can receive them now."""
     for connection in connections.all(initialized_only=True):
         synchronizer = Synchronizer.of(connection)
         if synchronizer is not None:

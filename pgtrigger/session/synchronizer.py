@@ -72,7 +72,7 @@ class Synchronizer:
 
     @classmethod
     def attach(cls, connection: DatabaseWrapper) -> Synchronizer:
-        """Puts one first among the connection's execute wrappers, once.
+        """Add one, once, as the first of the connection's execute wrappers.
 
         First, because a wrapper that is appended while ``execute_wrapper()`` has one open
         would be the one that its exit pops.
@@ -113,7 +113,7 @@ class Synchronizer:
         return result
 
     def flush(self) -> None:
-        """Sends now what differs, where a transaction is open or the next statement opens one."""
+        """Send what differs now if a transaction is open or the next statement opens one."""
         if self._driver is not None and not self._is_outside():
             self._synchronize()
 
@@ -230,7 +230,7 @@ class Synchronizer:
         )
 
     def _synchronize(self) -> None:
-        """Sends what differs, unless the transaction has failed or the connection is busy."""
+        """Send what differs, unless the transaction has failed or the connection is busy."""
         status = self._status
         pipeline = self._driver.pgconn.pipeline_status
         if status == TransactionStatus.IDLE:

@@ -109,7 +109,7 @@ class RowQuery(Query):
         return naming.bind(text, params)
 
     def solve_lookup_type(self, lookup: str, summarize: bool = False) -> Any:
-        """Splits ``old__field__transform__lookup`` (Django asks this of every path)."""
+        """Split ``old__field__transform__lookup`` (Django asks this of every path)."""
         column, rest = self._column(lookup)
         return rest or ["exact"], (), column
 

@@ -55,7 +55,7 @@ def names(model: type[models.Model], kind: type[models.BaseConstraint]) -> list[
 
 @pytest.fixture(autouse=True)
 def _forget_the_catalog() -> Iterator[None]:
-    """Tests make constraints by hand, and take them back."""
+    """Tests create constraints by hand, and drop them."""
     catalog.forget()
     yield
     catalog.forget()
@@ -78,7 +78,7 @@ def language(request: pytest.FixtureRequest, db: None) -> str:
 
 @contextmanager
 def refused() -> Iterator[list[DatabaseError]]:
-    """Collects the error that PostgreSQL raises in the block, which is rolled back."""
+    """Collect the error that PostgreSQL raises in the block, which is rolled back."""
     errors: list[DatabaseError] = []
     try:
         with transaction.atomic():

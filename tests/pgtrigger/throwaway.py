@@ -46,7 +46,7 @@ class ThrowawayApp:
         self._settings.INSTALLED_APPS = [*self._other_apps, self.label]
 
     def forget(self):
-        """Takes the models, their declarations and their modules out of the process."""
+        """Take the models, their declarations and their modules out of the process."""
         for model, trigger in registry.registered():
             # A rule's companions are removed with it.
             if (model, trigger) not in self._others:
@@ -62,7 +62,7 @@ class ThrowawayApp:
                 del sys.modules[name]
 
     def makemigrations(self, *arguments, answer="y"):
-        """Answers every question about a renaming; the operations written, by migration."""
+        """Answer every question about a renaming; return the written operations by migration."""
         known = {*self.migration_names()}
         self._monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n" * 9))
         call_command("makemigrations", self.label, *arguments, stdout=io.StringIO())

@@ -24,8 +24,8 @@ HABITS = {
     r"\bhears? of\b": "is told, is called with",
     r"\b[Ww]h(o|ich)ever\b": "any",
     r"\bof (its|their|one's) own\b": "its own, separate",
-    r"(?<!there )\b(is|are|was|were) no(?! longer| more)\b": "is not a",
-    r"(?<!there )\b(is|are|has|have|had) none\b": "does not have one",
+    r"(?<![Tt]here )\b(is|are|was|were) no(?! longer| more)\b": "is not a",
+    r"(?<![Tt]here )\b(is|are|has|have|had) none\b": "does not have one",
     r"\b(None|nothing|empty|none|\w+Error) where\b": "if: where names a place",
     r", for (it|they|he) ": "because",
 }

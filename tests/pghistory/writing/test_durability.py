@@ -86,7 +86,7 @@ class Writer(threading.Thread):
 
 
 def wait_for_commits(writers):
-    """Returns when so many more were committed, with all writers at work."""
+    """Return when this number of further writes was committed, by all writers."""
     before = sum(len(writer.committed) for writer in writers)
     deadline = time.monotonic() + PATIENCE
     while sum(len(writer.committed) for writer in writers) < before + COMMITS:

@@ -297,7 +297,7 @@ class TestAFailedTransaction:
 
 
 def lose(connection):
-    """Ends the connection's server process, of which the client learns when it next sends."""
+    """End the connection's server process; the client notices when it sends again."""
     other = connection.copy()
     with other.cursor() as cursor:
         pid = connection.connection.info.backend_pid
@@ -830,7 +830,7 @@ class TestConcurrency:
     def test_a_decorated_function(self):
         @wanting("a")
         def inside():
-            """Says so."""
+            """Say so."""
             return variable.get()
 
         assert (inside(), inside(), inside.__doc__) == ("a", "a", "Says so.")

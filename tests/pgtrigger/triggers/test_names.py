@@ -119,7 +119,7 @@ REFUSING = {
 
 @pytest.fixture
 def plant():
-    """Plants objects of every kind, and puts them first in the search_path."""
+    """Plant objects of every kind, and put them first in the search_path."""
 
     def planted(*tables):
         for statement in (
