@@ -14,12 +14,15 @@ from typing import Any, TypedDict
 
 from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, models, transaction
 from django.forms import Form
 
-from tutorial.private_tables import private_tables
+from integrity import conversion
+from tutorial.private_tables import PrivateConnection, private_tables
 from tutorial.recording import diagnostics
 from tutorial.sandbox_forms import NOWHERE, form_for
+from tutorial.sandbox_outcomes import Outcome, in_python, observed
+from tutorial.sandbox_ways import REFINEMENTS, Way, ways_of
 
 MAX_STEPS = 40
 MAX_BYTES = 32_768
@@ -27,7 +30,10 @@ MAX_PLACE_DIGITS = 4
 
 
 class Step(TypedDict):
-    """`action` is add, save or delete; `row` a place, from 0; `values` are by attname."""
+    """`action` is add, save, delete or way; `row` a place, from 0; `values` are by attname.
+
+    A way to write is known by its number in the chapter, in `values`.
+    """
 
     model: str
     action: str
@@ -43,6 +49,7 @@ class Row:
     instance: models.Model | None
     form: Form | None = None
     refusal: dict[str, str] = field(default_factory=dict)
+    ways: list[tuple[int, Way]] = field(default_factory=list)
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Section:
     rows: list[Row]
     add_form: Form
     refusal: dict[str, str] = field(default_factory=dict)
+    ways: list[tuple[int, Way]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -66,6 +74,7 @@ class Sandbox:
     sections: list[Section]
     journal: list[Step]
     was_refused: bool = False
+    outcome: Outcome | None = None
 
     @property
     def token(self) -> str:
@@ -107,52 +116,63 @@ def visit(
     action: str = "",
     data: Any = None,
     using: str = DEFAULT_DB_ALIAS,
+    chapter: str = "",
 ) -> Sandbox:
     """Play the journal, then one more step, and keep nothing. See Note [Journal].
 
-    `action` is what the pressed button says: `add:CannotDelete`, `save:CannotDelete:0` or
-    `delete:CannotDelete:0`; anything else only shows the sandbox.
+    `action` is what the pressed button says: `add:CannotDelete`, `save:CannotDelete:0`,
+    `delete:CannotDelete:0` or `way:CannotDelete:0:1`, the number of a way of the chapter; anything
+    else only shows the sandbox. `chapter` is the name of a scenario module.
     """
     if not journal and not action:
-        nothing = _World(shown, using).keys
-        return Sandbox([Section(model, [], form_for(model, nothing)) for model in shown], [])
-    with private_tables(shown, using):
-        world = _World(shown, using)
+        world = _World(shown, using, chapter)
+        return Sandbox([world.empty_section(model) for model in shown], [])
+    outcome = None
+    with private_tables(shown, using) as connection:
+        world = _World(shown, using, chapter)
         for step in journal:
             world.apply(step)
-        kind, name, place = world.read_action(action)
-        form = world.form(kind, name, place, data) if len(journal) < MAX_STEPS else None
+        kind, name, place, number = world.read_action(action)
+        form = world.form(kind, name, place, number, data) if len(journal) < MAX_STEPS else None
         refusal: dict[str, str] = {}
-        if form is not None and (kind == "delete" or form.is_valid()):
-            step = Step(model=name, action=kind, row=place, values=_values(kind, form))
-            refusal = world.attempt(step) if _size([*journal, step]) <= MAX_BYTES else _TOO_LARGE
+        if form is not None and (kind in ("delete", "way") or form.is_valid()):
+            step = Step(model=name, action=kind, row=place, values=_values(kind, form, number))
+            refusal = _TOO_LARGE
+            if _size([*journal, step]) <= MAX_BYTES:
+                refusal, outcome = world.attempt(step, connection)
             if not refusal:
                 journal, form = [*journal, step], None
         sections = [world.section(model) for model in shown]
     if form is not None:
         section = next(section for section in sections if section.name == name)
         _show_refusal(section, kind, place, form, refusal)
-    return Sandbox(sections, list(journal), was_refused=form is not None)
+    return Sandbox(sections, list(journal), was_refused=form is not None, outcome=outcome)
 
 
 class _World:
     """The rows there are while a transaction lasts, by model and place."""
 
-    def __init__(self, shown: Sequence[type[models.Model]], using: str):
+    def __init__(self, shown: Sequence[type[models.Model]], using: str, chapter: str):
         self.models = {model.__name__: model for model in shown}
-        self.using = using
+        self.using, self.chapter = using, chapter
         self.keys: dict[str, list[Any]] = {name: [] for name in self.models}
 
-    def read_action(self, action: str) -> tuple[str, str, int]:
-        kind, name, place = (*action.split(":"), "", "")[:3]
-        if kind not in ("add", "save", "delete") or name not in self.models:
-            return "", "", 0
-        is_number = place.isascii() and place.isdigit() and len(place) <= MAX_PLACE_DIGITS
-        return kind, name, int(place) if is_number else 0
+    def read_action(self, action: str) -> tuple[str, str, int, int]:
+        """Return the kind, the model, the place of the row, and the number of the way."""
+        kind, name, place, number = (*action.split(":"), "", "", "")[:4]
+        if kind not in ("add", "save", "delete", "way") or name not in self.models:
+            return "", "", 0, 0
+        return kind, name, _number(place), _number(number)
 
-    def form(self, kind: str, name: str, place: int, data: Any) -> Form | None:
-        """Return the form that was sent, or None if its row no longer exists."""
-        if kind == "add":
+    def way(self, name: str, number: int) -> Way | None:
+        return dict(ways_of(self.chapter, self.models[name])).get(number)
+
+    def form(self, kind: str, name: str, place: int, number: int, data: Any) -> Form | None:
+        """Return the form that was sent, or None if its row or way does not exist."""
+        way = self.way(name, number) if kind == "way" else None
+        if kind == "way" and way is None:
+            return None
+        if kind == "add" or (way is not None and not way.is_of_row):
             return form_for(self.models[name], self.keys, data)
         row = self.row(name, place) if kind else None
         if row is None or row.instance is None:
@@ -171,37 +191,66 @@ class _World:
         for row in rows:
             if row.instance is not None:
                 row.form = form_for(model, self.keys, instance=row.instance, place=row.place)
-        return Section(model, rows, form_for(model, self.keys))
+                row.ways = [each for each in ways_of(self.chapter, model) if each[1].is_of_row]
+        section = self.empty_section(model)
+        section.rows = rows
+        return section
 
-    def attempt(self, step: Step) -> dict[str, str]:
-        """Apply the step, deferred rules and all; the fields of the error where it is refused."""
+    def empty_section(self, model: type[models.Model]) -> Section:
+        ways = [each for each in ways_of(self.chapter, model) if not each[1].is_of_row]
+        return Section(model, [], form_for(model, self.keys), ways=ways)
+
+    def attempt(self, step: Step, connection: PrivateConnection) -> tuple[dict[str, str], Outcome]:
+        """Apply the step as a transaction.
+
+        Returns:
+            The fields of the error, empty if the step succeeded, and what the step did.
+        """
         kept = {name: list(keys) for name, keys in self.keys.items()}
-        try:
-            with transaction.atomic(self.using):
-                self.apply(step)
-                with connections[self.using].cursor() as cursor:
-                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        except DatabaseError as error:
-            self.keys = kept
-            return diagnostics(error) or {"message": str(error)}
-        return {}
+        rules = REFINEMENTS.get(self.chapter, ())
+        refusal: dict[str, str] = {}
+        with observed(connection, list(self.models.values())) as outcome:
+            try:
+                with conversion.refine_integrity_error(rules), transaction.atomic(self.using):
+                    outcome.returned = self.apply(step)
+            except Exception as error:
+                if not isinstance(error, (DatabaseError, ValueError, *_refined(rules))):
+                    raise
+                self.keys = kept
+                outcome.error = in_python(error)
+                refusal = diagnostics(error) or {"message": str(error)}
+        return refusal, outcome
 
-    def apply(self, step: Step) -> None:
+    def apply(self, step: Step) -> str:
+        """Make the step, and return what a way to write returned, as text."""
         model, keys = self.models[step["model"]], self.keys[step["model"]]
+        if step["action"] == "way":
+            return self._apply_way(step)
         values = {name: self._value(model, name, value) for name, value in step["values"].items()}
         if step["action"] == "add":
             keys.append(model._base_manager.create(**values).pk)
-            return
+            return ""
         row = self.row(step["model"], step["row"])
         if row is None or row.instance is None:
-            return
+            return ""
         if step["action"] == "delete":
             row.instance.delete()
-            return
+            return ""
         for name, value in values.items():
             setattr(row.instance, name, value)
         row.instance.save()
+        return ""
+
+    def _apply_way(self, step: Step) -> str:
+        way = self.way(step["model"], step["values"]["way"])
+        row = self.row(step["model"], step["row"]) if way and way.is_of_row else None
+        if way is None or (way.is_of_row and (row is None or row.instance is None)):
+            return ""
+        returned = way.call(row.instance if row else self.using)
+        if isinstance(returned, models.Model):
+            self.keys[step["model"]].append(returned.pk)
+            return ""
+        return "" if returned is None else str(returned)
 
     def _value(self, model: type[models.Model], attname: str, value: Any) -> Any:
         """A value of the journal: for a foreign key, the key of the row in that place."""
@@ -214,7 +263,18 @@ class _World:
         return keys[value] if value < len(keys) else NOWHERE
 
 
-def _values(kind: str, form: Form) -> dict[str, Any]:
+def _number(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= MAX_PLACE_DIGITS
+    return int(text) if is_number else 0
+
+
+def _refined(rules: Sequence[tuple[Any, type[Exception]]]) -> tuple[type[Exception], ...]:
+    return tuple(exception for _, exception in rules)
+
+
+def _values(kind: str, form: Form, number: int) -> dict[str, Any]:
+    if kind == "way":
+        return {"way": number}
     if kind == "delete":
         return {}
     names = form.fields if kind == "add" else form.changed_data
@@ -225,7 +285,11 @@ def _show_refusal(
     section: Section, kind: str, place: int, form: Form, refusal: dict[str, str]
 ) -> None:
     """Show the refused write as an error of its form."""
-    if kind == "delete":
+    is_of_row = kind != "add" and place < len(section.rows)
+    if kind == "way" and not is_of_row:
+        section.refusal = refusal
+        return
+    if kind in ("delete", "way"):
         section.rows[place].refusal = refusal
         return
     if refusal:

@@ -49,7 +49,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def chapter(request: HttpRequest, slug: str) -> HttpResponse:
     """A chapter, not run."""
     found = _chapter(slug)
-    context = _chapter_context(found) | {"sandbox": sandbox.visit(found.models)}
+    context = _chapter_context(found) | {"sandbox": _empty_sandbox(found)}
     if "answer" in request.GET:
         context |= _exercise_context(found, request.GET["answer"][:MAX_CHARACTERS])
     return _page(request, "chapter", context)
@@ -64,7 +64,7 @@ def run(request: HttpRequest, slug: str) -> HttpResponse:
     context = _chapter_context(found, run_chapter(found))
     if request.headers.get("HX-Request"):
         return render(request, "tutorial/_results.html", context)
-    context["sandbox"] = sandbox.visit(found.models)
+    context["sandbox"] = _empty_sandbox(found)
     return _page(request, "chapter", context)
 
 
@@ -76,7 +76,11 @@ def attempt(request: HttpRequest, slug: str) -> HttpResponse:
     found = _chapter(slug)
     journal = sandbox.read_journal(request.POST.get("journal", ""), found.models)
     outcome = sandbox.visit(
-        found.models, journal, request.POST.get("action", ""), data=request.POST
+        found.models,
+        journal,
+        request.POST.get("action", ""),
+        data=request.POST,
+        chapter=found.module_name,
     )
     if request.headers.get("HX-Request"):
         context = {"chapter": found, "sandbox": outcome}
@@ -97,7 +101,7 @@ def check(request: HttpRequest, slug: str) -> HttpResponse:
     context["is_solution"] = is_solution
     if request.headers.get("HX-Request"):
         return render(request, "tutorial/_exercise.html", context)
-    shown = {"sandbox": sandbox.visit(found.models)}
+    shown = {"sandbox": _empty_sandbox(found)}
     return _page(request, "chapter", _chapter_context(found) | shown | context)
 
 
@@ -110,6 +114,10 @@ def triggers(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "tutorial/_map.html", context)
     return _page(request, "triggers", context)
+
+
+def _empty_sandbox(chapter: Chapter) -> sandbox.Sandbox:
+    return sandbox.visit(chapter.models, chapter=chapter.module_name)
 
 
 def _chapter(slug: str) -> Chapter:

@@ -11,11 +11,14 @@ from tutorial.models import (
     AppendOnly,
     Author,
     Book,
+    CannotDelete,
     Member,
     OfficialInterface,
     Page,
+    Project,
     ReadOnlyField,
     SoftDelete,
+    Task,
     Team,
     User,
     Versioned,
@@ -28,13 +31,13 @@ pytestmark = pytest.mark.django_db
 class Visitor:
     """Somebody who presses one button after another, as the page carries the journal on."""
 
-    def __init__(self, *shown: type[models.Model]):
-        self.shown = shown
-        self.sandbox = sandbox.visit(shown)
+    def __init__(self, *shown: type[models.Model], chapter: str = ""):
+        self.shown, self.chapter = shown, chapter
+        self.sandbox = sandbox.visit(shown, chapter=chapter)
 
     def press(self, action: str, **values: Any) -> sandbox.Section:
         kind, name, *place = action.split(":")
-        prefix = f"{name}-{'new' if kind == 'add' else place[0]}"
+        prefix = f"{name}-{place[0] if place and kind != 'add' else 'new'}"
         data = {f"{prefix}-{field}": value for field, value in values.items()}
         for section in self.sandbox.sections:
             for row in section.rows:
@@ -44,7 +47,7 @@ class Visitor:
                         key: value for key, value in shown.items() if value not in (None, False)
                     }
         journal = sandbox.read_journal(self.sandbox.token, self.shown)
-        self.sandbox = sandbox.visit(self.shown, journal, action, data)
+        self.sandbox = sandbox.visit(self.shown, journal, action, data, chapter=self.chapter)
         return next(section for section in self.sandbox.sections if section.name == name)
 
 
@@ -194,3 +197,104 @@ def test_a_unique_value_of_a_real_row_does_not_matter() -> None:
     section = visitor.press("add:User", email="ada@example.org")
 
     assert len(section.rows) == 1
+
+
+class TestOutcome:
+    def test_a_step_shows_its_sql_and_the_rows_that_it_changed(self) -> None:
+        visitor = Visitor(Versioned)
+        visitor.press("add:Versioned", version=0, char_field="one")
+        visitor.press("save:Versioned:0", version=0, char_field="two")
+
+        outcome = visitor.sandbox.outcome
+        assert outcome is not None
+        assert any(found.text.startswith("UPDATE") for found in outcome.shown_statements)
+        ((_, (row,)),) = outcome.tables[0].steps
+        assert (row.state, row.values[1:]) == ("changed", (1, "two"))
+
+    def test_a_step_shows_the_events_that_it_wrote(self) -> None:
+        visitor = Visitor(Page)
+        visitor.press("add:Page", title="News", text="We have begun.")
+
+        assert visitor.sandbox.outcome is not None
+        ((name, (entry,)),) = visitor.sandbox.outcome.timelines
+        assert (name, entry.labels) == ("Page", ["insert"])
+
+    def test_a_refusal_is_shown_as_python_sees_it(self) -> None:
+        visitor = Visitor(AppendOnly)
+        visitor.press("add:AppendOnly", int_field=1)
+        visitor.press("delete:AppendOnly:0")
+
+        assert visitor.sandbox.outcome is not None
+        error = dict(visitor.sandbox.outcome.error)
+        assert error["raises"] == "ProtectedError"
+        assert error["error.trigger"] == "'append_only'"
+        assert error["because of"] == "IntegrityConstraintViolation"
+
+    def test_a_refined_error_is_the_chapters_own(self) -> None:
+        visitor = Visitor(User, chapter="refined_errors")
+        visitor.press("add:User", email="ada@example.org")
+        section = visitor.press("add:User", email="ada@example.org")
+
+        assert visitor.sandbox.outcome is not None
+        assert visitor.sandbox.outcome.error[0] == ("raises", "UserAlreadyExists")
+        assert section.refusal["SQLSTATE"] == "23505"
+
+
+class TestOtherWays:
+    def test_the_official_interface_stands_beside_the_forbidden_one(self) -> None:
+        visitor = Visitor(OfficialInterface, chapter="official_interface")
+        visitor.press("add:OfficialInterface")
+        section = visitor.press("way:OfficialInterface::0")
+
+        assert len(section.rows) == 1
+        assert visitor.sandbox.outcome is not None
+        assert any("pgtrigger" in found.text for found in visitor.sandbox.outcome.statements)
+
+    def test_drift_is_caused_and_repaired(self) -> None:
+        visitor = Visitor(CannotDelete, chapter="drift")
+        visitor.press("add:CannotDelete")
+        visitor.press("add:CannotDelete")
+        visitor.press("way:CannotDelete::0")
+        assert visitor.sandbox.outcome is not None
+        assert visitor.sandbox.outcome.returned == "OUTDATED"
+        section = visitor.press("delete:CannotDelete:0")
+        assert section.rows[0].instance is None
+
+        visitor.press("way:CannotDelete::1")
+        section = visitor.press("delete:CannotDelete:1")
+        assert section.rows[1].refusal["constraint"] == "protect_deletes"
+
+    def test_a_page_is_reverted(self) -> None:
+        visitor = Visitor(Page, chapter="revert")
+        visitor.press("add:Page", title="News", text="We have begun.")
+        visitor.press("save:Page:0", title="News", text="Lorem ipsum")
+        section = visitor.press("way:Page:0:0")
+
+        assert section.rows[0].instance.text == "We have begun."
+
+    def test_what_was_deleted_together_is_restored(self) -> None:
+        visitor = Visitor(Project, Task, chapter="undelete")
+        visitor.press("add:Project", name="Garden")
+        visitor.press("add:Task", project_id=0, text="dig")
+        visitor.press("delete:Project:0")
+        section = visitor.press("way:Project:0:0")
+
+        assert section.rows[0].instance.deleted_at is None
+        assert visitor.sandbox.outcome is not None
+        assert "'tutorial.Task': 1" in visitor.sandbox.outcome.returned
+
+    def test_a_way_that_fails_is_an_error_of_the_row(self) -> None:
+        visitor = Visitor(Project, Task, chapter="undelete")
+        visitor.press("add:Project", name="Garden")
+        section = visitor.press("way:Project:0:0")
+
+        assert "is not deleted" in section.rows[0].refusal["message"]
+
+    @pytest.mark.parametrize("action", ["way:Page:0:9", "way:Page::", "way:Page:0:0:0", "way:::"])
+    def test_a_way_that_is_not_there_does_nothing(self, action: str) -> None:
+        visitor = Visitor(Page, chapter="tracking_history")
+        visitor.press("add:Page", title="News", text="We have begun.")
+        journal = sandbox.read_journal(visitor.sandbox.token, visitor.shown)
+
+        again = sandbox.visit(visitor.shown, journal, action, {}, chapter="tracking_history")
+        assert again.journal == journal

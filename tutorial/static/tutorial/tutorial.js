@@ -144,13 +144,17 @@ function showRefusal() {
 showResult();
 showRefusal();
 
+let pressed = "";
+document.addEventListener("submit", (event) => (pressed = event.submitter?.id || ""), true);
+
 document.addEventListener("htmx:after:swap", (event) => {
   tabs?.refresh();
   showResult();
   if (event.target?.id === "results" || event.detail?.ctx?.target?.id === "results") showRefusal();
-  // The pressed button was replaced: keep the keyboard's place in the sandbox.
+  // The pressed button was replaced: keep the keyboard's place.
   if (document.activeElement === document.body) {
     const replaced = event.detail?.ctx?.target?.id || event.target?.id;
-    document.getElementById(replaced || "sandbox")?.focus({ preventScroll: true });
+    const place = document.getElementById(pressed) || document.getElementById(replaced || "sandbox");
+    place?.focus({ preventScroll: true });
   }
 });
