@@ -185,7 +185,7 @@ def private_tables(
             for model in created:
                 editor.create_model(model)
         for model, trigger in pgtrigger.registered():
-            if model in created and model not in without_triggers:
+            if model._meta.concrete_model in created and model not in without_triggers:
                 installation.put(trigger.compile(model), connection)
         if Maintenance in created:
             views.install(using)
@@ -208,23 +208,22 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
     needed: list[type[models.Model]] = []
 
     def add(model: type[models.Model]) -> None:
-        if model in needed or model._meta.proxy or not model._meta.managed:
+        model = model._meta.concrete_model
+        if model in needed or not model._meta.managed:
             return
         needed.append(model)
         for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
             if field.related_model is not None:
                 add(field.related_model)
+        for event_model in event_models(model):
+            for each in (event_model, Context, Maintenance, get_user_model()):
+                add(each)
 
     for model in shown:
         add(model)
-        for relation in model._meta.related_objects:
+        for relation in model._meta.concrete_model._meta.related_objects:
             if relation.on_delete is not models.DO_NOTHING:
                 add(relation.related_model)  # a deletion looks for rows there
-        for event_model in event_models(model):
-            add(event_model)
-            add(Context)
-            add(Maintenance)
-            add(get_user_model())
     return tuple(needed)
 
 

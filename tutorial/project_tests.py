@@ -192,10 +192,75 @@ def test_a_folder_is_not_inside_itself():
     with refuses(Folder, "no_cycle_parent"):
         Folder.objects.update(parent=folder)
 """,
+    "search_vectors": """\
+def test_update_makes_the_words_again():
+    Article.objects.create(title="Garden", text="Three hens")
+    Article.objects.update(text="Eggs")
+    assert Article.objects.get().words == "'egg':2 'garden':1"
+""",
+    "change_sets": """\
+def test_what_a_request_did_can_be_undone():
+    Product.objects.create(name="Tea", price=4)
+    with pghistory.context(url="/clean-up/") as request:
+        Product.objects.update(price=0)
+    pghistory.ChangeSet.for_context(request.id).undo()
+    assert Product.objects.get().price == 4
+""",
+    "as_of": """\
+def test_the_price_of_last_month():
+    tea = Product.objects.create(name="Tea", price=4)
+    last_month = tea.events.get().pgh_created_at
+    Product.objects.update(price=9)
+    with pghistory.as_of(last_month):
+        assert Product.objects.get().price == 4
+""",
+    "backfill": """\
+def test_an_old_row_has_a_first_event():
+    with pgtrigger.ignore():
+        tea = Product.objects.create(name="Tea", price=4)
+    call_command("pghistory", "backfill", "tutorial.Product")
+    assert tea.events.get().price == 4
+""",
+    "manual_events": """\
+def test_a_login_is_an_event_without_the_password():
+    account = Account.objects.create(email="ada@example.org", password="secret")
+    event = pghistory.create_event(account, label="logged_in")
+    assert event.email == "ada@example.org"
+    assert not hasattr(event, "password")
+""",
+    "background_context": """\
+def test_a_task_has_its_context():
+    tea = Product.objects.create(name="Tea", price=4)
+    with pghistory.context(user=7, task="raise_prices"):
+        Product.objects.update(price=9)
+    event = tea.events.get(pgh_label="update")
+    assert event.pgh_context.metadata == {"user": 7, "task": "raise_prices"}
+""",
+    "deferred_rules": """\
+def test_a_transfer_adds_up_to_0():
+    with pytest.raises(pgtrigger.RaisedError, match="add up to -100"), transaction.atomic():
+        Posting.objects.create(transfer=1, account="cash", amount=-100)
+        pgtrigger.constraints(pgtrigger.Immediate)  # now, and not at the COMMIT
+""",
+    "third_party_models": """\
+def test_the_administrators_stay():
+    Group.objects.create(name="Administrators")
+    with refuses(Role, "keep_administrators"):
+        Group.objects.all().delete()
+""",
+    "rules_in_migrations": """\
+def test_the_migration_can_correct_a_number():
+    Passport.objects.create(number="", holder="Ada")
+    with refuses(Passport, "number_is_final"):
+        Passport.objects.update(number="unknown")
+    with pgtrigger.ignore("tutorial.Passport:number_is_final"):
+        Passport.objects.update(number="unknown")
+""",
 }
 IMPORTS = {
     "pytest": "import pytest",
     "refuses(": "from pgtrigger.testing import refuses",
+    "Group.": "from django.contrib.auth.models import Group",
     "pgtrigger": "import pgtrigger",
     "pghistory": "import pghistory",
     "constraints": "from integrity import constraints",

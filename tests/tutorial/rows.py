@@ -27,7 +27,7 @@ def create_rows() -> None:
     models.User.objects.create(pk=KEY, email="user@example.org")
     models.Passport.objects.create(pk=KEY, number="P1", holder="Holder")
     models.Reading.objects.create(pk=KEY, meter=1, value=1)
-    create_ready_made_rows()
+    create_more_rows()
     with pghistory.context(reason="rows"):
         tracked = models.Tracked.objects.create(pk=KEY, int_field=1, char_field="one")
         page = models.Page.objects.create(pk=KEY, title="Page", text="one")
@@ -36,8 +36,8 @@ def create_rows() -> None:
         page.save()
 
 
-def create_ready_made_rows() -> None:
-    """Create a row of each model whose rules compare, count, limit and lock."""
+def create_more_rows() -> None:
+    """Create a row of each model outside `tutorial.models.basics`."""
     invoice = models.Invoice.objects.create(pk=KEY, amount=1)
     models.Line.objects.create(pk=KEY, invoice=invoice, text="Line")
     project = models.Project.objects.create(pk=KEY, name="Project")
@@ -49,3 +49,12 @@ def create_ready_made_rows() -> None:
     course = models.Course.objects.create(pk=KEY, name="Course")
     models.Seat.objects.create(pk=KEY, course=course, student="Ada")
     models.Folder.objects.create(pk=KEY, name="Folder")
+    models.Posting.objects.bulk_create(
+        models.Posting(pk=key, transfer=1, account="cash", amount=amount)
+        for key, amount in [(KEY, 1), (KEY + 1, -1)]
+    )
+    models.Article.objects.create(pk=KEY, title="Article", text="Text")
+    models.Role.objects.create(pk=KEY, name="Role")
+    product = models.Product.objects.create(pk=KEY, name="Tea", price=4)
+    models.Sale.objects.create(pk=KEY, product=product, quantity=1)
+    models.Account.objects.create(pk=KEY, email="a@example.org", password="secret")

@@ -27,7 +27,7 @@ from project.requests import supported_environ
 from project.settings import POLICY
 from tests.tutorial.rows import KEY, create_rows
 from tutorial.chapters import all_chapters
-from tutorial.models import TrackedEvent
+from tutorial.models.basics import TrackedEvent
 
 pytestmark = pytest.mark.django_db
 LATEST_EVENT = "the-latest-event"  # stands for its key, which is known when there is one

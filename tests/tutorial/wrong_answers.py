@@ -362,4 +362,163 @@ WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
             (3,),
         ),
     ],
+    "search_vectors": [
+        (
+            'pgtrigger.UpdateSearchVector(name="a", vector_field="words", document_fields=["text"])',
+            (0, 1, 2, 3),
+        ),
+        (
+            'pgtrigger.UpdateSearchVector(name="a", vector_field="words", document_fields=["title", "text"], config_name="pg_catalog.simple")',
+            (0, 1, 2, 3),
+        ),
+        (
+            'pgtrigger.UpdateSearchVector(name="a", vector_field="words", document_fields=["title"], config_name="pg_catalog.simple")',
+            (0, 1, 2, 3),
+        ),
+        ('pgtrigger.ReadOnly(name="a", fields=["words"])', (0, 1, 2, 3)),
+        (
+            'pgtrigger.UpdateSearchVector(name="a", vector_field="words", document_fields=["words"], config_name="pg_catalog.simple")',
+            (0, 1, 2, 3),
+        ),
+    ],
+    "change_sets": [
+        ('pghistory.DeleteEvent("removed")', (1,)),
+        ('pghistory.DeleteEvent("removed"), pghistory.UpdateEvent("resized")', (2,)),
+        (
+            'pghistory.DeleteEvent(), pghistory.UpdateEvent("resized", condition=pgtrigger.Q(new__quantity__lt=pgtrigger.F("old__quantity")))',
+            (0,),
+        ),
+        (
+            'pghistory.DeleteEvent("removed"), pghistory.UpdateEvent("resized", condition=pgtrigger.Q(new__quantity__gt=pgtrigger.F("old__quantity")))',
+            (1, 2),
+        ),
+        (
+            'pghistory.InsertEvent(), pghistory.DeleteEvent("removed"), pghistory.UpdateEvent("resized", condition=pgtrigger.Q(new__quantity__lt=pgtrigger.F("old__quantity")))',
+            (3,),
+        ),
+    ],
+    "as_of": [
+        ("pghistory.InsertEvent(), pghistory.UpdateEvent()", (4,)),
+        ("pghistory.InsertEvent(), pghistory.DeleteEvent()", (1, 2)),
+        (
+            'pghistory.InsertEvent(), pghistory.UpdateEvent(condition=pgtrigger.AnyChange("price")), pghistory.DeleteEvent()',
+            (2,),
+        ),
+        (
+            "pghistory.InsertEvent(), pghistory.UpdateEvent(condition=None), pghistory.DeleteEvent()",
+            (3,),
+        ),
+        ('pghistory.InsertEvent("added"), pghistory.UpdateEvent(), pghistory.DeleteEvent()', (0,)),
+    ],
+    "backfill": [
+        ('pghistory.InsertEvent("first")', (1,)),
+        ('pghistory.InsertEvent("first"), pghistory.UpdateEvent("priced")', (2,)),
+        (
+            'pghistory.InsertEvent(), pghistory.UpdateEvent("priced", condition=pgtrigger.AnyChange("price"))',
+            (0,),
+        ),
+        (
+            'pghistory.InsertEvent("first"), pghistory.UpdateEvent("priced", condition=pgtrigger.AnyChange("name"))',
+            (1, 2),
+        ),
+        (
+            'pghistory.InsertEvent("first"), pghistory.UpdateEvent("priced", condition=pgtrigger.AnyDontChange("name"))',
+            (3,),
+        ),
+    ],
+    "manual_events": [
+        ('pghistory.InsertEvent("created"), pghistory.UpdateEvent("email_changed")', (2,)),
+        (
+            'pghistory.InsertEvent("created"), pghistory.UpdateEvent("email_changed", condition=~pgtrigger.Q(old__email=""))',
+            (3,),
+        ),
+        (
+            'pghistory.UpdateEvent("email_changed", condition=pgtrigger.AnyChange("email") & ~pgtrigger.Q(old__email=""))',
+            (0,),
+        ),
+        (
+            'pghistory.InsertEvent("created"), pghistory.UpdateEvent("email_changed", condition=pgtrigger.AnyChange("email") & pgtrigger.Q(old__email=""))',
+            (1, 2),
+        ),
+        (
+            'pghistory.InsertEvent("created"), pghistory.UpdateEvent("email_changed", condition=pgtrigger.AnyChange("password") & ~pgtrigger.Q(old__email=""))',
+            (1, 3),
+        ),
+    ],
+    "background_context": [
+        ('pghistory.UpdateEvent("raised")', (1, 2)),
+        (
+            'pghistory.UpdateEvent("raised", condition=pgtrigger.Q(new__price__gt=pgtrigger.F("old__price")))',
+            (1,),
+        ),
+        (
+            'pghistory.UpdateEvent("lowered", condition=pgtrigger.Q(new__price__gt=pgtrigger.F("old__price"))), pghistory.UpdateEvent("raised", condition=pgtrigger.Q(new__price__lt=pgtrigger.F("old__price")))',
+            (0, 1),
+        ),
+        (
+            'pghistory.UpdateEvent("raised", condition=pgtrigger.Q(new__price__gte=pgtrigger.F("old__price"))), pghistory.UpdateEvent("lowered", condition=pgtrigger.Q(new__price__lt=pgtrigger.F("old__price")))',
+            (2,),
+        ),
+        (
+            'pghistory.InsertEvent("raised"), pghistory.UpdateEvent("lowered", condition=pgtrigger.Q(new__price__lt=pgtrigger.F("old__price")))',
+            (0, 3),
+        ),
+    ],
+    "deferred_rules": [
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount=0))',
+            (1, 2),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount=0) | pgtrigger.Q(new__account=""))',
+            (1, 2),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, when=pgtrigger.After, timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__amount=0) | pgtrigger.Q(new__account=""))',
+            (0, 3),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, when=pgtrigger.After, timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__account=""))',
+            (0, 3),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount=0)), pgtrigger.Protect(name="b", operation=pgtrigger.Insert, when=pgtrigger.After, timing=pgtrigger.Deferred, condition=pgtrigger.Q(new__account=""))',
+            (2,),
+        ),
+    ],
+    "third_party_models": [
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(old__name="Administrators") & pgtrigger.AnyChange("name"))',
+            (4,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__name="root"))',
+            (0,),
+        ),
+        (
+            'pgtrigger.ReadOnly(name="a", fields=["name"]), pgtrigger.Protect(name="b", operation=pgtrigger.Insert, condition=pgtrigger.Q(new__name="root"))',
+            (1,),
+        ),
+        ('pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update)', (1, 3)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update, condition=pgtrigger.Q(old__name="Administrators") & pgtrigger.AnyChange("name")), pgtrigger.Protect(name="b", operation=pgtrigger.Insert, condition=pgtrigger.Q(new__name="root"))',
+            (5,),
+        ),
+    ],
+    "rules_in_migrations": [
+        ('pgtrigger.ReadOnly(name="a", fields=["number"])', (2, 3)),
+        (
+            'pgtrigger.ReadOnly(name="a", fields=["number"], ignorable=False), pgtrigger.Protect(name="b", operation=pgtrigger.Delete, ignorable=False)',
+            (1,),
+        ),
+        (
+            'pgtrigger.ReadOnly(name="a", fields=["number"]), pgtrigger.Protect(name="b", operation=pgtrigger.Delete)',
+            (2,),
+        ),
+        ('pgtrigger.Protect(name="b", operation=pgtrigger.Delete, ignorable=False)', (0,)),
+        (
+            'pgtrigger.Protect(name="b", operation=pgtrigger.Update | pgtrigger.Delete, ignorable=False)',
+            (1,),
+        ),
+    ],
 }

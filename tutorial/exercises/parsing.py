@@ -63,6 +63,10 @@ TRIGGERS: Mapping[str, Any] = {
     "pgtrigger.Touch": Callee(pgtrigger.Touch, ("name", "condition", "ignorable"), True),
     "pgtrigger.Count": Callee(pgtrigger.Count, ("name", "where", "ignorable"), True),
     "pgtrigger.Sum": Callee(pgtrigger.Sum, ("name", "of", "where", "ignorable"), True),
+    "pgtrigger.UpdateSearchVector": Callee(
+        pgtrigger.UpdateSearchVector,
+        ("name", "vector_field", "document_fields", "config_name", "ignorable"),
+    ),
     "Q": Callee(models.Q, positional=True, any_lookup=True),
     "pgtrigger.Q": Callee(pgtrigger.Q, positional=True, any_lookup=True),
     "pgtrigger.F": Callee(pgtrigger.F, positional=True),

@@ -1,6 +1,7 @@
 """The models of the tutorial. Each belongs to a chapter in `tutorial/scenarios/`."""
 
 from tutorial.catalog import InstalledConstraint
+from tutorial.models.advanced import Article, Posting, Role
 from tutorial.models.basics import (
     FSM,
     AppendOnly,
@@ -24,6 +25,7 @@ from tutorial.models.basics import (
     User,
     Versioned,
 )
+from tutorial.models.histories import Account, Product, Sale
 from tutorial.models.ready_made import (
     Comment,
     Course,
@@ -40,7 +42,9 @@ from tutorial.models.ready_made import (
 
 __all__ = [
     "FSM",
+    "Account",
     "AppendOnly",
+    "Article",
     "Author",
     "Badge",
     "Batch",
@@ -60,11 +64,15 @@ __all__ = [
     "Page",
     "Passport",
     "Post",
+    "Posting",
+    "Product",
     "Project",
     "ReadOnlyField",
     "ReadOnlyFields",
     "Reading",
     "Review",
+    "Role",
+    "Sale",
     "Seat",
     "SoftDelete",
     "Task",

@@ -22,6 +22,7 @@ PARTS = {
         "optimistic_locking",
         "touch",
         "totals",
+        "search_vectors",
     ),
     "Restrict": (
         "official_interface",
@@ -34,15 +35,23 @@ PARTS = {
         "tracking_history",
         "tracking_users",
         "revert",
+        "change_sets",
+        "as_of",
+        "backfill",
+        "manual_events",
+        "background_context",
     ),
     "Integrity errors": (
         "deferred_constraints",
+        "deferred_rules",
         "refined_errors",
         "refined_rules",
     ),
     "Errors, performance and drift": (
         "typed_errors",
         "statement_triggers",
+        "third_party_models",
+        "rules_in_migrations",
         "drift",
     ),
 }

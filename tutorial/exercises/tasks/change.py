@@ -187,4 +187,36 @@ EXERCISES = {
             ),
         ],
     ),
+    "search_vectors": Exercise(
+        task="`words` holds the words of the `text` alone, as they are: use the configuration"
+        " `pg_catalog.simple`. Whoever writes `words` by hand has no effect.",
+        model=models.Article,
+        hint="`pgtrigger.UpdateSearchVector(name=..., vector_field=..., document_fields=[...],"
+        " config_name=...)`.",
+        solution="""triggers = [
+    pgtrigger.UpdateSearchVector(
+        name="words",
+        vector_field="words",
+        document_fields=["text"],
+        config_name="pg_catalog.simple",
+    ),
+]
+""",
+        writes=[
+            Write(
+                "INSERT",
+                {"words": "'hens':2 'three':1"},
+                after={"title": "Garden", "text": "Three hens"},
+            ),
+            Write(
+                "UPDATE", {"words": "'the':1"}, {"title": "Garden", "text": "Hens"}, {"text": "The"}
+            ),
+            Write(
+                "UPDATE", {"words": "'hens':1"}, {"title": "Garden", "text": "Hens"}, {"title": "A"}
+            ),
+            Write(
+                "UPDATE", {"words": "'hens':1"}, {"title": "Garden", "text": "Hens"}, {"words": ""}
+            ),
+        ],
+    ),
 }

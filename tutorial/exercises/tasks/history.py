@@ -59,4 +59,113 @@ EXERCISES = {
             Write("DELETE", ["removed"], {"title": "News", "text": "a"}),
         ],
     ),
+    "change_sets": Exercise(
+        task="Record every deletion of a sale as `removed`, and an update as `resized` if it makes"
+        " the `quantity` smaller. Record nothing else.",
+        model=models.Sale,
+        hint='The condition is `pgtrigger.Q(new__quantity__lt=pgtrigger.F("old__quantity"))`.',
+        solution="""trackers = [
+    pghistory.DeleteEvent("removed"),
+    pghistory.UpdateEvent(
+        "resized", condition=pgtrigger.Q(new__quantity__lt=pgtrigger.F("old__quantity"))
+    ),
+]
+""",
+        kind="trackers",
+        rows=[(models.Product, {"pk": 1, "name": "Tea", "price": 4})],
+        writes=[
+            Write("DELETE", ["removed"], {"product_id": 1, "quantity": 3}),
+            Write("UPDATE", ["resized"], {"product_id": 1, "quantity": 3}, {"quantity": 2}),
+            Write("UPDATE", [], {"product_id": 1, "quantity": 3}, {"quantity": 4}),
+            Write("INSERT", [], after={"product_id": 1, "quantity": 3}),
+        ],
+    ),
+    "as_of": Exercise(
+        task="`as_of()` reads the table of products at any time. Record what it needs: each insert,"
+        " each update that changes something, and each deletion, with the default labels.",
+        model=models.Product,
+        hint="Three trackers without arguments.",
+        solution="""trackers = [
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("INSERT", ["insert"], after={"name": "Tea", "price": 4}),
+            Write("UPDATE", ["update"], {"name": "Tea", "price": 4}, {"price": 9}),
+            Write("UPDATE", ["update"], {"name": "Tea", "price": 4}, {"name": "Green tea"}),
+            Write("UPDATE", [], {"name": "Tea", "price": 4}, {"price": 4}),
+            Write("DELETE", ["delete"], {"name": "Tea", "price": 4}),
+        ],
+    ),
+    "backfill": Exercise(
+        task="Record a new product as `first`, and an update of its `price` as `priced`. A new"
+        " `name` alone is not recorded.",
+        model=models.Product,
+        hint='`pgtrigger.AnyChange("price")` is the condition of the second tracker.',
+        solution="""trackers = [
+    pghistory.InsertEvent("first"),
+    pghistory.UpdateEvent("priced", condition=pgtrigger.AnyChange("price")),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("INSERT", ["first"], after={"name": "Tea", "price": 4}),
+            Write("UPDATE", ["priced"], {"name": "Tea", "price": 4}, {"price": 9}),
+            Write("UPDATE", [], {"name": "Tea", "price": 4}, {"name": "Green tea"}),
+            Write("UPDATE", [], {"name": "Tea", "price": 4}, {"price": 4}),
+        ],
+    ),
+    "manual_events": Exercise(
+        task="Record a new account as `created`. If the `email` changes from one to another, record"
+        " `email_changed`. If an account gets an `email` for the first time (it was empty), record"
+        " nothing, and a new `password` neither.",
+        model=models.Account,
+        hint='Join with `&`: `pgtrigger.AnyChange("email")` and `~pgtrigger.Q(old__email="")`.',
+        solution="""trackers = [
+    pghistory.InsertEvent("created"),
+    pghistory.UpdateEvent(
+        "email_changed",
+        condition=pgtrigger.AnyChange("email") & ~pgtrigger.Q(old__email=""),
+    ),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("INSERT", ["created"], after={"email": "a@example.org", "password": "x"}),
+            Write(
+                "UPDATE",
+                ["email_changed"],
+                {"email": "a@example.org", "password": "x"},
+                {"email": "b@example.org"},
+            ),
+            Write("UPDATE", [], {"email": "", "password": "x"}, {"email": "a@example.org"}),
+            Write("UPDATE", [], {"email": "a@example.org", "password": "x"}, {"password": "y"}),
+        ],
+    ),
+    "background_context": Exercise(
+        task="A nightly task changes prices. Record `raised` if a price grows and `lowered` if it"
+        " becomes smaller.",
+        model=models.Product,
+        hint="Two update trackers. `new__price__gt` and `new__price__lt` compare with"
+        ' `pgtrigger.F("old__price")`.',
+        solution="""trackers = [
+    pghistory.UpdateEvent(
+        "raised", condition=pgtrigger.Q(new__price__gt=pgtrigger.F("old__price"))
+    ),
+    pghistory.UpdateEvent(
+        "lowered", condition=pgtrigger.Q(new__price__lt=pgtrigger.F("old__price"))
+    ),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("UPDATE", ["raised"], {"name": "Tea", "price": 4}, {"price": 9}),
+            Write("UPDATE", ["lowered"], {"name": "Tea", "price": 4}, {"price": 3}),
+            Write("UPDATE", [], {"name": "Tea", "price": 4}, {"name": "Green tea"}),
+            Write("INSERT", [], after={"name": "Tea", "price": 4}),
+        ],
+    ),
 }

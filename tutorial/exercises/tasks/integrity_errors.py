@@ -1,7 +1,7 @@
 """The exercises of the part "Integrity errors", by the name of the chapter's scenario module."""
 
 from tutorial import models
-from tutorial.exercises.judging import AT_COMMIT, PASSES, Exercise, Write
+from tutorial.exercises.judging import AT_COMMIT, PASSES, REFUSED, Exercise, Write
 
 EXERCISES = {
     "deferred_constraints": Exercise(
@@ -63,6 +63,37 @@ EXERCISES = {
             Write("UPDATE", "NumberIsFinal", {"number": "C1", "holder": "Ada"}, {"number": "C9"}),
             Write("UPDATE", PASSES, {"number": "C2", "holder": "Ada"}, {"holder": "Grace"}),
             Write("INSERT", "IntegrityError", after={"number": None, "holder": "Ada"}),
+        ],
+    ),
+    "deferred_rules": Exercise(
+        task="A posting with the `amount` 0 is refused at once, on INSERT and on UPDATE. A posting"
+        " without an `account` (an empty text) may be written, and is refused at the COMMIT.",
+        model=models.Posting,
+        hint="Two `Protect` rules. The second needs `when=pgtrigger.After` and"
+        " `timing=pgtrigger.Deferred`.",
+        solution="""triggers = [
+    pgtrigger.Protect(
+        name="no_zero",
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        condition=pgtrigger.Q(new__amount=0),
+    ),
+    pgtrigger.Protect(
+        name="has_account",
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        when=pgtrigger.After,
+        timing=pgtrigger.Deferred,
+        condition=pgtrigger.Q(new__account=""),
+    ),
+]
+""",
+        writes=[
+            Write("INSERT", REFUSED, after={"transfer": 1, "account": "cash", "amount": 0}),
+            Write("INSERT", AT_COMMIT, after={"transfer": 1, "account": "", "amount": 5}),
+            Write(
+                "UPDATE", AT_COMMIT, {"transfer": 1, "account": "a", "amount": 5}, {"account": ""}
+            ),
+            Write("UPDATE", REFUSED, {"transfer": 1, "account": "a", "amount": 5}, {"amount": 0}),
+            Write("UPDATE", PASSES, {"transfer": 1, "account": "a", "amount": 5}, {"amount": 6}),
         ],
     ),
 }

@@ -53,4 +53,55 @@ EXERCISES = {
             Write("INSERT", PASSES),
         ],
     ),
+    "third_party_models": Exercise(
+        task="Of Django's groups, the one with the `name` `Administrators` keeps its name. Others"
+        " may be renamed and deleted, and no group is called `root`.",
+        model=models.Role,
+        hint="Two rules: one for UPDATE with `old__name` and `pgtrigger.AnyChange`, one for INSERT"
+        " and UPDATE with `new__name`.",
+        solution="""triggers = [
+    pgtrigger.Protect(
+        name="no_root",
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        condition=pgtrigger.Q(new__name="root"),
+    ),
+    pgtrigger.Protect(
+        name="keep_name",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__name="Administrators") & pgtrigger.AnyChange("name"),
+    ),
+]
+""",
+        writes=[
+            Write("UPDATE", REFUSED, {"name": "Administrators"}, {"name": "Admins"}),
+            Write("UPDATE", PASSES, {"name": "Writers"}, {"name": "Authors"}),
+            Write("DELETE", PASSES, {"name": "Editors"}),
+            Write("INSERT", PASSES, after={"name": "Readers"}),
+            Write("INSERT", REFUSED, after={"name": "root"}),
+            Write("UPDATE", REFUSED, {"name": "Guests"}, {"name": "root"}),
+        ],
+    ),
+    "rules_in_migrations": Exercise(
+        task="The `number` of a passport is final, except for a migration inside"
+        " `pgtrigger.ignore()`. Nobody deletes a passport, not even inside `ignore()`.",
+        model=models.Passport,
+        hint="`ignorable=False` is for one of two rules.",
+        solution="""triggers = [
+    pgtrigger.ReadOnly(name="number_is_final", fields=["number"]),
+    pgtrigger.Protect(name="keep_passports", operation=pgtrigger.Delete, ignorable=False),
+]
+""",
+        writes=[
+            Write("UPDATE", REFUSED, {"number": "C1", "holder": "Ada"}, {"number": "C9"}),
+            Write(
+                "UPDATE",
+                PASSES,
+                {"number": "C2", "holder": "Ada"},
+                {"number": "C9"},
+                is_ignoring=True,
+            ),
+            Write("DELETE", REFUSED, {"number": "C3", "holder": "Ada"}, is_ignoring=True),
+            Write("DELETE", REFUSED, {"number": "C4", "holder": "Ada"}),
+        ],
+    ),
 }
