@@ -27,6 +27,7 @@ from pgtrigger.sql.function_body import (
     SchemaOf,
     SearchPath,
     Target,
+    TextSearch,
     dollar_quote,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "SchemaOf",
     "SearchPath",
     "Target",
+    "TextSearch",
     "Trigger",
     "UpsertTriggerSql",
 ]
@@ -145,6 +147,11 @@ class UpsertTriggerSql:
         """The types whose schemas must be known to install this."""
         of_body = self.func.types() if isinstance(self.func, Body) else set()
         return of_body | {each.type for each in self.search_path if isinstance(each, SchemaOf)}
+
+    @property
+    def configurations(self) -> set[str]:
+        """Return the text search configurations whose schemas must be known to install this."""
+        return self.func.configurations() if isinstance(self.func, Body) else set()
 
     @property
     def reads_installers_path(self) -> bool:

@@ -203,6 +203,16 @@ def schemas_of_types(connection: Any, names: Iterable[str]) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
+def text_search_configurations(connection: Any, names: Iterable[str]) -> dict[str, str]:
+    """Return the name with its schema of each configuration that ``search_path`` finds."""
+    wanted = sorted(names)
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(query(__package__, "configurations"), {"names": wanted})
+        return dict(cursor.fetchall())
+
+
 def search_path(connection: Any) -> list[str]:
     """Return the schemas in which names are looked up, without pg_catalog and pg_temp."""
     with connection.cursor() as cursor:

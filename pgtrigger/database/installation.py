@@ -114,6 +114,7 @@ def _target(
         {**dict.fromkeys({*declared.tables, table}, home), **schemas},
         catalog.schemas_of_types(connection, declared.types),
         path,
+        catalog.text_search_configurations(connection, declared.configurations),
     )
 
 

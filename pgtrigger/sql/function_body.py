@@ -82,7 +82,20 @@ class SearchPath:
         return "pgtrigger.compiler.SearchPath", [self.places], {}
 
 
-Part: TypeAlias = "str | Relation | Operator | SearchPath | Quoted"
+@dataclass(frozen=True)
+class TextSearch:
+    """The name of a text search configuration as a literal, which gets its schema as tables do.
+
+    https://www.postgresql.org/docs/current/textsearch-configuration.html
+    """
+
+    name: str
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return "pgtrigger.compiler.TextSearch", [self.name], {}
+
+
+Part: TypeAlias = "str | Relation | Operator | SearchPath | TextSearch | Quoted"
 
 
 @dataclass(frozen=True, init=False)
@@ -107,6 +120,10 @@ class Body:
         parts = [*self._all_parts()]
         places = [place for part in parts if isinstance(part, SearchPath) for place in part.places]
         return {each.type for each in (*parts, *places) if isinstance(each, Operator | SchemaOf)}
+
+    def configurations(self) -> set[str]:
+        """Return the text search configurations that need a schema."""
+        return {part.name for part in self._all_parts() if isinstance(part, TextSearch)}
 
     def reads_installers_path(self) -> bool:
         """Return whether the installer's search_path must be known."""
@@ -143,12 +160,14 @@ class Target:
     """The target of an installation: a table by its current name, and the schemas of all names.
 
     ``schemas`` are those of tables, ``types`` those of types, ``path`` the installer's search_path.
+    ``configurations`` are the whole names of text search configurations.
     """
 
     table: str
     schemas: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     path: Sequence[str] = ()
+    configurations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def schema(self) -> str | None:
@@ -233,6 +252,8 @@ def _render_part(part: Part, target: Target) -> str:
             sql.Identifier(schema or "public"), sql.SQL(part.symbol)
         )
         return naming.as_text(qualified)
+    if isinstance(part, TextSearch):
+        return naming.as_text(sql.Literal(target.configurations.get(part.name, part.name)))
     if isinstance(part, SearchPath):
         path = ", ".join(map(_in_path, target.search_path(part.places)))
         return naming.as_text(sql.Literal(path))

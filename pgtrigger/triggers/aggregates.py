@@ -17,9 +17,10 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.sql import isolation
-from pgtrigger.sql.function_body import Body, Quoted, Relation
+from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import pairing, raising
-from pgtrigger.triggers.relations import foreign_key, not_updated_hint
+from pgtrigger.triggers.declaration import own_path
+from pgtrigger.triggers.relations import foreign_key, has_value, not_updated_hint
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
@@ -33,7 +34,7 @@ from pgtrigger.vocabulary.conditions import of_side
 from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from django.db.models import Field, Model
 
@@ -45,6 +46,9 @@ _OTHERS = {
     "delete": clauses.Delete,
     "truncate": clauses.Truncate,
 }
+# The variable that holds the result of ``Aggregate._changes``.
+_CHANGES = tuple(f"pgtrigger_changes.{name}" for name in ("parents", "numbers", "are_new"))
+_LEAVE_IF_UNCHANGED = f"IF {_CHANGES[0]} IS NULL THEN\nRETURN NULL;\nEND IF;\n"
 _SIDES = {"INSERT": [NEW], "DELETE": [OLD], "UPDATE": [OLD, NEW]}
 
 
@@ -115,7 +119,13 @@ class Aggregate(Trigger):
         return pairing.PLAN_SETTINGS if self._sides() else {}
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
-        return [("pgtrigger_missing", "pg_catalog.int8")] if self._sides() else ()
+        if not self._sides():
+            return ()
+        return [
+            ("pgtrigger_changes", "pg_catalog.record"),
+            ("pgtrigger_missing", "pg_catalog.int8"),
+            PATH_VARIABLE,
+        ]
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None:
@@ -138,39 +148,22 @@ class Aggregate(Trigger):
                     " SET {number} = 0 WHERE {number} OPERATOR(pg_catalog.<>) 0;\nRETURN NULL;"
                 ).format(number=number),
             )
-        # See Note [Statement plans].
+        # See Note [Statement plans]: one row is static, more are planned each time.
+        query = self._changes(model, sides)
+        path = own_path(model, of_side(self.where, NEW) if self.where else None)
         return Body(
             f"PERFORM 1 FROM {TRANSITION_TABLES.alias(sides[0])} OFFSET 1 LIMIT 1;\n",
             "IF NOT FOUND THEN\n",
-            self._apply(model, sides, lambda query: Body(query, "\nINTO pgtrigger_missing;")),
-            "\nELSE\n",
-            self._apply(
-                model,
-                sides,
-                lambda query: Body("EXECUTE ", Quoted(query), " INTO pgtrigger_missing;"),
-            ),
-            "\nEND IF;\nIF pgtrigger_missing OPERATOR(pg_catalog.<>) 0 THEN\n",
-            self._raise_if_hidden(model, sides),
+            within_path(path, query, "\nINTO pgtrigger_changes;\n"),
+            _LEAVE_IF_UNCHANGED,
+            *(self._update(model, *_CHANGES), "\nINTO pgtrigger_missing;\nELSE\n"),
+            within_path(path, "EXECUTE ", Quoted(Body(query)), " INTO pgtrigger_changes;\n"),
+            _LEAVE_IF_UNCHANGED,
+            *("EXECUTE ", Quoted(self._update(model, "$1", "$2", "$3")), "\nINTO "),
+            f"pgtrigger_missing USING {', '.join(_CHANGES)};\nEND IF;\n",
+            "IF pgtrigger_missing OPERATOR(pg_catalog.<>) 0 THEN\n",
+            self._raise(model),
             "\nEND IF;\nRETURN NULL;",
-        )
-
-    def _apply(
-        self, model: type[Model], sides: list[str], into_missing: Callable[[Body], Body]
-    ) -> Body:
-        """Update the parents, and count those that could not be updated.
-
-        Many updates change no number. They end here, also because an UPDATE of no row fires
-        triggers too: those of a table that refers to itself would never end.
-        """
-        changes = self._changes(model, sides)
-        update = into_missing(self._update(model, changes))
-        if sides != [OLD, NEW]:
-            return update
-        is_any = Body("SELECT pg_catalog.count(*) FROM (", changes, " LIMIT 1) AS changes")
-        return Body(
-            into_missing(is_any),
-            "\nIF pgtrigger_missing OPERATOR(pg_catalog.=) 0 THEN\nRETURN NULL;\nEND IF;\n",
-            update,
         )
 
     def fields(self, model: type[Model]) -> tuple[models.ForeignKey[Any, Any], Field[Any, Any]]:
@@ -203,38 +196,52 @@ class Aggregate(Trigger):
         return Relation(key.related_model._meta.db_table)
 
     def _changes(self, model: type[Model], sides: list[str]) -> sql.Composable:
-        """A query of the parents whose number changes, and by how much."""
+        """A query of the parents whose number changes, by how much, and if by new rows, as arrays.
+
+        Many updates change no number. The function ends then, also because an UPDATE of no row
+        fires triggers too: those of a table that refers to itself would never end.
+        """
         return sql.SQL(
-            "SELECT rows.parent, pg_catalog.sum(rows.value) AS value FROM (\n{}\n) AS rows\n"
+            "SELECT pg_catalog.array_agg(changes.parent) AS parents,\n"
+            "pg_catalog.array_agg(changes.value) AS numbers,\n"
+            "pg_catalog.array_agg(changes.is_new) AS are_new FROM (\n"
+            "SELECT rows.parent, pg_catalog.sum(rows.value) AS value,\n"
+            "pg_catalog.bool_or(rows.is_new) AS is_new FROM (\n{}\n) AS rows\n"
             "WHERE rows.parent IS NOT NULL GROUP BY rows.parent\n"
-            "HAVING pg_catalog.sum(rows.value) OPERATOR(pg_catalog.<>) 0"
+            "HAVING pg_catalog.sum(rows.value) OPERATOR(pg_catalog.<>) 0) AS changes"
         ).format(sql.SQL("\nUNION ALL\n").join(self._rows(model, side) for side in sides))
 
-    def _update(self, model: type[Model], changes: sql.Composable) -> Body:
-        """A query that updates the parents, and returns how many could not be updated."""
+    def _update(self, model: type[Model], parents: str, numbers: str, are_new: str) -> Body:
+        """A query that updates the parents, and returns how many could not be updated.
+
+        A parent that is gone, and has no new row, needs no number.
+        """
         key, target = self.fields(model)
-        names = {
-            "key": column_identifier(key.target_field),
-            "number": column_identifier(target),
-        }
+        names = {"key": column_identifier(key.target_field), "number": column_identifier(target)}
+        table = self._parents(model)
+        locked_key = sql.SQL("locked.{key}").format(**names)
+        of_change = sql.SQL("changes.parent")
         return Body(
-            "WITH changes AS MATERIALIZED (\n",
-            changes,
-            "\n), updated AS (\nUPDATE ",
-            self._parents(model),
+            "WITH changes (parent, value, is_new) AS MATERIALIZED (\nSELECT * FROM ROWS FROM (",
+            f"pg_catalog.unnest({parents}), pg_catalog.unnest({numbers}), ",
+            f"pg_catalog.unnest({are_new}))\n), updated AS (\n",
+            *("UPDATE ", table),
             sql.SQL(
                 " AS parent SET {number} = parent.{number} OPERATOR(pg_catalog.+) locked.value\n"
                 "FROM (SELECT parent.{key}, changes.value FROM "
             ).format(**names),
-            self._parents(model),
+            *(table, " AS parent\nJOIN changes ON "),
+            has_value(key.target_field, of_change, "parent"),
             sql.SQL(
-                " AS parent\n"
-                "JOIN changes ON parent.{key} OPERATOR(pg_catalog.=) changes.parent\n"
-                "ORDER BY parent.{key} FOR NO KEY UPDATE OF parent) AS locked\n"
-                "WHERE parent.{key} OPERATOR(pg_catalog.=) locked.{key} RETURNING 1\n)\n"
+                "\nORDER BY parent.{key} FOR NO KEY UPDATE OF parent) AS locked\nWHERE "
             ).format(**names),
-            "SELECT (SELECT pg_catalog.count(*) FROM changes) OPERATOR(pg_catalog.-) "
-            "(SELECT pg_catalog.count(*) FROM updated)",
+            has_value(key.target_field, locked_key, "parent"),
+            sql.SQL(" RETURNING parent.{key}\n)\n").format(**names),
+            "SELECT pg_catalog.count(*) FROM changes WHERE NOT EXISTS (\nSELECT 1 FROM updated ",
+            *("WHERE ", has_value(key.target_field, of_change, "updated"), ")\n"),
+            "AND (changes.is_new OR pg_catalog.row_security_active(",
+            *(Quoted(Body(table)), "::pg_catalog.regclass)\nOR EXISTS (SELECT 1 FROM ", table),
+            *(" AS parent WHERE ", has_value(key.target_field, of_change, "parent"), "))"),
         )
 
     def _rows(self, model: type[Model], side: str) -> sql.Composable:
@@ -255,8 +262,7 @@ class Aggregate(Trigger):
             return sql.SQL("true")
         return sql.SQL(of_side(self.where, side).render(model, TRANSITION_TABLES))
 
-    def _raise_if_hidden(self, model: type[Model], sides: list[str]) -> Body:
-        """Raise unless every parent that was not updated is gone, and needs no number."""
+    def _raise(self, model: type[Model]) -> sql.Composable | Body:
         key, target = self.fields(model)
         table = key.related_model._meta.db_table
         refusal = raising.Refusal(
@@ -268,21 +274,7 @@ class Aggregate(Trigger):
                 f"pgtrigger: {table}.{target.column} could not be updated"
             ),
         )
-        return Body(
-            "IF pg_catalog.row_security_active(",
-            Quoted(Body(Relation(table))),
-            "::pg_catalog.regclass) OR EXISTS (\nSELECT 1 FROM (",
-            sql.SQL("\nUNION ALL\n").join(self._rows(model, side) for side in sides),
-            ") AS rows LEFT JOIN ",
-            Relation(table),
-            sql.SQL(
-                " AS parent ON rows.parent OPERATOR(pg_catalog.=) parent.{key}\n"
-                "WHERE rows.parent IS NOT NULL AND (parent.{key} IS NOT NULL OR rows.is_new)\n"
-            ).format(key=column_identifier(key.target_field)),
-            ") THEN\n",
-            raising.raise_for_statement(refusal, model),
-            "\nEND IF;",
-        )
+        return raising.raise_for_statement(refusal, model)
 
 
 class Count(Aggregate):

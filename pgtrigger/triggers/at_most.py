@@ -19,10 +19,11 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.detail import Detail
 from pgtrigger.errors import LimitError
-from pgtrigger.sql.function_body import Body, Quoted, Relation
+from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import raising
+from pgtrigger.triggers.declaration import own_path
 from pgtrigger.triggers.raising import Refusal
-from pgtrigger.triggers.relations import foreign_key, not_updated_hint
+from pgtrigger.triggers.relations import STORED, foreign_key, has_value, not_updated_hint
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.triggers.standing import BREAK, Standing, table
 from pgtrigger.vocabulary import clauses
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
     from django.db import models
     from django.db.models import Model
 
+    from pgtrigger.sql.function_body import Place
     from pgtrigger.triggers.rule import RuleOptions
     from pgtrigger.triggers.trigger import Trigger
 
 _SUFFIX = "_update"
-_STORED = Rows(new="stored")
 
 
 class AtMost(Rule):
@@ -84,8 +85,9 @@ class AtMost(Rule):
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         return [
             ("pgtrigger_parents", "pg_catalog.refcursor"),
-            ("pgtrigger_parent", "record"),
+            ("pgtrigger_parent", "pg_catalog.record"),
             ("pgtrigger_rows", "pg_catalog.int8"),
+            PATH_VARIABLE,
         ]
 
     def get_func(self, model: type[Model] | None) -> Any:
@@ -93,39 +95,41 @@ class AtMost(Rule):
             return ""
         key = foreign_key(self, model, self.per)
         parents = self._growing(model)
-        stored = self._counted(model, NEW, _STORED)
         refusal = raising.raise_for_statement(self.declared_refusal(model), model)
+        path = own_path(model, of_side(self.where, NEW) if self.where else None)
+        parent = sql.SQL("pgtrigger_parent.key")
+        count = Body(
+            "SELECT pg_catalog.count(*) INTO pgtrigger_rows FROM ",
+            *(Relation(model._meta.db_table), " AS stored\nWHERE ", has_value(key, parent)),
+            sql.SQL(" AND ({});\n").format(self._counted(model, NEW, STORED)),
+        )
         # See Note [Statement plans] and Note [Counting together].
         return Body(
-            f"PERFORM 1 FROM {TRANSITION_TABLES.new} OFFSET 1 LIMIT 1;\n",
-            "IF FOUND THEN\nOPEN pgtrigger_parents FOR EXECUTE ",
-            Quoted(Body(parents)),
-            ";\nELSE\nOPEN pgtrigger_parents FOR ",
-            parents,
-            ";\nEND IF;\nLOOP\nFETCH pgtrigger_parents INTO pgtrigger_parent;\n",
+            f"PERFORM 1 FROM {TRANSITION_TABLES.new} OFFSET 1 LIMIT 1;\nIF FOUND THEN\n",
+            within_path(path, "OPEN pgtrigger_parents FOR EXECUTE ", Quoted(Body(parents)), ";\n"),
+            "ELSE\n",
+            within_path(path, "OPEN pgtrigger_parents FOR ", parents, ";\n"),
+            "END IF;\nLOOP\nFETCH pgtrigger_parents INTO pgtrigger_parent;\n",
             "EXIT WHEN NOT FOUND;\n",
             "" if self.reports else self._wait_for_parent(model, key),
-            "SELECT pg_catalog.count(*) INTO pgtrigger_rows FROM ",
-            Relation(model._meta.db_table),
-            sql.SQL(
-                " AS stored\n"
-                "WHERE stored.{per} OPERATOR(pg_catalog.=) pgtrigger_parent.key AND ({where});\n"
-            ).format(where=stored, per=column_identifier(key)),
+            within_path(path, count),
             f"IF pgtrigger_rows OPERATOR(pg_catalog.>) {self.limit} THEN\n",
-            refusal,
-            "\nEND IF;\nEND LOOP;\nCLOSE pgtrigger_parents;\nRETURN NULL;",
+            *(refusal, "\nEND IF;\nEND LOOP;\nCLOSE pgtrigger_parents;\nRETURN NULL;"),
         )
+
+    def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
+        """Return no path for a function that updates the parent: see Note [Names in functions]."""
+        return super().get_search_path(model, func) if self.reports else ()
 
     def _wait_for_parent(self, model: type[Model], key: models.ForeignKey[Any, Any]) -> Body:
         """See Note [Counting together]."""
         return Body(
-            "UPDATE ",
-            Relation(key.related_model._meta.db_table),
-            sql.SQL(
-                " AS parent SET {key} = parent.{key}\n"
-                "WHERE parent.{key} OPERATOR(pg_catalog.=) pgtrigger_parent.key;\n"
-            ).format(key=column_identifier(key.target_field)),
-            "IF NOT FOUND THEN\n",
+            *("UPDATE ", Relation(key.related_model._meta.db_table)),
+            sql.SQL(" AS stored SET {0} = stored.{0}\nWHERE ").format(
+                column_identifier(key.target_field)
+            ),
+            has_value(key.target_field, sql.SQL("pgtrigger_parent.key")),
+            ";\nIF NOT FOUND THEN\n",
             self._raise_if_not_updated(model, key.related_model._meta.db_table),
             "\nEND IF;\n",
         )
@@ -151,7 +155,7 @@ class AtMost(Rule):
         ).format(
             sql.Literal(key.attname),
             table(model),
-            self._counted(model, NEW, _STORED),
+            self._counted(model, NEW, STORED),
             sql.Literal(self.limit),
             per=column_identifier(key),
         )

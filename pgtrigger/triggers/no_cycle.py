@@ -10,6 +10,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
@@ -20,7 +21,7 @@ from pgtrigger.errors import CycleError
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal
-from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.relations import foreign_key, has_value
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.triggers.standing import BREAK, Standing, table
 from pgtrigger.triggers.standing import key as key_of
@@ -68,8 +69,8 @@ class NoCycle(Rule):
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         return [
-            ("pgtrigger_ancestor", "record"),
-            ("pgtrigger_mark", "record"),
+            ("pgtrigger_ancestor", "pg_catalog.record"),
+            ("pgtrigger_mark", "pg_catalog.record"),
             ("pgtrigger_steps", "pg_catalog.int8 := 0"),
             ("pgtrigger_turn", "pg_catalog.int8 := 2"),
         ]
@@ -85,7 +86,6 @@ class NoCycle(Rule):
             )
         names = {
             "parent": column_identifier(key),
-            "key": column_identifier(key.target_field),
             "new_parent": ROW_VARIABLES.column(NEW, key),
             "new_key": ROW_VARIABLES.column(NEW, key.target_field),
         }
@@ -95,36 +95,27 @@ class NoCycle(Rule):
             ),
             "\nEXIT;" if self.reports else "",
         )
+        own_table = Relation(model._meta.db_table)
+        same_as = partial(has_value, key.target_field, alias="pgtrigger_ancestor", column="key")
         # The mark moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
         return Body(
             sql.SQL(
                 "SELECT {new_parent} AS key INTO pgtrigger_ancestor;\n"
-                "SELECT {new_key} AS key INTO pgtrigger_mark;\n"
-                "LOOP\n"
-                "IF pgtrigger_ancestor.key OPERATOR(pg_catalog.=) {new_key}\n"
-                "OR pgtrigger_ancestor.key OPERATOR(pg_catalog.=) pgtrigger_mark.key THEN\n"
+                "SELECT {new_key} AS key INTO pgtrigger_mark;\nLOOP\nIF "
             ).format(**names),
-            refuse,
-            sql.SQL(
-                "\nEND IF;\n"
-                "pgtrigger_steps := pgtrigger_steps OPERATOR(pg_catalog.+) 1;\n"
-                "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n"
-                "pgtrigger_mark := pgtrigger_ancestor;\n"
-                "pgtrigger_turn := pgtrigger_turn OPERATOR(pg_catalog.*) 2;\nEND IF;\n"
-                "SELECT ancestor.{parent} AS key INTO pgtrigger_ancestor FROM "
-            ).format(**names),
-            Relation(model._meta.db_table),
-            sql.SQL(
-                " AS ancestor\n"
-                "WHERE ancestor.{key} OPERATOR(pg_catalog.=) pgtrigger_ancestor.key{lock};\n"
-                "IF NOT FOUND AND pg_catalog.row_security_active("
-            ).format(**names, lock=sql.SQL("" if self.reports else " FOR SHARE")),
-            Quoted(Body(Relation(model._meta.db_table))),
-            "::pg_catalog.regclass) THEN\n",
-            refuse,
-            "\nEND IF;\n"
-            "EXIT WHEN NOT FOUND OR pgtrigger_ancestor.key IS NULL;\n"
-            "END LOOP;\nRETURN NULL;",
+            *(same_as(names["new_key"]), "\nOR ", same_as(sql.SQL("pgtrigger_mark.key"))),
+            *(" THEN\n", refuse, "\nEND IF;\n"),
+            "pgtrigger_steps := pgtrigger_steps OPERATOR(pg_catalog.+) 1;\n"
+            "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n"
+            "pgtrigger_mark := pgtrigger_ancestor;\n"
+            "pgtrigger_turn := pgtrigger_turn OPERATOR(pg_catalog.*) 2;\nEND IF;\n",
+            sql.SQL("SELECT stored.{parent} AS key INTO pgtrigger_ancestor FROM ").format(**names),
+            *(own_table, " AS stored\nWHERE "),
+            has_value(key.target_field, sql.SQL("pgtrigger_ancestor.key")),
+            "" if self.reports else " FOR SHARE",
+            ";\nIF NOT FOUND AND pg_catalog.row_security_active(",
+            *(Quoted(Body(own_table)), "::pg_catalog.regclass) THEN\n", refuse, "\nEND IF;\n"),
+            "EXIT WHEN NOT FOUND OR pgtrigger_ancestor.key IS NULL;\nEND LOOP;\nRETURN NULL;",
         )
 
     def describe(self, model: type[Model]) -> str:

@@ -34,7 +34,10 @@ def not_updated_hint(table: str) -> str:
     )
 
 
-def has_value(field: Field[Any, Any], value: sql.Composable, alias: str = "stored") -> Body:
+def has_value(
+    field: Field[Any, Any], value: sql.Composable, alias: str = "stored", column: str = ""
+) -> Body:
     """Return the condition that the column of a row equals a value, by its type's operator."""
-    column = sql.SQL("{}.{} ").format(sql.SQL(alias), column_identifier(field))
-    return Body(column, equals(field), sql.SQL(" {}").format(value))
+    name = sql.Identifier(column) if column else column_identifier(field)
+    named = sql.SQL("{}.{} ").format(sql.SQL(alias), name)
+    return Body(named, equals(field), sql.SQL(" {}").format(value))

@@ -18,9 +18,10 @@ from pgtrigger.detail import Detail
 from pgtrigger.errors import RequirementError
 from pgtrigger.sql.function_body import Body, Relation
 from pgtrigger.triggers import raising
+from pgtrigger.triggers.declaration import own_path
 from pgtrigger.triggers.forecast import NOTHING, Forecast
 from pgtrigger.triggers.raising import Refusal
-from pgtrigger.triggers.relations import foreign_key
+from pgtrigger.triggers.relations import STORED, foreign_key, has_value
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.triggers.standing import KEPT, Standing, table
 from pgtrigger.vocabulary import clauses
@@ -36,8 +37,11 @@ from pgtrigger.vocabulary.conditions import AnyChange, of_side
 from pgtrigger.vocabulary.sentences import sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import Model
 
+    from pgtrigger.sql.function_body import Place
     from pgtrigger.triggers.rule import RuleOptions
 
 
@@ -86,6 +90,11 @@ class Requires(Rule):
             "\nEND IF;\nRETURN NEW;",
         )
 
+    def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
+        """Return a path: the function reads and locks rows of the other model, and writes none."""
+        key = foreign_key(self, model, self.key_name)
+        return own_path(key.related_model, self._required())
+
     def _check(
         self, model: type[Model], key: models.ForeignKey[Any, Any], value: sql.Composable
     ) -> Body:
@@ -93,15 +102,10 @@ class Requires(Rule):
         return Body(
             sql.SQL("IF {} IS NOT NULL THEN\nPERFORM 1 FROM ").format(value),
             Relation(key.related_model._meta.db_table),
-            sql.SQL(
-                " AS required\nWHERE required.{} OPERATOR(pg_catalog.=) {} AND ({}){};\n"
-                "IF NOT FOUND THEN\n"
-            ).format(
-                column_identifier(key.target_field),
-                value,
-                sql.SQL(self._required().render(key.related_model, Rows(new="required"))),
-                sql.SQL("" if self.reports else " FOR SHARE"),
-            ),
+            *(" AS stored\nWHERE ", has_value(key.target_field, value), " AND ("),
+            self._required().render(key.related_model, STORED),
+            ")" if self.reports else ") FOR SHARE",
+            ";\nIF NOT FOUND THEN\n",
             raising.raise_for_row(self.declared_refusal(model), model, self.operation),
             "\nEND IF;\nEND IF;",
         )

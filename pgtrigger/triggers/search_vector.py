@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.sql.function_body import Body, TextSearch
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
@@ -68,14 +69,14 @@ class UpdateSearchVector(Trigger):
             if getattr(field, "generated", False) and (field is vector or not is_virtual(field)):
                 self._reject(f'the generated column "{field.name}" has no value before the write')
         texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
-        return naming.as_text(
-            sql.SQL(
-                "{} := pg_catalog.to_tsvector({}::pg_catalog.regconfig, "
-                "pg_catalog.concat_ws(' ', {}));\n"
-                "RETURN NEW;"
-            ).format(
-                ROW_VARIABLES.column(NEW, vector),
-                sql.Literal(self.config_name),
-                sql.SQL(", ").join(texts),
-            )
+        name = self.config_name
+        is_qualified = "." in name
+        configuration = naming.as_text(sql.Literal(name)) if is_qualified else TextSearch(name)
+        made = Body(
+            sql.SQL("{} := pg_catalog.to_tsvector(").format(ROW_VARIABLES.column(NEW, vector)),
+            configuration,
+            sql.SQL("::pg_catalog.regconfig, pg_catalog.concat_ws(' ', {}));\nRETURN NEW;").format(
+                sql.SQL(", ").join(texts)
+            ),
         )
+        return str(made) if is_qualified else made

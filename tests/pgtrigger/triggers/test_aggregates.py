@@ -115,7 +115,7 @@ def test_a_statement_of_a_thousand_rows_is_one_update(family):
         " FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.log()"
     )
     with CaptureQueriesContext(connection):
-        comment.objects.bulk_create([comment(post=parents[n % 3]) for n in range(1000)])
+        comment.objects.bulk_create([comment(post=parents[n % 3], amount=1) for n in range(1000)])
     assert execute("SELECT count(*) FROM updates") == [(2,)]  # one each: Count and Sum
     assert sorted(count for count, _ in numbers(post).values()) == [333, 333, 334]
 

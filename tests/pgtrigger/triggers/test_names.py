@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, models, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 import pgtrigger
@@ -37,7 +38,7 @@ _NOT_LOOKED_UP = (
     re.compile(r"^\s+[A-Z]+ = ", re.MULTILINE),  # the options of RAISE
     re.compile(r"(?:SET|,)\s+\w+ = "),  # the columns of UPDATE
     re.compile(r":=|GET DIAGNOSTICS \w+ ="),
-    re.compile(r"ANY \(ARRAY|AS kept \(|INSERT INTO \S+ \(|\w+ AS \w+ \("),
+    re.compile(r"WITH changes \(|ANY \(ARRAY|AS kept \(|INSERT INTO \S+ \(|\w+ AS \w+ \("),
 )
 
 
@@ -176,6 +177,171 @@ def test_a_search_vector_is_made_with_planted_objects(make_model, plant):
     plant()
     run(f"INSERT INTO {model._meta.db_table} (number, text) VALUES (1, 'words')")
     assert run(f"SELECT vector::pg_catalog.varchar FROM {model._meta.db_table}") == [("'word':1",)]
+
+
+def test_a_configuration_is_the_one_that_was_found_at_installation(make_model, plant):
+    model = made(
+        make_model,
+        pgtrigger.UpdateSearchVector(
+            name="search", vector_field="vector", document_fields=["text"], config_name="english"
+        ),
+    )
+    plant()
+    run("CREATE TEXT SEARCH CONFIGURATION evil.english (COPY = pg_catalog.simple)")
+    run("SET LOCAL search_path = evil, public, pg_catalog")
+    run(f"INSERT INTO {model._meta.db_table} (number, text) VALUES (1, 'the foxes')")
+    assert run(f"SELECT vector::pg_catalog.varchar FROM {model._meta.db_table}") == [("'fox':2",)]
+
+
+WHERE = Q(number__gt=0, text__contains="word")
+
+
+@pytest.fixture
+def shop(make_model):
+    """A parent with numbers, and rows of it with every rule that looks at other rows."""
+    parent = make_model(
+        number=models.IntegerField(default=0),
+        total=models.IntegerField(default=0),
+        status=models.TextField(default="open"),
+        deleted_at=models.DateTimeField(null=True),
+        triggers=[
+            pgtrigger.SoftDelete(name="soft", field="deleted_at"),
+            pgtrigger.Trigger(
+                name="seen_path",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func="NEW.status := pg_catalog.concat_ws('', NEW.status); RETURN NEW;",
+            ),
+        ],
+    )
+    rule = pgtrigger.ActiveParent("parent")
+    row = make_model(
+        parent=models.ForeignKey(parent, models.CASCADE, null=True),
+        above=models.ForeignKey("self", models.CASCADE, null=True),
+        version=models.IntegerField(default=0),
+        changed_at=models.DateTimeField(null=True),
+        **{name: make() for name, make in FIELDS.items()},
+        triggers=[
+            pgtrigger.Count("parent.number", where=WHERE),
+            pgtrigger.Sum("parent.total", of="number", where=WHERE),
+            pgtrigger.AtMost(3, per="parent", where=WHERE),
+            pgtrigger.NoCycle("above"),
+            pgtrigger.Requires("parent__status", "open"),
+            pgtrigger.Frozen(when=Q(text="frozen word")),
+            pgtrigger.Touch("changed_at"),
+            pgtrigger.Version("version"),
+            rule,
+        ],
+    )
+    rule.install(row)
+    run(f"INSERT INTO {parent._meta.db_table} (id, number, total, status) VALUES (1, 0, 0, 'open')")
+    return f"public.{parent._meta.db_table}", f"public.{row._meta.db_table}"
+
+
+def insert(rows, *values):
+    listed = ", ".join(
+        f"({key}, {parent}, {above}, {number}, '{text}', 0)"
+        for key, parent, above, number, text in values
+    )
+    run(f"INSERT INTO {rows} (id, parent_id, above_id, number, text, version) VALUES {listed}")
+
+
+def test_numbers_and_times_are_kept_with_planted_objects(shop, plant):
+    parents, rows = shop
+    plant(parents.removeprefix("public."), rows.removeprefix("public."))
+    insert(rows, (1, 1, "NULL", 5, "word"))
+    insert(rows, (2, 1, "NULL", 7, "a word"), (3, 1, "NULL", 0, "word"), (4, 1, 2, 3, "no"))
+    assert run(f"SELECT number, total FROM {parents}") == [(2, 12)]
+    run(f"UPDATE {rows} SET number = 9 WHERE id OPERATOR(pg_catalog.=) ANY ('{{1,3}}')")
+    assert run(f"SELECT number, total FROM {parents}") == [(3, 25)]
+    run(f"DELETE FROM {rows} WHERE id OPERATOR(pg_catalog.=) 1")
+    assert run(f"SELECT number, total FROM {parents}") == [(2, 16)]
+    [(changed, version)] = run(
+        f"SELECT changed_at, version FROM {rows} WHERE id OPERATOR(pg_catalog.=) 3"
+    )
+    assert changed is not None
+    assert version == 1
+    assert run("SHOW search_path") == [("evil, pg_catalog, public",)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        (
+            "INSERT INTO {rows} (id, parent_id, number, text, version) VALUES (5, 1, 1, 'word', 0),"
+            " (6, 1, 1, 'word', 0), (7, 1, 1, 'word', 0), (8, 1, 1, 'word', 0)",
+            pgtrigger.LimitError,
+        ),
+        (
+            "UPDATE {rows} SET above_id = 2 WHERE number OPERATOR(pg_catalog.=) 1",
+            pgtrigger.CycleError,
+        ),
+        ("UPDATE {rows} SET text = 'x'", pgtrigger.ReadOnlyError),
+        ("DELETE FROM {rows}", pgtrigger.ProtectedError),
+        (
+            "UPDATE {rows} SET version = 7 WHERE number OPERATOR(pg_catalog.=) 1",
+            pgtrigger.StaleError,
+        ),
+        ("DELETE FROM {parents}", pgtrigger.ProtectedError),
+        (
+            "UPDATE {parents} SET status = 'closed'; UPDATE {rows} SET number = 4"
+            " WHERE number OPERATOR(pg_catalog.=) 1",
+            pgtrigger.RequirementError,
+        ),
+        (
+            "UPDATE {rows} SET parent_id = NULL WHERE number OPERATOR(pg_catalog.=) 1;"
+            " DELETE FROM {parents}; UPDATE {rows} SET parent_id = 1"
+            " WHERE number OPERATOR(pg_catalog.=) 1",
+            pgtrigger.RequirementError,
+        ),
+    ],
+)
+def test_rules_about_other_rows_refuse_with_planted_objects(shop, plant, statement, error):
+    parents, rows = shop
+    insert(rows, (1, 1, "NULL", 1, "a"), (2, "NULL", 1, 2, "frozen word"))
+    plant(parents.removeprefix("public."), rows.removeprefix("public."))
+    with pytest.raises(error), transaction.atomic():
+        run(statement.format(parents=parents, rows=rows))
+
+
+def test_keys_of_other_types_are_compared_with_their_own_operator(make_model):
+    """A citext key equals one with other capitals, and a domain has the operator of its type."""
+    run("CREATE EXTENSION IF NOT EXISTS citext")
+    run("CREATE DOMAIN name_of_team AS citext")
+
+    class Name(models.TextField):
+        def db_type(self, connection):
+            return "name_of_team"
+
+    parent = make_model(
+        key=Name(primary_key=True),
+        rows=models.IntegerField(default=0),
+        status=Name(default="Open"),
+        deleted_at=models.DateTimeField(null=True),
+        triggers=[pgtrigger.SoftDelete(name="soft", field="deleted_at")],
+    )
+    rule = pgtrigger.ActiveParent("parent")
+    row = make_model(
+        parent=models.ForeignKey(parent, models.CASCADE),
+        triggers=[
+            pgtrigger.Count("parent.rows"),
+            pgtrigger.AtMost(2, per="parent"),
+            pgtrigger.Requires("parent__status", "open"),
+            rule,
+        ],
+    )
+    rule.install(row)
+    parent.objects.create(key="Blue")
+    for key in ("Blue", "BLUE"):
+        row.objects.create(parent_id=key)
+    assert parent.objects.get().rows == 2
+    with pytest.raises(pgtrigger.LimitError), transaction.atomic():
+        row.objects.create(parent_id="blue")
+    with pytest.raises(pgtrigger.ProtectedError), transaction.atomic():
+        run(f"DELETE FROM {parent._meta.db_table}")
+    parent.objects.update(status="closed")
+    with pytest.raises(pgtrigger.RequirementError), transaction.atomic():
+        row.objects.create(parent_id="blue")
 
 
 @pytest.mark.parametrize("model", [RowLevel, StatementLevel], ids=["row", "statement"])
