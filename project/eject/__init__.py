@@ -27,6 +27,7 @@ WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media", "b
 REMOVED = [
     "docs/proof.md",
     "docs/screenshots",
+    "docs/tour.md",
     "project/eject",
     "tests/proof",
     "tests/tutorial",
@@ -97,7 +98,8 @@ def eject(root: Path, app: str) -> None:
     for name in ("pyproject.toml", "project/settings.py", "project/urls.py"):
         _edit(root / name, "tutorial", app)
     _edit(root / "Makefile", INCLUDED, "")
-    _edit(root / "docs/index.md", "\nproof\n", "\n")
+    for page in ("proof", "tour"):
+        _edit(root / "docs/index.md", f"\n{page}\n", "\n")
     create_app(app, root)
     _format(root, app)
     _make_migrations(root, app)

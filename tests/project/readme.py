@@ -1,4 +1,4 @@
-"""The generated blocks of the README: ``python -m tests.project.readme`` updates them.
+"""The generated blocks of README and pages: ``python -m tests.project.readme`` updates them.
 
 A block stands between ``<!-- generated: PART ARGUMENT -->`` and ``<!-- end -->``. Text outside the
 blocks is never touched.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "ARCHITECTURE.md", ROOT / "docs/rules/declaring.md")
 
 # The files and folders at the top, with their purpose. A test compares the names with git's.
 ENTRIES = {
@@ -23,7 +24,7 @@ ENTRIES = {
     "tutorial/": "the demo site: models, scenarios, pages, admin, walkthrough",
     "project/": "the Django project: settings, URLs, user model, embedded database",
     "tests/": "a folder per package above",
-    "docs/": "documentation, and the pictures of this page",
+    "docs/": "documentation",
     "bench/": "benchmarks and their results",
     "proof/": "runs that show what this page claims, such as faults under eight writers",
     "life/": "long tests: migrations of other projects, and a take-over",
@@ -111,4 +112,5 @@ if __name__ == "__main__":
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
-    README.write_text(rendered(README.read_text()))
+    for page in PAGES:
+        page.write_text(rendered(page.read_text()))

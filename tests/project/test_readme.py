@@ -4,6 +4,7 @@ import argparse
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 from django.core.management import load_command_class
@@ -11,10 +12,29 @@ from django.core.management import load_command_class
 from tests.project import readme
 
 TEXT = readme.README.read_text()
+LIMIT = 130  # lines, without the generated blocks
 
 
-def test_generated_blocks_are_up_to_date():
-    assert readme.rendered(TEXT) == TEXT, "Run: python -m tests.project.readme"
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)
+def test_generated_blocks_are_up_to_date(page):
+    text = page.read_text()
+    assert readme.rendered(text) == text, "Run: python -m tests.project.readme"
+
+
+def test_it_is_short():
+    assert sum(piece.count("\n") for piece in readme.outside(TEXT)) < LIMIT
+
+
+def test_the_first_screen_has_a_sentence_two_commands_a_picture_and_a_rule():
+    places = [TEXT.index(part) for part in ("template whose", "make demo", "![", "triggers = [")]
+    assert places == sorted(places)
+    assert TEXT.count("![") == 1
+
+
+def test_python_is_the_version_that_the_project_requires():
+    project = tomllib.loads((readme.ROOT / "pyproject.toml").read_text())["project"]
+    (version,) = re.findall(r"You need Python (\S+) or later", TEXT)
+    assert project["requires-python"] == f">={version}"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git, which lists the files, is not here")
@@ -54,7 +74,8 @@ def test_markers_that_do_not_alternate_are_an_error(text):
 def test_every_subcommand_is_named():
     parser = load_command_class("pgtrigger", "pgtrigger").create_parser("manage.py", "pgtrigger")
     (commands,) = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    assert [name for name in commands if f"pgtrigger {name}" not in TEXT] == []
+    text = (readme.ROOT / "docs/rules/declaring.md").read_text()
+    assert [name for name in commands if f"pgtrigger {name}" not in text] == []
 
 
 def test_the_make_targets_are_those_it_names():
