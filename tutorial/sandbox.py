@@ -9,6 +9,7 @@ the second one added. The journal has at most MAX_STEPS steps and MAX_BYTES byte
 """
 
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -122,8 +123,20 @@ def visit(
 
     `action` is what the pressed button says: `add:CannotDelete`, `save:CannotDelete:0`,
     `delete:CannotDelete:0` or `way:CannotDelete:0:1`, the number of a way of the chapter; anything
-    else only shows the sandbox. `chapter` is the name of a scenario module.
+    else only shows the sandbox. `chapter` is the name of a scenario module. As in a shell, nothing
+    of the request's own context, such as its user, is set for the steps.
     """
+    return Context().run(_visit, shown, journal, action, data, using, chapter)
+
+
+def _visit(
+    shown: Sequence[type[models.Model]],
+    journal: Sequence[Step],
+    action: str,
+    data: Any,
+    using: str,
+    chapter: str,
+) -> Sandbox:
     if not journal and not action:
         world = _World(shown, using, chapter)
         return Sandbox([world.empty_section(model) for model in shown], [])
