@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tutorial', '0003_ready_made_rules'),
+        ('tutorial', '0004_histories_and_advanced_rules'),
     ]
 
     operations = [
