@@ -29,7 +29,7 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(Rule):
     """Any violation of a constraint of this name, on any table."""
 
     name: str
@@ -44,7 +44,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Unique:
+class Unique(Rule):
     """Values that are there already, of exactly these fields, in any order.
 
     It matches a unique field, unique_together, and a UniqueConstraint, also one with a condition,
@@ -87,7 +87,7 @@ class Unique:
 
 
 @dataclass(frozen=True)
-class PrimaryKey:
+class PrimaryKey(Rule):
     """A primary key that is there already, composite ones included.
 
     Raises:
@@ -108,7 +108,7 @@ class PrimaryKey:
 
 
 @dataclass(frozen=True)
-class NotNull:
+class NotNull(Rule):
     """NULL in a column that must have a value."""
 
     model: type[Model]
@@ -130,7 +130,7 @@ class NotNull:
 
 
 @dataclass(frozen=True)
-class ForeignKey:
+class ForeignKey(Rule):
     """A reference to a row that is not there: never was, or is to be deleted.
 
     PostgreSQL reports both sides alike, with the referring table, so one rule matches both.
@@ -164,7 +164,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Rule):
     """A row that a check constraint of the model refuses."""
 
     model: type[Model]
@@ -184,7 +184,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Exclusion:
+class Exclusion(Rule):
     """A row that conflicts with another by an exclusion constraint of the model."""
 
     model: type[Model]
@@ -204,7 +204,7 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
-class Trigger:
+class Trigger(Rule):
     """A rule that a trigger of the model enforces, by the trigger's declared name.
 
     The trigger reports SQLSTATE 23000, its table, and its name as the constraint's; the comment of
@@ -240,7 +240,7 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class OutOfRange:
+class OutOfRange(Rule):
     """A number outside the range of its column, or a sequence that has run out.
 
     PostgreSQL names no column for it. It is a DataError in Django.

@@ -47,11 +47,11 @@ class TutorialAdmin(RefusedWritesMixin, RuledAdmin):
         context = {"tutorial_chapters": chapters, **(extra_context or {})}
         return super().changelist_view(request, context)
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
         fields = [field.name for field in self.model._meta.concrete_fields if not field.primary_key]
         return ["named", *fields]
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         """Return the fields that a new object takes, or all fields of an existing one."""
         shown = [field for field in self.model._meta.concrete_fields if not field.primary_key]
         return [field.name for field in shown if obj is not None or field.editable]
@@ -71,7 +71,7 @@ class TutorialSoftDeletedAdmin(TutorialAdmin, SoftDeletedAdmin):
 
     @admin.display(description="row")
     def named(self, obj: Model) -> str | SafeString:
-        if getattr(obj, self.rule.field) == self.rule.value:
+        if getattr(obj, str(self.rule.field)) == self.rule.value:
             return format_html("<s>{}</s> (deleted)", obj)
         return str(obj)
 

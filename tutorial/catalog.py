@@ -9,13 +9,21 @@ from django.db.models import F, Func
 from pgtrigger.models import CatalogQuerySet
 
 
-class InstalledConstraintManager(models.Manager.from_queryset(CatalogQuerySet)):
-    def get_queryset(self) -> CatalogQuerySet:
-        """Without the NOT NULL of columns, which Postgres 18 lists among them."""
+class InstalledConstraintManager(models.Manager["InstalledConstraint"]):
+    """Constraints with their definition as SQL."""
+
+    def get_queryset(self) -> CatalogQuerySet:  # type: ignore[override]  # a queryset of any model
+        """Leave out the NOT NULL of columns, which PostgreSQL 18 lists among them."""
         definition = Func(
             F("oid"), function="pg_get_constraintdef", output_field=models.TextField()
         )
-        return super().get_queryset().exclude(kind="n").annotate(definition=definition)
+        constraints = CatalogQuerySet(self.model, using=self._db).exclude(kind="n")
+        annotated: CatalogQuerySet = constraints.annotate(definition=definition)
+        return annotated
+
+    def on(self, model: type[models.Model]) -> CatalogQuerySet:
+        """Return the constraints of the model's table."""
+        return self.get_queryset().on(model)
 
 
 class InstalledConstraint(models.Model):

@@ -53,7 +53,8 @@ class Chapter:
 
     @property
     def run(self) -> Callable[[], None]:
-        return self.module.run
+        run: Callable[[], None] = self.module.run
+        return run
 
     @cached_property
     def code(self) -> str:

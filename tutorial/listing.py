@@ -48,7 +48,8 @@ def listing(chapter: Chapter, run: ChapterRun | None = None) -> list[Line]:
 
 def _answers(run: ChapterRun) -> list[Answer]:
     """Return what was printed and refused, in the order in which it came."""
-    chapter, ordered = run.chapter, []
+    chapter = run.chapter
+    ordered: list[tuple[float, Answer]] = []
     for place, statement in enumerate(run.statements):
         if statement.refusal:
             line = chapter.line_of_code(statement.line) or 1

@@ -69,7 +69,9 @@ class PrivateConnection(DatabaseWrapper):
     transaction.
     """
 
-    announce: Callable[[str], AbstractContextManager[None]] = staticmethod(nullcontext)
+    announce: Callable[[str], AbstractContextManager[None]] = staticmethod(
+        lambda command: nullcontext()
+    )
 
     def __init__(self, settings_dict: dict[str, Any], alias: str):
         options = {
@@ -176,12 +178,13 @@ def private_tables(
         without_triggers: Models whose triggers are not installed.
     """
     shared = connections[using]
-    connection = connections[using] = _private_class(type(shared))(shared.settings_dict, using)
+    backend: Any = type(shared)  # its stubs deny that a class can be hashed
+    connection = connections[using] = _private_class(backend)(shared.settings_dict, using)
     try:
         connection.open_schema()
         created = with_related(shown)
         with connection.schema_editor(atomic=False) as editor:
-            editor.installs_triggers = False
+            vars(editor)["installs_triggers"] = False
             for model in created:
                 editor.create_model(model)
         for model, trigger in pgtrigger.registered():
@@ -198,7 +201,7 @@ def private_tables(
 
 
 @functools.cache
-def _private_class(backend: type[DatabaseWrapper]) -> type[PrivateConnection]:
+def _private_class(backend: type[Any]) -> type[PrivateConnection]:
     """Return PrivateConnection on top of the project's own backend."""
     return type("PrivateConnection", (PrivateConnection, backend), {})
 

@@ -51,7 +51,7 @@ def project_steps(chapter: Chapter) -> ProjectSteps:
 def _undone(operation: Operation) -> list[Operation]:
     """Return the operation that is written when the declaration is deleted."""
     if isinstance(operation, AddTrigger):
-        return [RemoveTrigger(operation.model_name, operation.trigger.name)]
+        return [RemoveTrigger(operation.model_name, str(operation.trigger.name))]
     return [DeleteModel(operation.name)] if isinstance(operation, CreateModel) else []
 
 
@@ -99,12 +99,13 @@ def _migration(ruled: Sequence[type[models.Model]]) -> Migration | None:
     )
     changes = detector.changes(MigrationGraph(), trim_to_apps={"tutorial"})
     for migration in changes.get("tutorial", ()):
-        migration.operations = [
+        operations = [
             operation
             for operation in migration.operations
             if getattr(operation, "model_name", getattr(operation, "name", "")).lower() in keys
         ]
-        migration.dependencies = [("tutorial", "0001_initial")]
+        # As Django does, on the instance: its stubs declare them on the class.
+        vars(migration).update(operations=operations, dependencies=[("tutorial", "0001_initial")])
         migration.name = f"0002_{migration.suggest_name()}"
         return migration
     return None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from psycopg import Connection, Error
@@ -72,7 +72,7 @@ class Statement:
 
 def line_within(code: CodeType) -> int | None:
     """The line of `code` that is running now, however deep below it we are."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     return frame.f_lineno if frame is not None else None
@@ -80,7 +80,7 @@ def line_within(code: CodeType) -> int | None:
 
 def _is_sent_by_engine() -> bool:
     """Return whether the engine's modules that read and change triggers are sending a statement."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("pgtrigger.database"):
             return True

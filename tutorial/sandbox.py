@@ -95,9 +95,10 @@ class _Serializer(signing.JSONSerializer):
 def read_journal(token: str, shown: Sequence[type[models.Model]]) -> list[Step]:
     """The journal that a page of these models carried; an empty one where it is not such a one."""
     try:
-        return signing.loads(token, salt=_salt(shown), serializer=_Serializer)
+        journal: list[Step] = signing.loads(token, salt=_salt(shown), serializer=_Serializer)
     except signing.BadSignature:
         return []
+    return journal
 
 
 def _size(journal: Sequence[Step]) -> int:
@@ -200,7 +201,7 @@ class _World:
 
     def section(self, model: type[models.Model]) -> Section:
         name = model.__name__
-        rows = [self.row(name, place) for place in range(len(self.keys[name]))]
+        rows = [row for place in range(len(self.keys[name])) if (row := self.row(name, place))]
         for row in rows:
             if row.instance is not None:
                 row.form = form_for(model, self.keys, instance=row.instance, place=row.place)
@@ -268,7 +269,7 @@ class _World:
     def _value(self, model: type[models.Model], attname: str, value: Any) -> Any:
         """A value of the journal: for a foreign key, the key of the row in that place."""
         column = next(f for f in model._meta.concrete_fields if f.attname == attname)
-        if not column.is_relation:
+        if column.related_model is None:
             return column.to_python(value)
         keys = self.keys[column.related_model.__name__]
         if value is None:

@@ -1,10 +1,12 @@
 """The forms of a sandbox: a field per column of a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from django import forms
 from django.db import models
+
+Column: TypeAlias = "models.Field[Any, Any]"
 
 # A key that no row has: what a foreign key to a row that is not there holds.
 NOWHERE = 2**53
@@ -28,7 +30,7 @@ def form_for(
         for column in model._meta.concrete_fields
         if not column.primary_key and (instance is not None or column.editable)
     }
-    form_class = type("SandboxForm", (forms.Form,), fields)
+    form_class: type[forms.Form] = type("SandboxForm", (forms.Form,), fields)
     shown = instance if instance is not None else model()
     initial = {
         column.attname: _initial(column, getattr(shown, column.attname), keys)
@@ -44,10 +46,11 @@ def form_for(
     return form_class(data, initial=initial, prefix=f"{model.__name__}-{place}")
 
 
-def _form_field(column: models.Field, keys: Mapping[str, Sequence[Any]]) -> forms.Field:
-    if column.is_relation:
-        return _reference(column, keys[column.related_model.__name__])
+def _form_field(column: Column, keys: Mapping[str, Sequence[Any]]) -> forms.Field:
+    if column.related_model is not None:
+        return _reference(column, column.related_model, keys)
     form_field = column.formfield(label=column.attname, required=False)
+    assert form_field is not None  # editable, or of an instance
     if isinstance(form_field.widget, forms.Textarea):
         form_field.widget.attrs["rows"] = 2
     if isinstance(form_field, forms.DateTimeField):
@@ -58,9 +61,11 @@ def _form_field(column: models.Field, keys: Mapping[str, Sequence[Any]]) -> form
     return form_field
 
 
-def _reference(column: models.Field, keys: Sequence[Any]) -> forms.Field:
-    name = column.related_model.__name__
-    choices = [(place, f"{name} {place + 1}") for place in range(len(keys))]
+def _reference(
+    column: Column, model: type[models.Model], keys: Mapping[str, Sequence[Any]]
+) -> forms.Field:
+    name = model.__name__
+    choices = [(place, f"{name} {place + 1}") for place in range(len(keys[name]))]
     return forms.TypedChoiceField(
         choices=[*choices, (NOWHERE_PLACE, f"no such {name}")],
         coerce=int,
@@ -70,8 +75,8 @@ def _reference(column: models.Field, keys: Sequence[Any]) -> forms.Field:
     )
 
 
-def _initial(column: models.Field, value: Any, keys: Mapping[str, Sequence[Any]]) -> Any:
-    if not column.is_relation or value is None:
+def _initial(column: Column, value: Any, keys: Mapping[str, Sequence[Any]]) -> Any:
+    if column.related_model is None or value is None:
         return value
     found = list(keys[column.related_model.__name__])
     return found.index(value) if value in found else NOWHERE_PLACE

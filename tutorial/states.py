@@ -11,9 +11,9 @@ def diagrams(model: type[Model], run: ChapterRun | None = None) -> list[Diagram]
     """One for each FSM on the model; after a run, its last state and what was refused."""
     return [
         diagram(
-            rule.transitions,
-            current=_current(model, rule.field, run),
-            refused=_refused(rule.field, run),
+            rule.transitions or (),
+            current=_current(model, str(rule.field), run),
+            refused=_refused(str(rule.field), run),
         )
         for rule in machines(model)
     ]

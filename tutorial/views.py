@@ -134,7 +134,7 @@ def documentation(request: HttpRequest, path: str) -> HttpResponseBase:
         raise Http404("The documentation is not built: run `make docs`.")
     if not path or path.endswith("/"):
         path += "index.html"
-    response = serve(request, path, document_root=DOCUMENTATION)
+    response = serve(request, path, document_root=str(DOCUMENTATION))
     # Allow inline scripts and styles, which Furo's pages contain.
     response["Content-Security-Policy"] = DOCUMENTATION_POLICY
     return response

@@ -189,14 +189,18 @@ class _Trial:
             names.add(trigger.name)
             self.keys.add(f"{self.model._meta.db_table}:{trigger.get_pgid(owner)}")
 
+    @property
+    def _event_model(self) -> Any:
+        return getattr(self.model, "pgh_event_model")  # noqa: B009  # tracking adds it
+
     def _triggers(self, declared: list[Any]) -> list[tuple[Any, Any]]:
         if self.exercise.kind == "triggers":
             for trigger in declared:
                 if not isinstance(trigger, pgtrigger.Trigger):
                     raise AnswerError("Each item of the list must be a trigger.")
             return [(self.model, each) for trigger in declared for each in self._family(trigger)]
-        event_model = self.model.pgh_event_model
-        found = []
+        event_model = self._event_model
+        found: list[tuple[Any, Any]] = []
         for tracker in declared:
             if not hasattr(tracker, "row_events"):
                 raise AnswerError("Each item of the list must be a tracker.")
@@ -274,7 +278,7 @@ class _Trial:
             row = self.model._base_manager.filter(pk=pk).values(*write.expected).first()
             return row or "deletes the row"
         if isinstance(write.expected, list):
-            events = self.model.pgh_event_model._base_manager.filter(pgh_obj_id=pk)
+            events = self._event_model._base_manager.filter(pgh_obj_id=pk)
             return list(events.order_by("pgh_label").values_list("pgh_label", flat=True))
         return PASSES
 

@@ -148,15 +148,16 @@ class _Reader:
 
     def read(self, tree: ast.Module) -> list[Any]:
         expected = f"one assignment is expected: {self.variable} = [...]"
-        if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assign):
+        statement = tree.body[0] if len(tree.body) == 1 else None
+        if not isinstance(statement, ast.Assign):
             raise AnswerError(f"Exactly {expected}")
-        (statement,) = tree.body
         (target, *others) = statement.targets
         if others or not isinstance(target, ast.Name) or target.id != self.variable:
             raise AnswerError(f"Line {statement.lineno}: {expected}")
         if not isinstance(statement.value, ast.List):
             raise AnswerError(f"Line {statement.lineno}: {self.variable} must be a list, [...].")
-        return self.value(statement.value)
+        read: list[Any] = self.value(statement.value)
+        return read
 
     def value(self, node: ast.expr) -> Any:
         match node:
@@ -220,7 +221,7 @@ class _Reader:
         keywords = {}
         for keyword in node.keywords:
             is_lookup = callee.any_lookup and not (keyword.arg or "_").startswith("_")
-            if keyword.arg not in callee.keywords and not is_lookup:
+            if keyword.arg is None or not (keyword.arg in callee.keywords or is_lookup):
                 allowed = ", ".join(callee.keywords) or "none"
                 raise AnswerError(
                     f"{_at(node)}{name} has no argument `{keyword.arg or '**'}` here."

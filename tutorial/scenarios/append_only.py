@@ -25,7 +25,7 @@ and this rule is about the operation. The next chapter asks what changed.
 from tutorial.models import AppendOnly
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
 
     # This model does not allow updates or deletes

@@ -21,7 +21,7 @@ update could turn the flag on and change the status. Try it in the sandbox.
 from tutorial.models import Review
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
 
     # In a rehearsal, one may change one's mind

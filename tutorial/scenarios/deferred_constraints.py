@@ -23,7 +23,7 @@ Outside a transaction `SET CONSTRAINTS` has no effect. There `immediate` raises 
 from tutorial.models import Author, Book
 
 
-def run():
+def run() -> None:
     from django.db import IntegrityError, transaction
     from integrity import constraints
 

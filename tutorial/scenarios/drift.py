@@ -22,7 +22,7 @@ all triggers](/triggers/).
 from tutorial.models import CannotDelete
 
 
-def run():
+def run() -> None:
     import pgtrigger
     from django.db import connection
 

@@ -24,7 +24,7 @@ the fields of an issued invoice are read-only, and there is no Delete button.
 from tutorial.models import Invoice
 
 
-def run():
+def run() -> None:
     import pgtrigger
 
     invoice = Invoice.objects.create(amount=100)

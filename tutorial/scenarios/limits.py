@@ -23,7 +23,7 @@ two transactions to be repeated.
 from tutorial.models import Course, Seat
 
 
-def run():
+def run() -> None:
     import pgtrigger
 
     course = Course.objects.create(name='Drawing')

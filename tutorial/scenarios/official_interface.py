@@ -25,7 +25,7 @@ Every other INSERT is refused, also from the admin's "Add" button.
 from tutorial.models import OfficialInterface
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
 
     num_objects = OfficialInterface.objects.count()

@@ -26,7 +26,7 @@ your code to decide: show both texts, or read the object again and repeat the ch
 from tutorial.models import Document
 
 
-def run():
+def run() -> None:
     import pgtrigger
 
     Document.objects.create(text='We have begun.')

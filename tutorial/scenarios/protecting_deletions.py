@@ -24,7 +24,7 @@ log, another service or a form can read each of them.
 from tutorial.models import CannotDelete
 
 
-def run():
+def run() -> None:
     # This object cannot be deleted
     cannot_delete = CannotDelete.objects.create()
     cannot_delete.delete()

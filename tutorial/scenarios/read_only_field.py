@@ -28,7 +28,7 @@ is not what this model does: only `created_at` cannot be updated.
 from tutorial.models import ReadOnlyField
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
     from django.utils import timezone
 

@@ -21,7 +21,7 @@ matter which columns the `UPDATE` names.
 from tutorial.models import ReadOnlyFields
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
     from django.utils import timezone
 

@@ -22,7 +22,7 @@ each refusal is followed by what the code printed about it.
 from tutorial.models import User
 
 
-def run():
+def run() -> None:
     from integrity import conversion
 
     class UserAlreadyExists(Exception): ...

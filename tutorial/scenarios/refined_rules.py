@@ -20,7 +20,7 @@ the rule. So `refine_integrity_error` works for triggers too.
 from tutorial.models import FSM
 
 
-def run():
+def run() -> None:
     from integrity import conversion
 
     class AlreadyInactive(Exception): ...

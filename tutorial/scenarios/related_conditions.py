@@ -23,7 +23,7 @@ time.
 from tutorial.models import Invoice, Line
 
 
-def run():
+def run() -> None:
     import pgtrigger
 
     draft = Invoice.objects.create()

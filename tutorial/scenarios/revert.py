@@ -21,7 +21,7 @@ order and count. `pghistory.as_of(obj, time)` returns one object, which is not s
 from tutorial.models import Page
 
 
-def run():
+def run() -> None:
     import pghistory
 
     page = Page.objects.create(title='News', text='We have begun.')

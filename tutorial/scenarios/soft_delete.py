@@ -26,7 +26,7 @@ is not what this model does: updates pass, and a deletion becomes an update.
 from tutorial.models import SoftDelete
 
 
-def run():
+def run() -> None:
     # This model does not allow updates or deletes
     soft_delete = SoftDelete.objects.create(is_active=True)
     soft_delete_id = soft_delete.id

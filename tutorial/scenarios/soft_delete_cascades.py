@@ -25,7 +25,7 @@ Which one is right depends on what a row means without its parent.
 from tutorial.models import Badge, Member, Minute, Team
 
 
-def run():
+def run() -> None:
     team = Team.objects.create(name='Blue')
     Member.objects.create(team=team, name='Ada')
     Badge.objects.create(team=team, label='Founders')

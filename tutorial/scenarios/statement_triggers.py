@@ -23,7 +23,7 @@ row-level trigger.
 from tutorial.models import Batch, Reading
 
 
-def run():
+def run() -> None:
     import pgtrigger
     from django.db.models import F
 

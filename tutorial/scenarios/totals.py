@@ -27,7 +27,7 @@ once. Posts are updated in the order of their keys, so two statements cannot wai
 from tutorial.models import Comment, Post
 
 
-def run():
+def run() -> None:
     first = Post.objects.create(title='First')
     second = Post.objects.create(title='Second')
 

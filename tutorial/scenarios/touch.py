@@ -22,7 +22,7 @@ A chapter has no time to wait, so this one writes an old time, inside `pgtrigger
 from tutorial.models import Note
 
 
-def run():
+def run() -> None:
     import pgtrigger
     from django.utils import timezone
 

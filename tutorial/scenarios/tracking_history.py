@@ -30,7 +30,7 @@ entry for each write.
 from tutorial.models import Tracked
 
 
-def run():
+def run() -> None:
     import pghistory.models
     import pprint
 

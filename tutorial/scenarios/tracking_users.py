@@ -24,7 +24,7 @@ that you can filter by.
 from tutorial.models import Page
 
 
-def run():
+def run() -> None:
     import pghistory
     from django.contrib.auth import get_user_model
     from django.test import RequestFactory

@@ -24,7 +24,7 @@ contains both states, and its hint lists the transitions that are allowed.
 from tutorial.models import FSM
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
 
     # The "status" defaults to "unpublished"

@@ -21,7 +21,7 @@ until the end of the transaction, so two moves cannot form a cycle together.
 from tutorial.models import Folder
 
 
-def run():
+def run() -> None:
     import pgtrigger
 
     home = Folder.objects.create(name='home')

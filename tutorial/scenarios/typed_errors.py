@@ -22,7 +22,7 @@ languages can read them too.
 from tutorial.models import FSM, CannotDelete, Passport
 
 
-def run():
+def run() -> None:
     import pgtrigger
     from django.db import IntegrityError
 

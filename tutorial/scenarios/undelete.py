@@ -24,7 +24,7 @@ admin has an action for it, "Undelete".
 from tutorial.models import Project, Task
 
 
-def run():
+def run() -> None:
     import pgtrigger
     from datetime import timedelta
     from django.utils import timezone

@@ -27,7 +27,7 @@ A before trigger returns the row to write, or `NULL` to leave this row out.
 from tutorial.models import Versioned
 
 
-def run():
+def run() -> None:
     from django.db import InternalError
 
     versioned = Versioned.objects.create(version=0, char_field='hello')

@@ -25,7 +25,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _INLINE = HtmlFormatter(nowrap=True)
 
 
-class _Names(Filter):
+class _Names(Filter):  # type: ignore[misc]  # Pygments has no types
     """Colour the names of classes, functions and keyword arguments."""
 
     def filter(self, lexer: Any, stream: Iterable[Any]) -> Iterator[Any]:
@@ -57,7 +57,7 @@ _A_NUMBER = "8888888888"  # longer than those in the HTML itself
 @register.filter
 @cache
 def markdown(text: str) -> SafeString:
-    return mark_safe(_MARKDOWN.render(text))
+    return SafeString(_MARKDOWN.render(text))
 
 
 @register.filter
@@ -82,7 +82,7 @@ def coloured_lines(code: str, language: str) -> list[tuple[SafeString, int]]:
 
 @lru_cache(maxsize=2048)
 def _coloured(code: str, language: str) -> SafeString:
-    return mark_safe(highlight(code, _LEXERS[language], _INLINE).rstrip("\n"))
+    return SafeString(highlight(code, _LEXERS[language], _INLINE).rstrip("\n"))
 
 
 @register.filter
@@ -108,7 +108,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if hasattr(value, "isoformat"):
-        return value.isoformat(sep=" ", timespec="milliseconds")[:23]
+        return str(value.isoformat(sep=" ", timespec="milliseconds"))[:23]
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
