@@ -7,6 +7,9 @@ pghistory.E001
 pghistory.E002
     The key of an event model is not an integer, but events are ordered by it (``Event.check()``).
 
+pghistory.E003
+    ``track(with_=[...])`` names a relation that does not exist, or whose rows are not tracked.
+
 pghistory.W001
     ``pghistory.admin`` is below Django's admin in INSTALLED_APPS. The Events button is a template
     of that admin, which finds its own first.
@@ -33,6 +36,8 @@ from psycopg import sql
 
 import pgtrigger
 from pghistory.keeping import backfill, selection
+from pghistory.reading import related_rows
+from pghistory.tracking import event_models
 from pghistory.writing.event_trigger import Event
 from pgtrigger import naming
 from pgtrigger.sql.queries import query
@@ -46,6 +51,7 @@ def register() -> None:
     checks.register(check_backfilled, checks.Tags.database)
     checks.register(check_admin, checks.Tags.admin)
     checks.register(check_installed, checks.Tags.models)
+    checks.register(check_relations, checks.Tags.models)
 
 
 def check_admin(**kwargs: Any) -> list[checks.CheckMessage]:
@@ -85,6 +91,22 @@ def check_installed(**kwargs: Any) -> list[checks.CheckMessage]:
         )
         for model, event_model in sorted(found)
     ]
+
+
+def check_relations(**kwargs: Any) -> list[checks.CheckMessage]:
+    """Return an error for each relation of ``with_`` that cannot be in a timeline."""
+    return errors_of_relations(event_models.all_event_models())
+
+
+def errors_of_relations(chosen: Iterable[Any]) -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    for event_model in chosen:
+        for name in event_model.pgh_with:
+            try:
+                related_rows.resolve(event_model.pgh_tracked_model, name)
+            except ValueError as error:
+                found.append(checks.Error(str(error), obj=event_model, id="pghistory.E003"))
+    return found
 
 
 def _is_installed(app_label: str) -> bool:

@@ -25,6 +25,9 @@ from pghistory.vocabulary.transaction_fields import (
 if TYPE_CHECKING:
     from datetime import timedelta
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "AggregateEvent",
     "Context",
@@ -92,6 +95,8 @@ class Event(models.Model):
     pgh_tracked_model: ClassVar[Any] = None
     pgh_trackers: ClassVar[tuple[Any, ...]] = ()
     pgh_field_names: ClassVar[tuple[str, ...]] = ()
+    pgh_masked_fields: ClassVar[tuple[str, ...]] = ()
+    pgh_with: ClassVar[tuple[str, ...]] = ()
     pgh_append_only: ClassVar[bool | str] = False
     pgh_keep: ClassVar[timedelta | None] = None
     pgh_level: ClassVar[Any] = None
@@ -124,22 +129,40 @@ class Event(models.Model):
         return revert.plan(self, using=using)
 
     @overload
-    def revert(self, *, using: str | None = None, dry_run: Literal[False] = False) -> Any: ...
+    def revert(
+        self,
+        *,
+        using: str | None = None,
+        dry_run: Literal[False] = False,
+        masked: Mapping[str, Any] | None = None,
+    ) -> Any: ...
 
     @overload
-    def revert(self, *, using: str | None = None, dry_run: Literal[True]) -> revert.Plan: ...
+    def revert(
+        self,
+        *,
+        using: str | None = None,
+        dry_run: Literal[True],
+        masked: Mapping[str, Any] | None = None,
+    ) -> revert.Plan: ...
 
-    def revert(self, *, using: str | None = None, dry_run: bool = False) -> Any:
+    def revert(
+        self,
+        *,
+        using: str | None = None,
+        dry_run: bool = False,
+        masked: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Give the row the values of the event, and return the object.
 
         A deleted row is inserted again. With ``dry_run=True`` nothing is written, and the Plan is
-        returned.
+        returned. ``masked`` has the values of masked fields for a row that is inserted again.
 
         Raises:
             CannotRevert: (a RuntimeError) a field cannot be restored; it has the plan.
         """
         # A tracked field may be called plan.
-        return (revert.plan if dry_run else revert.revert)(self, using=using)
+        return (revert.plan if dry_run else revert.revert)(self, using=using, masked=masked)
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:

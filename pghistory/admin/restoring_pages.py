@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from pghistory.admin import presenting, urls
 from pghistory.admin.history_pages import HistoryPages
-from pghistory.reading import history, revert
+from pghistory.reading import history, labels, revert
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
@@ -98,10 +98,10 @@ def _deletions(witness: history.Witness, before: int | None) -> tuple[list[Any],
         events = events.filter(pgh_id__lt=min(before, 2**63 - 1))
     searched = list(events.values_list("pgh_id", flat=True)[SEARCHED - 1 : SEARCHED])
     oldest = searched[0] if searched else None
-    related = witness.event_model._meta.get_field("pgh_obj").related_fields
-    same = {near.attname: OuterRef(near.attname) for near, _ in related}
+    pairs = labels.identity(witness.event_model)
+    same = {near.attname: OuterRef(near.attname) for near, _ in pairs}
     later = witness.event_model._base_manager.filter(**same, pgh_id__gt=OuterRef("pgh_id"))
-    live = {far.attname: OuterRef(near.attname) for near, far in related}
+    live = {far.attname: OuterRef(near.attname) for near, far in pairs}
     rows = inheritance.concrete(witness.event_model.pgh_tracked_model)._base_manager.filter(**live)
     found = events.filter(~Exists(later), ~Exists(rows), pgh_label__in=witness.gone)
     if oldest is not None:

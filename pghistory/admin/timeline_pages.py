@@ -33,7 +33,8 @@ class TimelinePages(HistoryPages):
         may_restore = self._may_restore(request, tracked, live)
         shown = writes.of(page.events)
         is_newest = bool(shown) and not before and live is not None
-        current = shown[0] if is_newest and _is_current(shown[0]) else None
+        own = [write for write in shown if not writes.is_related(write.shown.event)]
+        current = own[0] if is_newest and own and _is_current(own[0]) else None
         address = self._reverse("pghistory_export", model, key)
         context = {
             "title": _("Timeline of %(object)s") % {"object": live or f"{model} {unquote(key)}"},
@@ -94,7 +95,7 @@ class TimelinePages(HistoryPages):
         self, write: writes.Write, may_restore: bool, current: writes.Write | None
     ) -> dict[str, Any]:
         event = write.shown.event
-        is_offered = may_restore and write is not current
+        is_offered = may_restore and write is not current and not writes.is_related(event)
         return {
             "write": write,
             "url": self._event_url(event),
@@ -111,7 +112,8 @@ class TimelinePages(HistoryPages):
 
     def _deletion_url(self, shown: list[writes.Write]) -> str:
         """Return the address that restores the newest event of a deleted object."""
-        return self._revert_url(shown[0].shown.event) if shown else ""
+        own = [write for write in shown if not writes.is_related(write.shown.event)]
+        return self._revert_url(own[0].shown.event) if own else ""
 
     def _change_set_url(self, write: writes.Write) -> str:
         if write.transaction is None:

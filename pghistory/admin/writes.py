@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 
 import pgtrigger
+from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from pghistory.admin.presenting import Shown
 
 CREATED, CHANGED, DELETED, HELD = "created", "changed", "deleted", "held"
+# Of a row of a relation that is in the object's timeline: see ``track(with_=[...])``.
+ADDED, REMOVED = "added", "removed"
 
 
 @dataclass(frozen=True)
 class Write:
-    """Some events as one entry; ``kind`` is CREATED, CHANGED, DELETED or HELD.
+    """Some events as one entry; ``kind`` is one of the constants above.
 
     ``transaction`` is its id and start, None if it was not recorded.
     """
@@ -112,7 +115,10 @@ def _transactions(events: Iterable[Shown]) -> dict[str, tuple[Any, Any]]:
 def _write(group: list[Shown], transactions: dict[str, tuple[Any, Any]]) -> Write:
     changed = [shown for shown in group if shown.changes]
     operations = [_operations(shown.event) for shown in group]
-    if {pgtrigger.Insert} in operations:
+    if is_related(group[0].event):
+        [(_name, before, _after)] = group[0].changes
+        kind = ADDED if before is None else REMOVED
+    elif {pgtrigger.Insert} in operations:
         kind = CREATED
     elif {pgtrigger.Delete} in operations:
         kind = DELETED
@@ -123,6 +129,17 @@ def _write(group: list[Shown], transactions: dict[str, tuple[Any, Any]]) -> Writ
     found = transactions.get(group[0].event.pgh_slug, (None, None))
     labels = [shown.event.pgh_label for shown in group]
     return Write((changed or group)[0], labels, kind, found if found[0] is not None else None)
+
+
+def is_related(event: Any) -> bool:
+    """Return whether the event is about a row of a relation, in the timeline of its object."""
+    event_model: Any = apps.get_model(event.pgh_model)
+    if event_model.pgh_tracked_model._meta.label != event.pgh_obj_model:
+        return True
+    # A relation of a model to itself: the event holds another row's key.
+    key = inheritance.concrete(event_model.pgh_tracked_model)._meta.pk
+    held = (event.pgh_data or {}).get(getattr(key, "column", None))
+    return bool(event_model.pgh_with) and held is not None and str(held) != event.pgh_obj_id
 
 
 def _operations(event: Any) -> set[Any]:

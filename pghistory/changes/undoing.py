@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, connections, transaction
 
 import pgtrigger
-from pghistory.reading import history, revert
-from pghistory.vocabulary import inheritance
+from pghistory.reading import history, labels, revert
+from pghistory.vocabulary import inheritance, masking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,13 +116,20 @@ def _planned(events: list[Any], using: str) -> UndoPlan:
                 conflicts.append(Conflict(event, str(error)))
             unknown.add(type(event))
             continue
-        labels = (*witness.stayed, *witness.gone)
-        if isinstance(event, witness.event_model) and event.pgh_label in labels:
+        known = (*witness.stayed, *witness.gone)
+        if isinstance(event, witness.event_model) and event.pgh_label in known:
             told.append(event)
     for event in _last_of_each_row(told).values():
         conflicts += _changed_since(event, using)
     inserted = {_identity(event) for event in told if _operations(event) == {pgtrigger.Insert}}
+    hidden = _of_new_masked_rows(told)
     for event in reversed(told):
+        if event in hidden:
+            continue
+        lost = _lost(event)
+        if lost:
+            conflicts.append(Conflict(event, f"{lost} is masked: no event says what it was before"))
+            continue
         step = _step(event, using, _identity(event) in inserted)
         if step is None:
             reason = "no event says what it was before: see `manage.py pghistory backfill`"
@@ -132,6 +139,31 @@ def _planned(events: list[Any], using: str) -> UndoPlan:
     return UndoPlan(steps, conflicts)
 
 
+def _of_new_masked_rows(told: list[Any]) -> set[Any]:
+    """The events, but the first, of rows with masked fields that the change set inserted.
+
+    To undo the first one, which deletes the row, is enough, and the others could not be undone.
+    """
+    first: dict[Any, Any] = {}
+    for event in told:
+        first.setdefault(_identity(event), event)
+    return {
+        event
+        for event in told
+        if event.pgh_masked_fields
+        and event is not first[_identity(event)]
+        and _operations(first[_identity(event)]) == {pgtrigger.Insert}
+    }
+
+
+def _lost(event: Any) -> str:
+    """The masked fields whose values the event changed or removed."""
+    names = event.pgh_masked_fields
+    if _operations(event) != {pgtrigger.Delete}:
+        names = [name for name in names if getattr(event, masking.flag(name))]
+    return ", ".join(names)
+
+
 def _step(event: Any, using: str, was_inserted: bool) -> Step | None:
     witness = history.witness(event.pgh_tracked_model)
     operations = _operations(event)
@@ -139,8 +171,8 @@ def _step(event: Any, using: str, was_inserted: bool) -> Step | None:
         return Step(event, RESTORE, event)
     if operations == {pgtrigger.Insert}:
         return Step(event, DELETE)
-    labels = [*witness.stayed, *witness.gone]
-    earlier = _of_row(event, using).filter(pgh_label__in=labels, pgh_id__lt=event.pgh_id)
+    told = [*witness.stayed, *witness.gone]
+    earlier = _of_row(event, using).filter(pgh_label__in=told, pgh_id__lt=event.pgh_id)
     before = earlier.order_by("-pgh_id").first()
     if before is not None and before.pgh_label in witness.stayed:
         return Step(event, RESTORE, before)
@@ -190,10 +222,16 @@ def _changed_since(event: Any, using: str) -> Iterator[Conflict]:
         action = revert.plan(event, using=using).action
         reasons = {revert.INSERT: "was deleted since", revert.UPDATE: "was changed since"}
         reason = reasons.get(action, "")
+    told = [*witness.stayed, *witness.gone]
+    later = _of_row(event, using).filter(pgh_id__gt=event.pgh_id, pgh_label__in=told)
+    if not reason and any(later.filter(**{flag: True}).exists() for flag in _flags(event)):
+        reason = "was changed since"
     if reason:
-        labels = [*witness.stayed, *witness.gone]
-        later = _of_row(event, using).filter(pgh_id__gt=event.pgh_id, pgh_label__in=labels)
         yield Conflict(event, reason, list(later.order_by("pgh_id")))
+
+
+def _flags(event: Any) -> list[str]:
+    return [masking.flag(name) for name in event.pgh_masked_fields]
 
 
 def _last_of_each_row(events: list[Any]) -> dict[Any, Any]:
@@ -201,16 +239,16 @@ def _last_of_each_row(events: list[Any]) -> dict[Any, Any]:
 
 
 def _identity(event: Any) -> tuple[Any, ...]:
-    if not has_obj(type(event)):
+    pairs = labels.identity(type(event))
+    if not pairs:
         return (type(event), event.pk)
-    related = event._meta.get_field("pgh_obj").related_fields
-    return (type(event), *(getattr(event, near.attname) for near, _ in related))
+    return (type(event), *(getattr(event, near.attname) for near, _ in pairs))
 
 
 def _of_row(event: Any, using: str) -> Any:
     """The events about the same row."""
-    related = event._meta.get_field("pgh_obj").related_fields
-    same = {near.attname: getattr(event, near.attname) for near, _ in related}
+    pairs = labels.identity(type(event))
+    same = {near.attname: getattr(event, near.attname) for near, _ in pairs}
     return type(event)._base_manager.using(using).filter(**same)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from pghistory.reading import absent_columns
-from pghistory.vocabulary import inheritance
+from pghistory.vocabulary import inheritance, masking
 from pgtrigger import naming
 from pgtrigger.vocabulary.columns import OLD, column_identifier
 
@@ -46,12 +46,20 @@ def data(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composab
 
 def diff(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
     """``pgh_diff`` of ``Events``: compared with the object's previous event, of any label."""
-    return _by_model(timeline, tables, _diff)
+    return _or_related(timeline, _by_model(timeline, tables, _diff))
 
 
 def label_diff(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
     """``pgh_diff`` of ``AggregateEvent``: compared with the previous event of the label."""
-    return _by_model(timeline, tables, _label_diff)
+    return _or_related(timeline, _by_model(timeline, tables, _label_diff))
+
+
+def _or_related(timeline: sql.Composable, changes: sql.Composable) -> sql.Composable:
+    """The changes, or the row that was added to a relation of the object or removed from it."""
+    return sql.SQL(
+        "CASE WHEN {timeline}.pgh_relation IS NULL THEN {changes} ELSE "
+        "pg_catalog.jsonb_build_object({timeline}.pgh_relation, {timeline}.pgh_related) END"
+    ).format(timeline=timeline, changes=changes)
 
 
 def context(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
@@ -135,11 +143,34 @@ def _compared(table: EventTable, *, per_label: bool) -> sql.Composable:
     of_old = labels_of_old_rows(event_model)
     backward = _changes(event_model, _previous(table, per_label, of_old), "other", "e")
     if not of_old:
-        return backward
+        return _with_masked(event_model, backward)
     forward = _changes(event_model, _next(table), "e", "other")
-    return sql.SQL("CASE WHEN e.pgh_label = ANY ({}) THEN {} ELSE {} END").format(
-        sql.Literal(of_old), forward, backward
+    return _with_masked(
+        event_model,
+        sql.SQL("CASE WHEN e.pgh_label = ANY ({}) THEN {} ELSE {} END").format(
+            sql.Literal(of_old), forward, backward
+        ),
     )
+
+
+def _with_masked(event_model: Any, changes: sql.Composable) -> sql.Composable:
+    """The changes, and that the masked fields changed which the event's update changed."""
+    every = {field.name: field for field in inheritance.all_columns(event_model.pgh_tracked_model)}
+    flags = [
+        sql.SQL("{}, CASE WHEN e.{} THEN pg_catalog.jsonb_build_array({}, {}) END").format(
+            sql.Literal(every[name].column),
+            sql.Identifier(masking.flag(name)),
+            sql.Literal(masking.MASKED),
+            sql.Literal(masking.CHANGED),
+        )
+        for name in event_model.pgh_masked_fields
+    ]
+    if not flags:
+        return changes
+    return sql.SQL(
+        "NULLIF(COALESCE({}, '{{}}'::jsonb) || pg_catalog.jsonb_strip_nulls("
+        "pg_catalog.jsonb_build_object({})), '{{}}'::jsonb)"
+    ).format(changes, sql.SQL(", ").join(flags))
 
 
 def _changes(event_model: Any, other: sql.Composable, before: str, after: str) -> sql.Composable:

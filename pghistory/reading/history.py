@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pgtrigger
-from pghistory.reading import diffs, revert
-from pghistory.vocabulary import inheritance
+from pghistory.reading import diffs, labels, related_rows, revert
+from pghistory.vocabulary import inheritance, masking
 from pghistory.vocabulary.constants import DEFAULT
 from pgtrigger.vocabulary.columns import NEW
 
@@ -49,7 +49,9 @@ def as_of(obj: Any, time: datetime) -> Any:
 def diff(before: Any, after: Any) -> dict[str, list[Any]]:
     """Return the differences between two events of one model, or an event and the object.
 
-    The result has each field that both have and that differs, with its two values.
+    The result has each field that both have and that differs, with its two values. Of a masked
+    field it says only that it changed. A relation of ``with_`` has the keys of its rows at both
+    times.
 
     Raises:
         ValueError: The two are of different models.
@@ -59,11 +61,31 @@ def diff(before: Any, after: Any) -> dict[str, list[Any]]:
         labels = " and ".join(each._meta.label for each in tracked)
         raise ValueError(f"diff() compares states of one model: found {labels}.")
     names = [_held(each) for each in (before, after)]
-    return {
+    found = {
         field.name: [getattr(before, field.attname), getattr(after, field.attname)]
         for field in inheritance.all_columns(tracked[0])
         if field.name in names[0] & names[1]
         and getattr(before, field.attname) != getattr(after, field.attname)
+    }
+    return {**found, **_masked_changes(before, after), **related_rows.diff(before, after)}
+
+
+def _masked_changes(before: Any, after: Any) -> dict[str, list[Any]]:
+    """The masked fields that changed in a later one of two states, or between them."""
+    events = [each for each in (before, after) if hasattr(each, "pgh_masked_fields")]
+    if not events or not diffs.obj_columns(type(events[0])):
+        return {}
+    keys = sorted(each.pgh_id for each in events)
+    related = events[0]._meta.get_field("pgh_obj").related_fields
+    same = {near.attname: getattr(events[0], near.attname) for near, _ in related}
+    since = type(events[0])._base_manager.using(events[0]._state.db).filter(**same)
+    since = since.filter(pgh_id__gt=keys[0])
+    if len(keys) == 2:
+        since = since.filter(pgh_id__lte=keys[1])
+    return {
+        name: [masking.MASKED, masking.CHANGED]
+        for name in events[0].pgh_masked_fields
+        if since.filter(**{masking.flag(name): True}).exists()
     }
 
 
@@ -94,25 +116,19 @@ class Witness:
 
     def events(self, obj: Any) -> models.QuerySet[Any]:
         """Return the object's events in their order."""
-        labels = [*self.stayed, *self.gone]
         about = self.event_model._base_manager.using(obj._state.db)
-        return about.filter(pgh_obj=obj.pk, pgh_label__in=labels).order_by("pgh_id")  # type: ignore[no-any-return]
-
-
-# What a tracker's events hold: of a row that stayed, that has gone, or of another time.
-_STAYED, _GONE, _NEITHER = "stayed", "gone", "neither"
+        pairs = labels.identity(self.event_model)
+        same = {near.attname: getattr(obj, far.attname) for near, far in pairs}
+        told = [*self.stayed, *self.gone]
+        return about.filter(**same, pgh_label__in=told).order_by("pgh_id")  # type: ignore[no-any-return]
 
 
 def witness(model: Any) -> Witness:
     """Return an event model with the whole row after each insert and update."""
     reasons = []
     for event_model in dict.fromkeys(getattr(model, "pgh_event_models", {}).values()):
-        said = _said_by_label(event_model)
-        made = Witness(
-            event_model,
-            sorted(label for label, kinds in said.items() if kinds == {_STAYED}),
-            labels_of_deletions(event_model),
-        )
+        kinds = labels.of(event_model)
+        made = Witness(event_model, kinds.stayed, kinds.gone)
         lack = _lack(made)
         if not lack:
             return made
@@ -126,20 +142,7 @@ def witness(model: Any) -> Witness:
 
 def labels_of_deletions(event_model: Any) -> list[str]:
     """The labels that only deletions have."""
-    said = _said_by_label(event_model)
-    return sorted(label for label, kinds in said.items() if kinds == {_GONE})
-
-
-def _said_by_label(event_model: Any) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for tracker in event_model.pgh_trackers:
-        kinds = found.setdefault(str(tracker.label), set())
-        for event in tracker.row_events():
-            kept = _STAYED if event.row == NEW else _NEITHER
-            kinds |= {_GONE if each == pgtrigger.Delete else kept for each in event.operations}
-        if not tracker.row_events():
-            kinds.add(_NEITHER)
-    return found
+    return labels.of(event_model).gone
 
 
 def _lack(witness: Witness) -> str:
@@ -147,8 +150,8 @@ def _lack(witness: Witness) -> str:
     missing = revert.missing_fields(witness.event_model)
     if missing:
         return f"leaves out {', '.join(missing)}"
-    if not diffs.obj_columns(witness.event_model):
-        return "has no pgh_obj"
+    if not labels.identity(witness.event_model):
+        return "has neither pgh_obj nor the key"
     told = {
         (operation, event.row)
         for tracker in witness.event_model.pgh_trackers
@@ -161,5 +164,8 @@ def _lack(witness: Witness) -> str:
         (pgtrigger.Insert, NEW): "each insert",
         (pgtrigger.Update, NEW): "each update's new row",
     }
+    if witness.event_model.pgh_tracked_model._meta.auto_created:
+        # Rows of an automatic many-to-many table are inserted and deleted only.
+        del needed[pgtrigger.Update, NEW]
     lacking = [what for each, what in needed.items() if each not in told]
     return f"has no event, of a label of its own, of {' and '.join(lacking)}" if lacking else ""

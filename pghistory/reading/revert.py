@@ -15,7 +15,7 @@ from django.db import models, router, transaction
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 INSERT = "insert"
 UPDATE = "update"
@@ -78,8 +78,12 @@ class CannotRevert(RuntimeError):
         self.plan = plan
 
 
-def plan(event: Any, *, using: str | None = None) -> Plan:
-    """Return the changes that give the row the values of the event."""
+def plan(event: Any, *, using: str | None = None, masked: Mapping[str, Any] | None = None) -> Plan:
+    """Return the changes that give the row the values of the event.
+
+    A masked field of a row that exists stays as it is. In a row that is inserted again it gets its
+    value from ``masked``, or else its default or NULL.
+    """
     missing = missing_fields(type(event))
     reason = f"{type(event)._meta.label} does not hold it"
     if not missing:
@@ -89,22 +93,24 @@ def plan(event: Any, *, using: str | None = None) -> Plan:
     alias = using or router.db_for_write(event.pgh_tracked_model, instance=event)
     row = live(event, alias).first()
     before, after = _written(row, event) if row else {}, _written(event, event)
+    unknown, values = _of_masked(event, masked or {}) if row is None else ([], {})
+    after |= values
     changes = [
         Change(name, before.get(name), value)
         for name, value in after.items()
         if row is None or before[name] != value
     ]
     action = INSERT if row is None else UPDATE if changes else NOTHING
-    return Plan(event, action, changes, list(_problems(event, changes, alias)))
+    return Plan(event, action, changes, [*unknown, *_problems(event, changes, alias, row)])
 
 
-def revert(event: Any, *, using: str | None = None) -> Any:
+def revert(event: Any, *, using: str | None = None, masked: Mapping[str, Any] | None = None) -> Any:
     """Carry out the plan, under a lock on the row, and return the object."""
     model = event.pgh_tracked_model
     alias = using or router.db_for_write(model, instance=event)
     with transaction.atomic(using=alias):
         list(live(event, alias).select_for_update().values_list("pk"))
-        made = plan(event, using=alias)
+        made = plan(event, using=alias, masked=masked)
         if made.problems:
             raise CannotRevert(made)
         if made.action == INSERT:
@@ -127,14 +133,37 @@ def instance(event: Any) -> Any:
     made = model(**{name: value for name, value in values.items() if name not in generated})
     for name in generated:
         made.__dict__[name] = values[name]
+    for each in _masked(event):
+        made.__dict__[each.attname] = None
     return made
 
 
 def missing_fields(event_model: Any) -> list[str]:
-    """The fields of the tracked model that its events do not hold."""
-    held = set(event_model.pgh_tracked_fields())
+    """The fields of the tracked model that its events leave out; masked ones are not."""
+    held = {*event_model.pgh_tracked_fields(), *event_model.pgh_masked_fields}
     every = inheritance.all_columns(event_model.pgh_tracked_model)
     return [each.name for each in every if each.name not in held]
+
+
+def _masked(event: Any) -> list[Any]:
+    model = event.pgh_tracked_model
+    return [each for each in inheritance.all_columns(model) if each.name in event.pgh_masked_fields]
+
+
+def _of_masked(event: Any, given: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
+    """The values of masked fields in a row that is inserted again, and those that are not known."""
+    problems, values = [], {}
+    for each in _masked(event):
+        if _generated(each):
+            continue
+        if each.name in given:
+            values[each.name] = given[each.name]
+        elif each.has_default() or each.null:
+            values[each.name] = each.get_default()
+        else:
+            reason = "it is masked, so that no event holds its value: give it in masked={...}"
+            problems.append(Problem(each.name, reason))
+    return problems, values
 
 
 def _unknown(event: Any) -> list[str]:
@@ -144,10 +173,14 @@ def _unknown(event: Any) -> list[str]:
     return [key.name for key in keys if getattr(event, key.attname, 0) is None]
 
 
-def _problems(event: Any, changes: list[Change], alias: str) -> Iterator[Problem]:
+def _problems(event: Any, changes: list[Change], alias: str, row: Any) -> Iterator[Problem]:
     if not changes:
         return
     restored = instance(event)
+    for each in _masked(event):
+        given = {change.field: change.after for change in changes}
+        value = given.get(each.name) if row is None else getattr(row, each.attname)
+        restored.__dict__[each.attname] = value
     # Not adding, so that a row with the same key, such as the parent's, is not in the way.
     restored._state.adding, restored._state.db = False, alias
     changed = {change.field for change in changes}
@@ -202,7 +235,8 @@ def _insert(event: Any, values: dict[str, Any], alias: str) -> None:
         key = row[table._meta.pk.attname] if table._meta.pk in own else _key(event)
         there = table._base_manager.using(alias).filter(pk=key)
         if there.exists():
-            there.update(**{name: row[name] for name in row if name != table._meta.pk.attname})
+            left = {table._meta.pk.attname, *(each.attname for each in _masked(event))}
+            there.update(**{name: row[name] for name in row if name not in left})
         else:
             # raw, as for fixtures: neither auto_now nor parents are looked at.
             table(**row).save_base(raw=True, using=alias, force_insert=True)
@@ -233,7 +267,8 @@ def _written(state: Any, event: Any) -> dict[str, Any]:
 
     Python has one None, the database two: NULL and the null of JSON.
     """
-    fields = _settable(event.pgh_tracked_model)
+    masked = event.pgh_masked_fields
+    fields = [each for each in _settable(event.pgh_tracked_model) if each.name not in masked]
     values = {each.name: getattr(state, each.attname) for each in fields}
     unclear = [
         each.name

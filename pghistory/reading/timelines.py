@@ -20,7 +20,7 @@ from django.db import models, router
 from django.db.models.expressions import Col
 from psycopg import sql
 
-from pghistory.reading import absent_columns, diffs
+from pghistory.reading import absent_columns, diffs, related_rows
 from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet, quoted
 from pghistory.tracking import event_models
 from pghistory.utils import JSONField
@@ -29,7 +29,7 @@ from pgtrigger import naming
 from pgtrigger.vocabulary.columns import postgres_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from django.db.models import Model
 
@@ -72,12 +72,29 @@ class TimelineQuery(EventQuery):
         selects = [
             _select(event_model, where) for event_model, where in self._chosen(connection.alias)
         ]
+        selects += [
+            _select_related(relation, self.chosen.tracks or ())
+            for relation in self._relations(connection.alias)
+        ]
         union = sql.SQL("\nUNION ALL\n").join(selects) if selects else _NO_EVENTS
         return naming.as_text(union).replace("%", "%%"), ()
 
     def event_models(self, alias: str) -> list[Any]:
         """The event models whose events these may be."""
-        return [event_model for event_model, _ in self._chosen(alias)]
+        found = [event_model for event_model, _ in self._chosen(alias)]
+        found += [relation.event_model for relation in self._relations(alias)]
+        return list(dict.fromkeys(found))
+
+    def _relations(self, alias: str) -> list[related_rows.Relation]:
+        """The relations whose rows are in these timelines."""
+        across = self.chosen.across
+        return [
+            relation
+            for relation in related_rows.of_objects(self.chosen.tracks or ())
+            if (across is None or relation.event_model in across)
+            and self.chosen.references is None
+            and router.allow_migrate_model(alias, relation.event_model)
+        ]
 
     def _chosen(self, alias: str) -> list[tuple[Any, list[sql.Composable]]]:
         found = [
@@ -179,6 +196,8 @@ _COLUMNS = {
     "pgh_obj_id": "text",
     "pgh_context_id": "uuid",
     "pgh_metadata": "jsonb",
+    "pgh_relation": "text",
+    "pgh_related": "jsonb",
 }
 
 _NO_EVENTS = sql.SQL("SELECT {} WHERE false").format(
@@ -196,13 +215,43 @@ def _select(event_model: Any, where: list[sql.Composable]) -> sql.Composable:
     return sql.SQL("{} WHERE {}").format(_select_all(event_model), sql.SQL(" AND ").join(where))
 
 
+def _select_related(relation: related_rows.Relation, objs: Sequence[Model]) -> sql.Composable:
+    """The events that added a row to a relation of these objects or removed one, as theirs."""
+    value = sql.SQL("pg_catalog.to_jsonb(e.{})").format(sql.Identifier(relation.value.column))
+    values = {
+        **_values(relation.event_model),
+        "pgh_obj_model": sql.Literal(relation.tracked_model._meta.label),
+        "pgh_obj_id": sql.SQL("parent.key"),
+        "pgh_relation": sql.Literal(relation.name),
+        "pgh_related": sql.SQL(
+            "pg_catalog.jsonb_build_array("
+            "CASE WHEN NOT moved.is_added THEN {0} END, CASE WHEN moved.is_added THEN {0} END)"
+        ).format(value),
+    }
+    return sql.SQL("SELECT {} FROM {}").format(_columns(values), relation.branch(objs))
+
+
 @functools.cache
 def _select_all(event_model: Any) -> sql.Composable:
+    table = naming.table_identifier(event_model._meta.db_table)
+    select = sql.SQL("SELECT {} FROM {} AS e").format(_columns(_values(event_model)), table)
+    return sql.SQL(naming.as_text(select))
+
+
+def _columns(values: Mapping[str, sql.Composable]) -> sql.Composable:
+    return sql.SQL(", ").join(
+        sql.SQL("({})::{} AS {}").format(value, sql.SQL(_COLUMNS[name]), sql.Identifier(name))
+        for name, value in values.items()
+    )
+
+
+def _values(event_model: Any) -> dict[str, sql.Composable]:
+    """What each column of the subquery is for the events of one table, called ``e``."""
     own = {field.name: field for field in event_model._meta.local_fields}
     label = event_model._meta.label
     context = own.get("pgh_context")
     is_key = context is not None and context.is_relation
-    values = {
+    return {
         "pgh_slug": sql.SQL("{} || e.pgh_id").format(sql.Literal(f"{label}:")),
         "pgh_model": sql.Literal(label),
         "pgh_table": sql.Literal(event_model._meta.db_table),
@@ -215,15 +264,9 @@ def _select_all(event_model: Any) -> sql.Composable:
             "e.pgh_context_id" if is_key or "pgh_context_id" in own else "NULL"
         ),
         "pgh_metadata": sql.SQL("e.pgh_context" if context and not is_key else "NULL"),
+        "pgh_relation": sql.SQL("NULL"),
+        "pgh_related": sql.SQL("NULL"),
     }
-    select = sql.SQL("SELECT {} FROM {} AS e").format(
-        sql.SQL(", ").join(
-            sql.SQL("({})::{} AS {}").format(value, sql.SQL(_COLUMNS[name]), sql.Identifier(name))
-            for name, value in values.items()
-        ),
-        naming.table_identifier(event_model._meta.db_table),
-    )
-    return sql.SQL(naming.as_text(select))
 
 
 def _obj_id(event_model: Any) -> sql.Composable:

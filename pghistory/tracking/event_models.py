@@ -14,7 +14,7 @@ import pgtrigger
 from pghistory.config import settings
 from pghistory.tracking import field_copies
 from pghistory.utils import JSONField
-from pghistory.vocabulary import field_options, inheritance
+from pghistory.vocabulary import field_options, inheritance, masking
 from pghistory.vocabulary.constants import DEFAULT, Default
 from pghistory.writing import event_trigger
 from pgtrigger.triggers import registry
@@ -44,6 +44,8 @@ def create_event_model(
     context_id_field: field_options.ContextUUIDField | Default | None = DEFAULT,
     append_only: bool | str | Default = DEFAULT,
     keep: timedelta | Default | None = DEFAULT,
+    mask: Iterable[str] = (),
+    with_: Iterable[str] = (),
     model_name: str | None = None,
     app_label: str | None = None,
     base_model: type[models.Model] | None = None,
@@ -67,7 +69,11 @@ def create_event_model(
     the inner update's event comes first. Choose ``pgtrigger.Row`` for such a table, where triggers
     run in the order of their names: give the other one a name after ``pgtrigger_<label>``.
 
-    ValueError for fields that the model does not have.
+    ``mask`` are fields of which an event records only that an update changed them, in a column such
+    as ``pgh_password_changed``. ``with_`` are many-to-many fields and reverse relations whose rows,
+    when added or removed, are in the object's timeline too.
+
+    ValueError for fields that the model does not have, or that cannot be masked.
     """
     if model._meta.abstract:
         raise ValueError(
@@ -79,16 +85,23 @@ def create_event_model(
         raise ValueError(f"keep={keep!r}: expected a positive timedelta, or None for ever.")
     fields = None if fields is None else list(fields)
     base = base_model or settings.base_model
-    names = field_copies.names(model, fields, exclude)
+    chosen = field_copies.names(model, fields, exclude)
+    masked = field_copies.masked(model, chosen, mask)
+    names = [name for name in chosen if name not in masked]
+    if isinstance(with_, str):
+        raise ValueError(f"{model.__name__}: found with_={with_!r}, expected a list of relations.")
     own_attrs: dict[str, Any] = {
         "__module__": model.__module__,
         "pgh_tracked_model": model,
         "pgh_trackers": tuple(trackers) or _default_trackers(),
         "pgh_field_names": tuple(names),
+        "pgh_masked_fields": tuple(masked),
+        "pgh_with": tuple(with_),
         "pgh_append_only": settings.append_only if append_only is DEFAULT else append_only,
         "pgh_keep": settings.keep if keep is DEFAULT else keep,
         "pgh_level": level,
         **field_copies.tracked_fields(model, names),
+        **{masking.flag(name): models.BooleanField(null=True, editable=False) for name in masked},
         **_obj(model, obj_field, fields or []),
         **_context(_context_model(model), context_field, context_id_field),
         **(attrs or {}),
@@ -272,7 +285,11 @@ def _add_indexes(event_model: Any) -> None:
     """Add indexes by key (for timelines), time (for pages) and transaction (for change sets)."""
     names = {field.name for field in event_model._meta.local_fields}
     key = [field.name for field in inheritance.composite_key(event_model.pgh_tracked_model)]
-    obj = key or ["pgh_obj"] if "pgh_obj" in names else []
+    if "pgh_obj" in names:
+        obj = key or ["pgh_obj"]
+    else:
+        own = key or [inheritance.concrete(event_model.pgh_tracked_model)._meta.pk.name]
+        obj = own if set(own) <= names else []
     wanted = {
         "pgh_timeline": [*obj, "pgh_id"] if obj else [],
         "pgh_created_at": ["pgh_created_at"],

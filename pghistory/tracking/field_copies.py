@@ -66,6 +66,41 @@ def names(
     return [*kept, *(name for name in needed if name not in kept)]
 
 
+def masked(model: type[models.Model], chosen: Iterable[str], mask: Iterable[str]) -> list[str]:
+    """The fields of ``mask``, in the order of the model's.
+
+    ValueError for a field that is not tracked, that says which row an event is about, or that a
+    generated column beside it would reveal.
+    """
+    if isinstance(mask, str):
+        raise ValueError(f"{model._meta.label}: found mask={mask!r}, expected a list of fields.")
+    wanted = set(mask)
+    every = {field.name: field for field in inheritance.all_columns(model)}
+    unknown = sorted(wanted - set(chosen))
+    if unknown:
+        raise ValueError(
+            f"{model._meta.label}: mask has {unknown[0]!r}, which is not a tracked field. "
+            f"Tracked are: {', '.join(chosen)}."
+        )
+    keys = {table._meta.pk.name for table in inheritance.tables(model)}
+    keys |= {part.name for part in inheritance.composite_key(model)}
+    if wanted & keys:
+        raise ValueError(
+            f"{model._meta.label}: {min(wanted & keys)!r} cannot be masked, because it says which "
+            "row an event is about."
+        )
+    for name in chosen:
+        expression = getattr(every[name], "expression", None)
+        read = model._get_expr_references(expression) if expression is not None else ()  # type: ignore[attr-defined]
+        revealed = sorted({names[0] for names in read} & wanted)
+        if revealed and name not in wanted:
+            raise ValueError(
+                f"{model._meta.label}: {name!r} is generated from {revealed[0]!r}, which is "
+                "masked. Mask it too, or exclude it."
+            )
+    return [name for name in chosen if name in wanted]
+
+
 def tracked_fields(
     model: type[models.Model], chosen: Iterable[str]
 ) -> dict[str, models.Field[Any, Any]]:

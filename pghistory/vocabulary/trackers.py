@@ -185,7 +185,8 @@ class Changed(pgtrigger.AnyChange):
     """A change of any field that the event model has."""
 
     def __init__(self, event_model: type[Model]):
-        super().__init__(*event_model.pgh_tracked_fields())  # type: ignore[attr-defined]
+        event: Any = event_model
+        super().__init__(*event.pgh_tracked_fields(), *event.pgh_masked_fields)
 
 
 def _row(event: RowEvent, row: Any) -> str:

@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from pghistory.config import settings
-from pghistory.vocabulary import inheritance
+from pghistory.vocabulary import inheritance, masking
 from pghistory.vocabulary.constants import CONTEXT_ID, CONTEXT_METADATA, CONTEXT_WRITTEN
 from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import pairing
-from pgtrigger.vocabulary.columns import equals, value_of
+from pgtrigger.vocabulary.columns import columns_of, equals, value_of
+from pgtrigger.vocabulary.conditions import AnyChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +63,8 @@ class Capture:
     table: type[Model]
     side: str
     rows: Rows
+    masked: Sequence[str] = ()
+    """The fields of which the event says whether the update changed them."""
 
     def of_row(self) -> Body:
         """Capture the row of a row-level trigger."""
@@ -71,7 +74,7 @@ class Capture:
         """Capture the rows of one transition table."""
         return self._with_context(self._insert([sql.SQL(self._alias)], condition, CONTEXT))
 
-    def of_paired_rows(self, condition: Condition) -> Body:
+    def of_paired_rows(self, condition: Condition | None) -> Body:
         """Capture the rows of an update, each new row together with its old one."""
         return self._with_context(
             pairing.of_updated_rows(
@@ -146,7 +149,7 @@ class Capture:
             field.name: value_of(field, aliases[inheritance.owner(field)])
             for field in inheritance.all_columns(self.tracked_model)
         }
-        of_event = self._event_columns(row, context)
+        of_event = {**self._event_columns(row, context), **self._flags()}
         values: dict[str, sql.Composable] = {}
         for field in self.event_model._meta.local_concrete_fields:
             value = of_event.get(field.name) or row.get(field.name)
@@ -165,6 +168,16 @@ class Capture:
             "pgh_context": context if self._has_context_key else METADATA,
             "pgh_context_id": context,
             **({"pgh_obj": row[obj.target_field.name]} if has_obj_column else {}),
+        }
+
+    def _flags(self) -> dict[str, sql.Composable]:
+        """Whether the update of ``table`` changed each masked field."""
+        own = {field.name for field in columns_of(self.table)}
+        return {
+            masking.flag(name): sql.SQL(AnyChange(name).render(self.table, self.rows))
+            if name in own
+            else sql.SQL("false")
+            for name in self.masked
         }
 
     @property

@@ -105,9 +105,13 @@ class Event(pgtrigger.Trigger):
         if self.search_path or not is_generated:
             return super().get_search_path(model, func)
         computes = any(map(is_virtual, inheritance.all_columns(model)))
-        if self.level == pgtrigger.Row and not (is_definer or computes):
+        masked = self._masked_of(model)
+        if self.level == pgtrigger.Row and not (is_definer or computes or masked):
             return ()
         condition = self.get_condition(model) if self.level == pgtrigger.Statement else None
+        if masked:
+            changed = pgtrigger.AnyChange(*masked)
+            condition = changed if condition is None else condition | changed
         is_raw = computes or settings.created_at_function != config.CREATED_AT
         return own_path(model, condition, is_raw=is_raw)
 
@@ -120,7 +124,10 @@ class Event(pgtrigger.Trigger):
         table = inheritance.concrete(model)
         rows = TRANSITION_TABLES if self._reads_transition_tables else ROW_VARIABLES
         event_model, tracked_model = self._models_beside(model)
-        written = capture.Capture(event_model, tracked_model, self.label, table, self.row, rows)
+        masked = self.event_model.pgh_masked_fields if self._is_update else ()
+        written = capture.Capture(
+            event_model, tracked_model, self.label, table, self.row, rows, masked
+        )
         return Body(self._written(written, model), f"\n{self._return()}")
 
     def _return(self) -> str:
@@ -152,6 +159,15 @@ class Event(pgtrigger.Trigger):
         )
 
     @property
+    def _is_update(self) -> bool:
+        return self.operation is not None and self.operation.names == ["UPDATE"]
+
+    def _masked_of(self, model: type[Model]) -> list[str]:
+        """The masked fields that an update of this model's own table may change."""
+        own = {field.name for field in columns_of(model)} if self._is_update else set()
+        return [name for name in self.event_model.pgh_masked_fields if name in own]
+
+    @property
     def _reads_transition_tables(self) -> bool:
         return self.level == pgtrigger.Statement and self.operation != pgtrigger.Truncate
 
@@ -161,13 +177,14 @@ class Event(pgtrigger.Trigger):
             return written.of_table(condition)
         if self.level == pgtrigger.Row:
             return written.of_row()
-        if condition is not None and len(self._sides_read(model)) == 2:
+        if len(self._sides_read(model)) == 2:
             return written.of_paired_rows(condition)
         return written.of_transition_table(condition)
 
     def _sides_read(self, model: type[Model]) -> set[str]:
         condition = self.get_condition(model)
-        return {self.row} | (condition.sides(model) if condition else set())
+        compared = {OLD, NEW} if self._masked_of(model) else set()
+        return {self.row} | compared | (condition.sides(model) if condition else set())
 
 
 def _in_state(historical: Any, model: type[Model]) -> type[Model] | None:
@@ -257,7 +274,8 @@ def _over_tracked_fields(
 def _tracked_columns(event_model: Any, model: type[Model]) -> list[str]:
     """The tracked fields that are columns of this model's own table."""
     own = {field.name for field in columns_of(model)}
-    return [name for name in event_model.pgh_tracked_fields() if name in own]
+    names = (*event_model.pgh_tracked_fields(), *event_model.pgh_masked_fields)
+    return [name for name in names if name in own]
 
 
 def _name(event: RowEvent, operation: str) -> str:

@@ -236,3 +236,74 @@ class Noted(models.Model):
     """An event model with columns of the project."""
 
     name = models.TextField()
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    mask=["password", "pin"],
+)
+class Member(models.Model):
+    """Fields of which events record only that they changed."""
+
+    name = models.CharField(max_length=32)
+    password = models.CharField(max_length=32)
+    pin = models.IntegerField(null=True)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.AfterUpdate("update"),
+    pghistory.DeleteEvent(),
+    mask=["password", "pin"],
+    level=pgtrigger.Row,
+)
+class RowMember(models.Model):
+    name = models.CharField(max_length=32)
+    password = models.CharField(max_length=32)
+    pin = models.IntegerField(null=True)
+
+
+class Person(models.Model):
+    name = models.CharField(max_length=32)
+    secret = models.CharField(max_length=32, default="")
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    mask=["secret", "code"],
+)
+class Employee(Person):
+    code = models.CharField(max_length=32, default="")
+    salary = models.IntegerField(default=0)
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=32)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    with_=["tags", "lines"],
+)
+class Order(models.Model):
+    """An object whose timeline has the rows of two relations."""
+
+    number = models.IntegerField(default=0)
+    tags = models.ManyToManyField(Tag, related_name="orders")
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class OrderLine(models.Model):
+    order = models.ForeignKey(Order, models.CASCADE, null=True, related_name="lines")
+    text = models.CharField(max_length=32, default="")
+
+
+OrderTag = pghistory.track(
+    pghistory.InsertEvent(), pghistory.DeleteEvent(), obj_field=None, model_name="OrderTagEvent"
+)(Order.tags.through)

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from tests.pghistory.models import RowLevel, Tracked
+from tests.pghistory.models import Order, OrderLine, RowLevel, Tracked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,3 +54,16 @@ def test_a_deletion_shows_what_the_row_contained(entries):
 def test_times_have_seconds_and_a_time_zone(entries):
     found, _ = entries(RowLevel.objects.create(number=1))
     assert re.search(r"\d\d:\d\d:\d\d [A-Z]{2,}", found[0])
+
+
+def test_rows_of_relations_are_added_and_removed(entries):
+    order = Order.objects.create()
+    line = OrderLine.objects.create(order=order, text="two boxes")
+    key = line.pk
+    line.delete()
+    (removed, added, created), page = entries(order)
+    assert f"Added to lines: {key} ".split() == added.split()[added.split().index("Added") :][:4]
+    assert "Removed from lines:" in removed
+    assert "two boxes" in added
+    assert "Created with:" in created
+    assert page.count("Revert to this") == 0

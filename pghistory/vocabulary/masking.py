@@ -1,0 +1,16 @@
+"""Masked fields: an event records that an update changed them, and not what they hold.
+
+For each there is a column of its own, True if the update changed the field; NULL for insertions and
+deletions.
+"""
+
+from __future__ import annotations
+
+# The two values of a masked field in a difference.
+MASKED = "(masked)"
+CHANGED = "(changed)"
+
+
+def flag(name: str) -> str:
+    """The field of an event model that says whether the field of this name changed."""
+    return f"pgh_{name}_changed"
