@@ -7,11 +7,13 @@ tracked models have no Events button.
 https://docs.djangoproject.com/en/stable/ref/contrib/admin/
 """
 
+from pghistory.admin.as_of import AsOfMixin
 from pghistory.admin.options import EventModelAdmin, ReadOnlyAdmin
 from pghistory.admin.pages import EventsAdmin
 from pghistory.admin.urls import deleted_url, events_url, timeline_url
 
 __all__ = [
+    "AsOfMixin",
     "EventModelAdmin",
     "EventsAdmin",
     "ReadOnlyAdmin",

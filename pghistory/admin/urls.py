@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def timeline_url(obj: Any, user: Any) -> str:
     """Return the address of an object's timeline; "" without one, or if the user may not see it."""
-    if not _may_view_events(type(obj), user):
+    if not may_view_events(type(obj), user):
         return ""
     label = _tracked_label(type(obj))
     key = key_text(obj.pk) if isinstance(obj.pk, tuple) else str(obj.pk)
@@ -42,7 +42,7 @@ def timeline_url(obj: Any, user: Any) -> str:
 
 def events_url(model: Any, user: Any) -> str:
     """Return the address of a tracked model's events; "" if the user may not see them."""
-    if not _may_view_events(model, user):
+    if not may_view_events(model, user):
         return ""
     options = settings.admin_model._meta
     try:
@@ -58,7 +58,7 @@ def deleted_url(model: Any, user: Any) -> str:
         is_told = bool(history.witness(model).gone)
     except ValueError:
         return ""
-    if not is_told or not _may_view_events(model, user):
+    if not is_told or not may_view_events(model, user):
         return ""
     try:
         return reverse("admin:pghistory_deleted", args=[_tracked_label(model)])
@@ -66,7 +66,8 @@ def deleted_url(model: Any, user: Any) -> str:
         return ""
 
 
-def _may_view_events(tracked: Any, user: Any) -> bool:
+def may_view_events(tracked: Any, user: Any) -> bool:
+    """Return whether the user may view Events, and the model is tracked."""
     options = settings.admin_model._meta
     permission = f"{options.app_label}.view_{options.model_name}"
     return bool(getattr(tracked, "pgh_event_models", None)) and user.has_perm(permission)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from pghistory.past import completeness, relations
+from pghistory.past import completeness, inheriting, relations
 from pghistory.past.scope import AsOf
 from pghistory.reading import history
 from pghistory.reading.event_query import ReadOnlyQuerySet
-from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
 
@@ -51,24 +51,21 @@ class History:
         events say].
 
         Raises:
-            ValueError: The events do not record the past: they leave fields out, not every insert
-                and update writes one, or the model has its fields in several tables.
+            ValueError: The events do not record the past: they leave fields out, or not every
+                insert and update writes one.
         """
         history.witness(self.model)
-        if len(inheritance.tables(self.model)) > 1:
-            raise ValueError(
-                f"{self.model._meta.label} has its fields in several tables, which no queryset can "
-                "show as they were: ask for one object with pghistory.as_of()."
-            )
-        query = _PastQuery(self.model)
-        query.time = time
+        query = PastQuery(self.model)
+        query.scope = functools.partial(AsOf, time)
         return PastQuerySet(self.model, query=query)
 
 
-class _PastQuery(models.sql.Query):
+class PastQuery(models.sql.Query):
     """A query that is executed in the past, with everything that it joins."""
 
-    time: datetime
+    join_class = inheriting.PastJoin
+    scope: Callable[..., AsOf]
+    """Gives the point in time on a database, ``using``."""
 
     def get_compiler(
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
@@ -77,7 +74,7 @@ class _PastQuery(models.sql.Query):
         alias = using or connection.alias
         execute = compiler.execute_sql
         # As attributes of this compiler: Django chooses its class by the kind of statement.
-        compiler.execute_sql = AsOf(self.time, using=alias)(execute)
+        compiler.execute_sql = self.scope(using=alias)(execute)
         return compiler
 
 
@@ -89,10 +86,10 @@ class PastQuerySet(ReadOnlyQuerySet):
 
     def _fetch_all(self) -> None:
         # Objects are created and relations prefetched here, in the past too.
-        with AsOf(self.query.time, using=self.db):
+        with self.query.scope(using=self.db):
             super()._fetch_all()
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
-        with AsOf(self.query.time, using=self.db):
+        with self.query.scope(using=self.db):
             found = list(super().iterator(chunk_size))
         return iter(found)

@@ -47,6 +47,8 @@ class AsOf(Scope):
         self.untracked = untracked
         self.using = using
         self.aliases = frozenset([using])
+        # What reads the relations of objects after the block; None: nothing, they raise.
+        self.reads: Any = None
 
     async def __aenter__(self) -> Any:
         token = _path.set(await sync_to_async(_usual_path)(self.using))

@@ -30,6 +30,7 @@ class Shown(Protocol):
 
     time: datetime
     aliases: frozenset[str]
+    reads: Any
 
 
 def _render(found: Shown, alias: str) -> str | None:

@@ -28,7 +28,8 @@ from django.apps import apps
 from django.db import connections, router, transaction
 from psycopg import sql
 
-from pghistory.reading import diffs, history
+from pghistory.past import inheriting
+from pghistory.reading import diffs, history, labels
 from pghistory.tracking import event_models
 from pghistory.vocabulary import inheritance
 from pghistory.writing import event_trigger
@@ -231,7 +232,7 @@ def _statements(
         if table in told:
             event_model, tracked = told[table]
             events = sql.Identifier(schemas[event_model._meta.db_table], event_model._meta.db_table)
-            view = sql.Identifier(own_schemas.past, table)
+            view: sql.Composable = sql.Identifier(own_schemas.past, table)
             yield _view(view, columns, event_model, tracked, events, past)
         elif table not in own:
             view = sql.Identifier(own_schemas.untracked, table)
@@ -241,6 +242,28 @@ def _statements(
             continue
         for role in readers.get((schema, table), ()):
             yield sql.SQL("GRANT SELECT ON {} TO {};").format(view, role)
+    for place, view, columns, event_model, parent in _of_parents(told, tables, own_schemas):
+        table = event_model._meta.db_table
+        events = sql.Identifier(schemas[table], table)
+        yield _view(view, columns, event_model, parent, events, past)
+        for role in readers.get(place, ()):
+            yield sql.SQL("GRANT SELECT ON {} TO {};").format(view, role)
+
+
+def _of_parents(
+    told: dict[str, tuple[Any, Any]],
+    tables: dict[tuple[str, str], Columns],
+    own_schemas: Schemas,
+) -> Iterable[tuple[tuple[str, str], sql.Composable, Columns, Any, Any]]:
+    """The views of parents' rows: each with its table, columns, event model and parent."""
+    by_table = {table: (schema, columns) for (schema, table), columns in tables.items()}
+    for event_model, child in told.values():
+        for parent in inheritance.tables(child)[1:]:
+            table = parent._meta.db_table
+            if table in by_table and table not in told:
+                schema, columns = by_table[table]
+                view = sql.Identifier(own_schemas.past, inheriting.view_name(child, parent))
+                yield (schema, table), view, columns, event_model, parent
 
 
 def _told(using: str) -> Iterable[tuple[str, Any, Any]]:
@@ -271,13 +294,19 @@ def _view(
         for field in own._meta.local_concrete_fields
         if field.name in held
     }
-    # The index of events is on pgh_obj, not on the copy of the key.
-    obj = event_model._meta.get_field("pgh_obj").related_fields
+    # The index of events is on pgh_obj if they have it, not on the copy of the key.
+    obj = labels.identity(event_model)
     values |= {str(far.column): str(near.column) for near, far in obj if far.column in values}
+    child = inheritance.concrete(event_model.pgh_tracked_model)
+    if own is not child:
+        # Events may be older than the columns of parents, and the child's link has the same value.
+        link: Any = child._meta.get_ancestor_link(own)
+        same_key = obj[0][0].column if link.primary_key else held[link.name]
+        values[str(own._meta.pk.column)] = str(same_key)
     same = sql.SQL(" AND ").join(
         sql.SQL("later.{0} = e.{0}").format(sql.Identifier(near.column)) for near, _ in obj
     )
-    labels = sql.Literal([*witness.stayed, *witness.gone])
+    told = sql.Literal([*witness.stayed, *witness.gone])
     return sql.SQL(
         "CREATE VIEW {view} AS SELECT {columns} FROM {events} AS e, (VALUES (1)) AS read_only "
         "WHERE (SELECT {past}.is_known({table})) AND e.pgh_created_at <= {time} "
@@ -293,7 +322,7 @@ def _view(
         time=_TIME,
         stayed=sql.Literal(witness.stayed),
         same=same,
-        labels=labels,
+        labels=told,
     )
 
 

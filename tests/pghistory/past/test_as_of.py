@@ -13,7 +13,17 @@ import pgtrigger
 from pghistory import PastError
 from pghistory.models import Maintenance
 from pghistory.past import migrating, views
-from tests.pghistory.models import Account, Author, Book, Seat, StatementLevel, TrackedAuthor
+from tests.pghistory.models import (
+    Account,
+    Animal,
+    Author,
+    Book,
+    Dog,
+    Employee,
+    Seat,
+    StatementLevel,
+    TrackedAuthor,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,6 +110,18 @@ class TestReading:
         with pghistory.as_of(then):
             assert Seat.objects.get(pk=seat.pk).guest == "Ada"
 
+    def test_a_many_to_many_relation_without_pgh_obj(self, past):
+        book, author = Book.objects.get(), Author.objects.get(name="Bob")
+        book.readers.add(author)
+        then = timezone.now()
+        book.readers.clear()
+        with pghistory.as_of(then):
+            assert Book.objects.get().readers.get().name == "Bob"
+            assert Book.objects.filter(readers=author).count() == 1
+        with pghistory.as_of(past):
+            assert not Book.readers.through.objects.exists()
+        assert not book.readers.exists()
+
     def test_prepared_statements_survive(self, past, monkeypatch):
         monkeypatch.setattr(connection.connection, "prepare_threshold", 0)
         for _ in range(2):
@@ -122,12 +144,12 @@ class TestReading:
 class TestRefusals:
     def test_an_untracked_table_raises(self, past):
         with pghistory.as_of(past), pytest.raises(DatabaseError, match="is not tracked"):
-            list(Book.readers.through.objects.all())
+            list(Animal.objects.all())
 
     def test_an_untracked_table_as_it_is_today(self, past):
         Account.objects.create()
         with pghistory.as_of(past, untracked="today"):
-            assert list(Book.readers.through.objects.all()) == []
+            assert list(Animal.objects.all()) == []
 
     @pytest.mark.parametrize(
         "write",
@@ -236,6 +258,39 @@ class TestObjects:
         assert book.title == "Emma"
         with pytest.raises(PastError):
             book.author  # noqa: B018
+
+
+class TestInheritance:
+    """A child is tracked, and its parent is not."""
+
+    def test_a_queryset_of_the_child(self):
+        rex = Dog.objects.create(name="Rex", tricks=1)
+        Dog.objects.create(name="Laika", tricks=2)
+        then = timezone.now()
+        Animal.objects.filter(pk=rex.pk).update(name="Max")
+        Dog.objects.filter(name="Laika").delete()
+        found = Dog.history.as_of(then)
+        assert list(found.order_by("name").values_list("name", "tricks")) == [
+            ("Laika", 2),
+            ("Rex", 1),
+        ]
+        assert found.get(name="Rex").pk == rex.pk
+        assert found.filter(name__startswith="L", tricks__gt=1).count() == 1
+
+    def test_a_parents_table_by_itself_raises(self):
+        Dog.objects.create(name="Rex")
+        with (
+            pghistory.as_of(timezone.now()),
+            pytest.raises(DatabaseError, match="animal is not tracked"),
+        ):
+            Animal.objects.count()
+
+    def test_a_masked_field_of_the_parent(self):
+        employee = Employee.objects.create(name="Ada", secret="s3cret", salary=1)
+        then = timezone.now()
+        Employee.objects.update(salary=2)
+        found = Employee.history.as_of(then).get(pk=employee.pk)
+        assert (found.name, found.secret, found.salary) == ("Ada", None, 1)
 
 
 class TestCompleteness:
