@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
+from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
 
 from pghistory import checks, hooks, legacy, postponing
 from pghistory.config import settings
+from pghistory.keeping import partitions
 from pghistory.past import migrating as past
 from pghistory.reading import recorded
+from pghistory.tracking import event_models
 from pgtrigger import trying
 from pgtrigger.roles import objects
 
@@ -40,8 +43,19 @@ class PGHistoryConfig(AppConfig):
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
         )
         post_migrate.connect(past.after_migrate, sender=self, dispatch_uid="pghistory.past")
+        post_migrate.connect(
+            _complete_partitions, sender=self, dispatch_uid="pghistory.partitions"
+        )
         pre_migrate.connect(past.before_migrate, sender=self, dispatch_uid="pghistory.past")
         register_admin()
+
+
+def _complete_partitions(using: str, **kwargs: Any) -> None:
+    """Install rules on TRUNCATE of event tables, which may be new, on each of their partitions."""
+    if connections[using].vendor == "postgresql":
+        for event_model in event_models.all_event_models():
+            if event_model.pgh_append_only:
+                partitions.copy_triggers(event_model._meta.db_table, using)
 
 
 def _models_of_history() -> Iterator[type[Model]]:

@@ -9,12 +9,15 @@ from django.db.migrations.state import ProjectState
 from django.db.models import NOT_PROVIDED
 from django.db.models.signals import class_prepared
 from django.http import HttpRequest
+from psycopg import sql
 
+from pghistory.keeping import partitions
 from pghistory.past.querysets import History
 from pghistory.reading import absent_columns
 from pghistory.tracking import event_models, rendering
 from pghistory.vocabulary.transaction_fields import AddedWithoutDefault
 from pghistory.writing import context
+from pgtrigger import naming
 
 MIDDLEWARE = "_pghistory_middleware"
 
@@ -30,6 +33,7 @@ def extend_schema_editors() -> None:
     """Add columns without the default that is for new rows only, and set that afterwards.
 
     ``AddField`` gives the default to the rows that are there, and a field cannot change that.
+    Indexes that are built concurrently are built on each partition.
     """
     for alias in connections:
         backend = type(connections[alias])
@@ -37,7 +41,49 @@ def extend_schema_editors() -> None:
         if backend.vendor != "postgresql" or editor is None:
             continue
         if not issubclass(editor, _AddingWithoutDefault):
-            backend.SchemaEditorClass = type(editor.__name__, (_AddingWithoutDefault, editor), {})
+            bases = (_AddingWithoutDefault, _IndexingPartitions, editor)
+            backend.SchemaEditorClass = type(editor.__name__, bases, {})
+
+
+class _IndexingPartitions:
+    """Django's schema editor on indexes that are built and dropped concurrently.
+
+    PostgreSQL does not build one on a partitioned table, but does on each of its partitions. It
+    drops one of a partitioned table only with a lock.
+
+    https://www.postgresql.org/docs/current/ddl-partitioning.html#DDL-PARTITIONING-DECLARATIVE-MAINTENANCE
+    """
+
+    def remove_index(self, model: Any, index: Any, concurrently: bool = False) -> None:
+        concurrently = concurrently and self._partitions(model) is None
+        super().remove_index(model, index, concurrently=concurrently)  # type: ignore[misc]
+
+    def _partitions(self, model: Any) -> Any:
+        editor: Any = self
+        if editor.collect_sql:
+            return None
+        return partitions.read(model._meta.db_table, editor.connection.alias)
+
+    def add_index(self, model: Any, index: Any, concurrently: bool = False) -> None:
+        editor: Any = self
+        found = self._partitions(model) if concurrently else None
+        if found is None:
+            super().add_index(model, index, concurrently=concurrently)  # type: ignore[misc]
+            return
+        # The index of the whole table is valid as soon as each partition has its part of it.
+        whole = index.create_sql(model, editor)
+        whole.parts["table"] = f"ONLY {whole.parts['table']}"
+        editor.execute(whole, params=None)
+        for partition in found.all:
+            part = index.create_sql(model, editor, concurrently=True)
+            name = sql.Identifier(partitions.name(f"{partition.name}_{index.name}", "idx"))
+            part.parts |= {
+                "name": naming.as_text(name),
+                "table": naming.as_text(partition.identifier),
+            }
+            editor.execute(part, params=None)
+            attach = sql.SQL("ALTER INDEX {} ATTACH PARTITION {}")
+            editor.execute(naming.as_text(attach.format(sql.Identifier(index.name), name)))
 
 
 def render_new_models_alone() -> None:

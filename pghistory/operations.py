@@ -12,7 +12,7 @@ from django.apps import apps as project_apps
 from django.db import NotSupportedError, router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
-from pghistory.keeping import backfill
+from pghistory.keeping import backfill, partitioning
 
 if TYPE_CHECKING:
     from django.db.migrations.state import ProjectState
@@ -34,8 +34,14 @@ class _EventTableOperation(Operation):
         return True
 
     def _event_model(self, app_label: str, state: ProjectState, connection: Any) -> Any:
-        """The declared event model, None if the database does not have its table."""
-        declared = project_apps.get_model(app_label, self.model_name)
+        """The declared event model, None if the database does not have its table.
+
+        A model that was renamed or removed since has no rows where the migration still runs.
+        """
+        try:
+            declared = project_apps.get_model(app_label, self.model_name)
+        except LookupError:
+            return None
         if getattr(declared, "pgh_tracked_model", None) is None:
             raise ValueError(
                 f"{type(self).__name__}: {declared._meta.label} is not an event model. "
@@ -100,3 +106,67 @@ class Backfill(_EventTableOperation):
 
     def describe(self) -> str:
         return f"Write first events of {self.model_name}"
+
+
+class Partition(_EventTableOperation):
+    """An event table becomes a table that is partitioned by ranges of ``pgh_id``.
+
+    The existing table is attached as the first partition, and not copied. ``manage.py pghistory
+    partition`` creates and removes partitions later. The reverse operation copies the events of all
+    partitions but the first one into that.
+
+    Args:
+        model_name: The event model.
+        every: The number of events in one partition.
+
+    A migration of a table that has events needs ``atomic = False``, so that they are read before
+    the table is locked.
+
+    https://www.postgresql.org/docs/current/ddl-partitioning.html
+    """
+
+    category = OperationCategory.ALTERATION
+
+    def __init__(self, model_name: str, every: int):
+        if not isinstance(every, int) or every < 1:
+            raise ValueError(f"Partition(every={every!r}): expected a number of events.")
+        self.model_name = model_name
+        self.every = every
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        kwargs = {"model_name": self.model_name, "every": self.every}
+        return type(self).__qualname__, [], kwargs
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        event_model = self._of_state(app_label, schema_editor, to_state)
+        if event_model is None:
+            return
+        if event_model._base_manager.using(schema_editor.connection.alias).exists():
+            self._refuse_transaction(schema_editor)
+        partitioning.convert(event_model, self.every, schema_editor.connection.alias)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        event_model = self._of_state(app_label, schema_editor, from_state)
+        if event_model is not None:
+            partitioning.restore(event_model, schema_editor.connection.alias)
+
+    def _of_state(self, app_label: str, schema_editor: Any, state: ProjectState) -> Any:
+        """The event model at this point of the migrations, None where nothing is to be done."""
+        connection = schema_editor.connection
+        event_model = state.apps.get_model(app_label, self.model_name)
+        if event_model._meta.pk.name != "pgh_id":
+            raise ValueError(
+                f"Partition({self.model_name!r}): found a model without pgh_id, expected an event "
+                f"model, such as {self.model_name}Event."
+            )
+        if connection.vendor != "postgresql" or schema_editor.collect_sql:
+            return None
+        allowed = router.allow_migrate_model(connection.alias, event_model)
+        return event_model if allowed else None
+
+    def describe(self) -> str:
+        return f"Partition {self.model_name} every {self.every} events"

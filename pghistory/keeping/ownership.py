@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 from psycopg import sql
 
-import pgtrigger
-from pgtrigger import compiler, naming
-from pgtrigger.database import catalog
-from pgtrigger.sql.function_body import Target
+from pgtrigger import naming
+from pgtrigger.session import loading
 from pgtrigger.sql.queries import query
 from pgtrigger.triggers import registry
 
@@ -60,26 +58,10 @@ def rules_set_aside(model: Any, using: str) -> Iterator[None]:
     A rule that can be ignored is ignored. Another is disabled in the transaction: other writers of
     events wait for it, and a transaction that is interrupted leaves the rule enabled.
     """
-    ignorable = any(each.ignorable for each in registry.of_model(model))
-    ignored = pgtrigger.ignore(model, databases=[using]) if ignorable else contextlib.nullcontext()
-    with ignored, connections[using].cursor() as cursor:
-        strict = _strict(model, using)
-        target = Target(model._meta.db_table)
-        for trigger in strict:
-            cursor.execute(compiler.alter_trigger(trigger.pgid, target, "DISABLE TRIGGER"))
+    declared = [(model, each) for each in registry.of_model(model)]
+    with loading.without(declared, using):
         yield
-        if strict:
+        if not all(each.ignorable for _, each in declared):
             # PostgreSQL does not alter a table that has checks waiting for the commit.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for trigger in strict:
-            _, action = catalog.ENABLED_STATES[trigger.enabled_state]
-            cursor.execute(compiler.alter_trigger(trigger.pgid, target, action))
-
-
-def _strict(model: Any, using: str) -> list[Any]:
-    """The enabled rules of the table that cannot be ignored."""
-    declared = {each.get_pgid(model) for each in registry.of_model(model) if not each.ignorable}
-    if not declared:
-        return []
-    found = catalog.on_table(connections[using], model._meta.db_table)
-    return [each for each in found if each.pgid in declared and each.enabled]
+            with connections[using].cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

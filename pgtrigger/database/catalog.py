@@ -156,7 +156,8 @@ def status(
 def read(connection: Any, *tables: str) -> Snapshot:
     """Return the engine's triggers on these tables, or on all tables, with one query.
 
-    The clones that PostgreSQL creates on a table's partitions are left out.
+    The clones that PostgreSQL creates on a table's partitions are left out, and so are the copies
+    of ``pgtrigger.database.partitions``.
     """
     names = [naming.split_table(table)[1] for table in tables]
     in_transaction = transaction.atomic(using=connection.alias, savepoint=False)

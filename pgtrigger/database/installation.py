@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from pgtrigger import compiler, naming
-from pgtrigger.database import catalog
+from pgtrigger.database import catalog, partitions
 from pgtrigger.sql import comments, function_body
 
 if TYPE_CHECKING:
@@ -137,7 +137,11 @@ def drop(installed: InstalledTrigger, cursor: Any) -> None:
 
 
 def drop_trigger(installed: InstalledTrigger, cursor: Any) -> None:
-    """Drop an installed trigger, and keep its function."""
+    """Drop an installed trigger with its copies on partitions, and keep its function."""
+    table = f'"{installed.schema}"."{installed.table}"'
+    for partition in partitions.with_copy(cursor, table, installed.pgid):
+        drop = sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(installed.pgid), partition)
+        cursor.execute(naming.as_text(drop))
     cursor.execute(_drop_trigger(installed))
 
 

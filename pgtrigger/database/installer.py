@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg.errors
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 
-from pgtrigger import compiler
-from pgtrigger.database import catalog, installation
+from pgtrigger import compiler, naming
+from pgtrigger.database import catalog, installation, partitions
 from pgtrigger.sql import function_body
 
 if TYPE_CHECKING:
@@ -83,9 +83,12 @@ class Installer:
         self._alter(compiled, "DISABLE TRIGGER")
 
     def _alter(self, compiled: compiler.Trigger, action: str) -> None:
-        target = function_body.Target(compiled.table)
+        table, pgid = compiled.table, compiled.pgid
         with self.connection.cursor() as cursor:
-            cursor.execute(compiler.alter_trigger(compiled.pgid, target, action))
+            copies = [naming.as_text(each) for each in partitions.with_copy(cursor, table, pgid)]
+            for each in (table, *copies):
+                target = function_body.Target(each)
+                cursor.execute(compiler.alter_trigger(pgid, target, action))
 
     def _locked(self, change: Callable[[], Result]) -> Result:
         """Return the result of a change that is made in a transaction under the engine's lock.

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from pghistory.management.verbs import backfill, erase, prune, stats, upgrade
+from pghistory.management.verbs import backfill, erase, partition, prune, stats, upgrade
 
 VERBS: dict[str, Any] = {
     "backfill": backfill,
     "erase": erase,
+    "partition": partition,
     "prune": prune,
     "stats": stats,
     "upgrade": upgrade,
@@ -19,7 +20,7 @@ VERBS: dict[str, Any] = {
 
 
 class Command(BaseCommand):
-    help = "Fills, prunes, erases, measures and upgrades event tables."
+    help = "Fills, prunes, partitions, erases, measures and upgrades event tables."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter

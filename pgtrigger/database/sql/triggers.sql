@@ -1,5 +1,5 @@
--- The engine's triggers, with their functions. A trigger that PostgreSQL cloned for a partition is
--- left out. The names in braces are the expressions that comments contain: see pgtrigger.sql.comments.
+-- The engine's triggers, with their functions. Those of a partition that are clones or copies of its
+-- table's are left out. The names in braces are the expressions that comments contain: see pgtrigger.sql.comments.
 
 select n.nspname                                                   as schema,
        c.relname                                                   as table_name,
@@ -15,7 +15,10 @@ select n.nspname                                                   as schema,
        coalesce(pg_catalog.obj_description(p.oid, 'pg_proc'), '')  as function_comment,
        exists (select
                  from pg_catalog.pg_trigger o
-                where o.tgfoid = p.oid and o.oid <> t.oid and o.tgparentid = 0) as function_shared,
+                 join pg_catalog.pg_class oc on oc.oid = o.tgrelid
+                where o.tgfoid = p.oid and o.oid <> t.oid and o.tgparentid = 0
+                  and not (oc.relispartition and o.tgname = t.tgname
+                           and pg_catalog.pg_partition_root(oc.oid) = c.oid)) as function_shared,
        -- whether search_path finds the table by its name alone
        n.nspname::text is not distinct from (
            select vn.nspname::text
@@ -34,4 +37,9 @@ select n.nspname                                                   as schema,
    and t.tgparentid = 0
    and pg_catalog.starts_with(t.tgname::text, %(prefix)s)
    and (%(all)s or c.relname::text = any (%(tables)s::text[]))
+   and not (c.relispartition and exists (
+           select
+             from pg_catalog.pg_trigger r
+            where r.tgrelid = pg_catalog.pg_partition_root(c.oid)
+              and r.tgname = t.tgname and r.tgfoid = t.tgfoid))
  order by n.nspname, c.relname, t.tgname

@@ -1,0 +1,214 @@
+"""The partitions of an event table, by ranges of ``pgh_id``.
+
+``pgh_id`` grows with time, so that the oldest events are in the oldest partition, and the primary
+key stays as it is. A default partition takes what no range does, so that no write fails.
+
+https://www.postgresql.org/docs/current/ddl-partitioning.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import connections
+from psycopg import sql
+
+from pgtrigger import naming
+from pgtrigger.database import partitions as triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEY = "pgh_id"
+
+_PARTITIONS = """
+    SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
+        pg_catalog.pg_get_expr(c.relpartbound, c.oid)
+    FROM pg_catalog.pg_inherits i
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE i.inhparent = pg_catalog.to_regclass(%s)
+"""
+_BOUNDS = re.compile(r"FROM \('?(-?\d+|MINVALUE)'?\) TO \('?(-?\d+)'?\)")
+
+_SEQUENCE = "SELECT pg_catalog.pg_get_serial_sequence(%s, 'pgh_id')"
+
+_GRANTEES = """
+    SELECT DISTINCT COALESCE(r.rolname::pg_catalog.text, '')
+    FROM pg_catalog.pg_class c
+    CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) g
+    LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
+    WHERE c.oid = pg_catalog.to_regclass(%s) AND g.grantee <> c.relowner
+"""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition: the events with ``lower <= pgh_id < upper``. Without both it is the default.
+
+    ``lower`` is None in the first one.
+    """
+
+    schema: str
+    name: str
+    lower: int | None
+    upper: int | None
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def is_default(self) -> bool:
+        return self.upper is None
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """All partitions of an event table, ``ranges`` in their order."""
+
+    table: str
+    ranges: Sequence[Partition]
+    default: Partition | None
+
+    @property
+    def all(self) -> list[Partition]:
+        return [*self.ranges, *([self.default] if self.default else [])]
+
+    @property
+    def every(self) -> int:
+        """The number of keys in one partition."""
+        last = self.ranges[-1]
+        return int(last.upper or 0) - int(last.lower or 0)
+
+    @property
+    def end(self) -> int:
+        """The key at which the last range ends."""
+        return int(self.ranges[-1].upper or 0)
+
+    def ahead_of(self, position: int) -> int:
+        """How many partitions no event has reached yet, if the newest key is ``position``."""
+        return sum(1 for each in self.ranges if each.lower is not None and each.lower > position)
+
+
+def read(table: str, using: str) -> Partitions | None:
+    """Return the partitions of a table, None if it is not partitioned."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_PARTITIONS, [_text(table)])
+        found = [_partition(*row) for row in cursor.fetchall()]
+    ranges = sorted(
+        (each for each in found if not each.is_default), key=lambda each: each.upper or 0
+    )
+    default = next((each for each in found if each.is_default), None)
+    return Partitions(table, ranges, default) if ranges else None
+
+
+def position(table: str, using: str) -> int:
+    """The newest key that was given to an event, 0 if none was."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_SEQUENCE, [_text(table)])
+        (sequence,) = cursor.fetchone()
+        if sequence is None:
+            cursor.execute(
+                sql.SQL("SELECT COALESCE(pg_catalog.max(pgh_id), 0) FROM {}").format(
+                    naming.table_identifier(table)
+                )
+            )
+        else:
+            cursor.execute(
+                sql.SQL("SELECT last_value - (NOT is_called)::int FROM {}").format(
+                    sql.SQL(sequence)
+                )
+            )
+        return int(cursor.fetchone()[0])
+
+
+def name(table: str, suffix: str | int) -> str:
+    """The name of something that belongs to a table, with a hash if it would be too long."""
+    plain = naming.split_table(table)[1]
+    whole = f"{plain}_{suffix}"
+    if len(whole.encode()) <= naming.MAX_IDENTIFIER_BYTES:
+        return whole
+    digest = hashlib.sha1(plain.encode(), usedforsecurity=False).hexdigest()[:8]
+    room = naming.MAX_IDENTIFIER_BYTES - len(f"_{digest}_{suffix}")
+    return f"{plain.encode()[:room].decode(errors='ignore')}_{digest}_{suffix}"
+
+
+def create(table: str, created: Partition, using: str) -> None:
+    """Create the table of a partition beside the event table, with its indexes, not attached yet.
+
+    The event table is not locked for that. Nobody but the owner may use a partition directly.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
+                created.identifier, naming.table_identifier(table)
+            )
+        )
+    close(created, using)
+
+
+def attach(table: str, attached: Partition, using: str) -> None:
+    """Attach a table as a partition, with the event table's rules on TRUNCATE.
+
+    https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-ATTACH-PARTITION
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} {}").format(
+                naming.table_identifier(table), attached.identifier, _bounds(attached)
+            )
+        )
+    copy_triggers(table, using)
+
+
+def copy_triggers(table: str, using: str) -> None:
+    """Install the event table's rules on TRUNCATE on each partition that lacks them."""
+    triggers.copy_truncate_triggers(connections[using], table)
+
+
+def detach(table: str, detached: Partition, using: str) -> None:
+    """Detach a partition, which needs the whole table for itself for a moment.
+
+    https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(
+                naming.table_identifier(table), detached.identifier
+            )
+        )
+
+
+def close(partition: Partition, using: str) -> None:
+    """Take all privileges on a partition from others than its owner."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_GRANTEES, [naming.as_text(partition.identifier)])
+        for (role,) in cursor.fetchall():
+            cursor.execute(
+                sql.SQL("REVOKE ALL ON {} FROM {}").format(
+                    partition.identifier, sql.Identifier(role) if role else sql.SQL("PUBLIC")
+                )
+            )
+
+
+def _bounds(partition: Partition) -> sql.Composable:
+    if partition.is_default:
+        return sql.SQL("DEFAULT")
+    lower = sql.SQL("MINVALUE") if partition.lower is None else sql.Literal(partition.lower)
+    return sql.SQL("FOR VALUES FROM ({}) TO ({})").format(lower, sql.Literal(partition.upper))
+
+
+def _partition(schema: str, name: str, bounds: str) -> Partition:
+    found = _BOUNDS.search(bounds)
+    if found is None:
+        return Partition(schema, name, None, None)
+    lower = None if found[1] == "MINVALUE" else int(found[1])
+    return Partition(schema, name, lower, int(found[2]))
+
+
+def _text(table: str) -> str:
+    return naming.as_text(naming.table_identifier(table))
