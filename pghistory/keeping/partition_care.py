@@ -81,12 +81,7 @@ class Care:
 
     def events_in_default(self) -> int:
         """How many events are in the default partition, because no range was there in time."""
-        default = self.found.default
-        if default is None:
-            return 0
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(default.identifier))
-            return int(cursor.fetchone()[0])
+        return partitions.events_in_default(self.found, self.using)
 
     def missing(self, ahead: int) -> list[Partition]:
         """The ranges to create so that ``ahead`` partitions are empty before the newest event."""

@@ -34,7 +34,10 @@ _PARTITIONS = """
 """
 _BOUNDS = re.compile(r"FROM \('?(-?\d+|MINVALUE)'?\) TO \('?(-?\d+)'?\)")
 
-_SEQUENCE = "SELECT pg_catalog.pg_get_serial_sequence(%s, 'pgh_id')"
+_SEQUENCE = """
+    SELECT CASE WHEN pg_catalog.has_sequence_privilege(s.name, 'SELECT') THEN s.name END
+    FROM pg_catalog.pg_get_serial_sequence(%s, 'pgh_id') AS s(name)
+"""
 
 _GRANTEES = """
     SELECT DISTINCT COALESCE(r.rolname::pg_catalog.text, '')
@@ -106,8 +109,25 @@ def read(table: str, using: str) -> Partitions | None:
     return Partitions(table, ranges, default) if ranges else None
 
 
+def events_in_default(found: Partitions, using: str) -> int:
+    """How many events are in the default partition, because no range was there in time.
+
+    Read through the table, because partitions have no privileges of their own.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE pgh_id >= {}").format(
+                naming.table_identifier(found.table), sql.Literal(found.end)
+            )
+        )
+        return int(cursor.fetchone()[0])
+
+
 def position(table: str, using: str) -> int:
-    """The newest key that was given to an event, 0 if none was."""
+    """The newest key that was given to an event, or that an event has, 0 if none was.
+
+    The application's role may not read the sequence.
+    """
     with connections[using].cursor() as cursor:
         cursor.execute(_SEQUENCE, [_text(table)])
         (sequence,) = cursor.fetchone()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 from psycopg import sql
 
-from pghistory.keeping import selection
+from pghistory.keeping import partitions, selection
 from pghistory.tracking import event_models
 from pgtrigger import naming
 
@@ -37,7 +37,11 @@ _STATISTICS = """
 
 @dataclass(frozen=True)
 class Statistics:
-    """The estimated rows of an event table, its bytes with indexes, and its times."""
+    """The estimated rows of an event table, its bytes with indexes, its times and partitions.
+
+    ``partitions_left`` are those that no event has reached yet, and ``default_rows`` the events in
+    the default partition, which should be empty; both are None if the table is not partitioned.
+    """
 
     event_model: str
     table: str
@@ -46,6 +50,8 @@ class Statistics:
     last_day: int
     oldest: datetime | None
     newest: datetime | None
+    partitions_left: int | None = None
+    default_rows: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
@@ -80,4 +86,14 @@ def _of(event_model: Any, using: str) -> Statistics:
         last_day,
         oldest,
         newest,
+        *_partitions(table, using),
     )
+
+
+def _partitions(table: str, using: str) -> tuple[int | None, int | None]:
+    """The partitions left, and the events in the default partition."""
+    found = partitions.read(table, using)
+    if found is None:
+        return None, None
+    left = found.ahead_of(partitions.position(table, using))
+    return left, partitions.events_in_default(found, using)

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import Error, connections
 
+from pghistory.keeping import statistics
 from pgtrigger import administration
 from project import health
 from project.database import replica
@@ -66,6 +67,7 @@ def findings(database: str) -> Iterator[Finding]:
         yield from _checks(databases=None)
         return
     yield from _database(database)
+    yield from _history(database)
     yield from _replica()
     yield from _checks(databases=[database])
 
@@ -150,6 +152,20 @@ def _database(database: str) -> Iterator[Finding]:
     if not settings.DEBUG:
         yield from _role(database)
         yield from _timeouts(database)
+
+
+def _history(database: str) -> Iterator[Finding]:
+    """Yield event tables whose partitions are used up, or soon will be."""
+    for each in statistics.collect(using=database):
+        if each.default_rows:
+            found = f"{each.event_model} has {each.default_rows} events in its default partition"
+        elif each.partitions_left == 0:
+            found = f"{each.event_model} has no empty partition left"
+        else:
+            continue
+        yield Finding(
+            "history", found, "run `manage.py pghistory partition`, and let it run every night"
+        )
 
 
 def _role(database: str) -> Iterator[Finding]:

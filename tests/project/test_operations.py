@@ -60,6 +60,22 @@ def doctor(manage: Run) -> Callable[..., dict[str, Any]]:
     return run
 
 
+# Let an event table have two partitions of ten events, and the next event be in the second.
+USED_UP = """
+from django.db import connection
+from pghistory.keeping import partitioning
+from pghistory.past import views
+from pghistory.tracking import event_models
+
+event_model = event_models.all_event_models()[0]
+views.set_aside("default")
+partitioning.convert(event_model, 10, "default")
+views.install("default")
+with connection.cursor() as cursor:
+    table = event_model._meta.db_table
+    cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'pgh_id'), 15)", [table])
+"""
+
 Doctor = Callable[..., dict[str, Any]]
 
 
@@ -120,6 +136,15 @@ class TestDoctor:
         """Return the name and the table of one of the engine's triggers, as DROP TRIGGER does."""
         query = "SELECT tgname || ' ON ' || tgrelid::regclass FROM pg_trigger"
         return str(ask(database, f"{query} WHERE tgname LIKE 'pgtrigger_%' ORDER BY tgname"))
+
+    def test_event_tables_without_empty_partitions(
+        self, doctor: Doctor, manage: Run, database: str
+    ) -> None:
+        ended = manage("shell", "--no-imports", "-c", USED_UP, DATABASE_URL=database)
+        assert ended.returncode == 0, ended.stderr
+        assert "has no empty partition left: run `manage.py pghistory partition`" in sentences(
+            doctor(DATABASE_URL=database)
+        )
 
     def test_a_role_that_can_disable_rules(self, doctor: Doctor, database: str) -> None:
         found = sentences(doctor(**(DEPLOYED | {"DATABASE_URL": database})))

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from django.core.management.base import OutputWrapper
 
-HELP = "Shows rows, bytes, events of the last day and the oldest event of each event table."
+HELP = "Shows rows, bytes, growth, the oldest event and the partitions of each event table."
 EXAMPLES = """\
-Rows are PostgreSQL's estimate. Exit codes: 0 done, 1 an error.
+Rows are PostgreSQL's estimate. "left" is the number of empty partitions, "default" that of events in
+the default partition. Exit codes: 0 done, 1 an error.
 
   manage.py pghistory stats                 all event tables, the largest first
   manage.py pghistory stats shop.Order      those of one model
@@ -38,7 +39,7 @@ def handle(
     if format == "json":
         stdout.write(json.dumps([each.as_json() for each in found], indent=2))
         return
-    header = ("event model", "rows", "bytes", "last day", "oldest event")
+    header = ("event model", "rows", "bytes", "last day", "oldest event", "left", "default")
     rows = [
         (
             each.event_model,
@@ -46,6 +47,8 @@ def handle(
             str(each.bytes),
             str(each.last_day),
             f"{each.oldest:%Y-%m-%d %H:%M:%S %Z}" if each.oldest else "-",
+            "-" if each.partitions_left is None else str(each.partitions_left),
+            "-" if each.default_rows is None else str(each.default_rows),
         )
         for each in found
     ]

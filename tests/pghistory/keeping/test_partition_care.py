@@ -14,7 +14,7 @@ from django.utils import timezone
 
 import pghistory
 import pgtrigger
-from pghistory.keeping import partition_care, partitioning, partitions
+from pghistory.keeping import partition_care, partitioning, partitions, statistics
 from pghistory.models import Maintenance
 from pghistory.past import views
 from tests.pghistory.models import Account, AccountEvent, Ledger, Remark, StatementLevel
@@ -280,6 +280,17 @@ class TestConcurrency:
         assert set(numbers.values_list("number", flat=True)) == {3000}
         assert Maintenance.objects.get(action="partition").details["rows"] == 2700
         assert len(list(tmp_path.iterdir())) == 4
+
+    def test_stats_show_the_partitions_left_and_the_default_partition(self, partitioned):
+        partitioned(StatementLevel)
+        [found] = statistics.collect([StatementLevel.pgh_event_model], using="default")
+        assert (found.partitions_left, found.default_rows) == (1, 0)
+        at(StatementLevel, 999)
+        StatementLevel.objects.create(number=1)
+        [found] = statistics.collect([StatementLevel.pgh_event_model], using="default")
+        assert (found.partitions_left, found.default_rows) == (0, 1)
+        [plain] = statistics.collect([Account.pgh_event_model], using="default")
+        assert (plain.partitions_left, plain.default_rows) == (None, None)
 
     def test_ranges_are_read_from_the_catalog(self, partitioned):
         care = partitioned(StatementLevel, every=50)

@@ -35,7 +35,10 @@ def test_rows_bytes_growth_and_the_oldest_event():
 
 def test_the_table_has_a_header():
     header, line = stats(LABEL).splitlines()
-    assert header.split() == ["event", "model", "rows", "bytes", "last", "day", "oldest", "event"]
+    assert header.split() == [
+        *("event", "model", "rows", "bytes", "last", "day", "oldest", "event"),
+        *("left", "default"),
+    ]
     assert line.startswith(f"{LABEL}Event")
 
 
