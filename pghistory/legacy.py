@@ -64,6 +64,18 @@ def install_in_migration(apps: Any, schema_editor: Any) -> None:
     install(schema_editor.connection)
 
 
+def remove_in_migration(apps: Any, schema_editor: Any) -> None:
+    """Drop the function when the app's tables are dropped."""
+    connection = schema_editor.connection
+    if connection.vendor != "postgresql":
+        return
+    found = catalog.tables(connection, [capture.CONTEXT_TABLE]).get(capture.CONTEXT_TABLE)
+    schema = (found.schema,) if found else ()
+    function = sql.Identifier(*schema, "_pgh_attach_context")
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP FUNCTION IF EXISTS {}()").format(function))
+
+
 def install_on_migrate(using: str, **kwargs: Any) -> None:
     """Install the function after each ``migrate``, if a setting says so."""
     if settings.install_context_func_on_migrate:

@@ -19,5 +19,5 @@ class Migration(migrations.Migration):
                 ("metadata", pghistory.utils.JSONField(default=dict)),
             ],
         ),
-        migrations.RunPython(legacy.install_in_migration, migrations.RunPython.noop),
+        migrations.RunPython(legacy.install_in_migration, legacy.remove_in_migration),
     ]

@@ -29,10 +29,12 @@ def after_migrate(using: str, **kwargs: Any) -> None:
     with connections[using].cursor() as cursor:
         existing = set(connections[using].introspection.table_names(cursor))
     if maintenance._meta.db_table not in existing:
-        return  # the app was migrated to an earlier state
-    known = set(
-        maintenance.objects.using(using).filter(action=TRACK).values_list("event_table", flat=True)
-    )
+        views.remove(using)  # the app was migrated to an earlier state
+        return
+    # A table that was dropped may be created again, when its model is tracked again.
+    records = maintenance.objects.using(using)
+    records.filter(action=TRACK).exclude(event_table__in=existing).delete()
+    known = set(records.filter(action=TRACK).values_list("event_table", flat=True))
     for event_model in event_models.all_event_models():
         tables = [event_model._meta.db_table, event_model.pgh_tracked_model._meta.db_table]
         if tables[0] not in known and existing.issuperset(tables):

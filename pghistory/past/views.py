@@ -167,6 +167,17 @@ def set_aside(using: str) -> None:
         cursor.execute(comment.format(sql.Identifier(schemas.past)))
 
 
+def remove(using: str) -> None:
+    """Drop the schemas of views, when the app is migrated to a state before them."""
+    with connections[using].cursor() as cursor:
+        schemas = Schemas.here(cursor)
+        cursor.execute(
+            sql.SQL("DROP SCHEMA IF EXISTS {}, {} CASCADE").format(
+                sql.Identifier(schemas.past), sql.Identifier(schemas.untracked)
+            )
+        )
+
+
 def is_installed(using: str) -> bool:
     with connections[using].cursor() as cursor:
         return _installed(cursor, Schemas.here(cursor)) is not None

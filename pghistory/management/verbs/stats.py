@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 HELP = "Shows rows, bytes, growth, the oldest event and the partitions of each event table."
 EXAMPLES = """\
-Rows are PostgreSQL's estimate. "left" is the number of empty partitions, "default" that of events in
-the default partition. Exit codes: 0 done, 1 an error.
+Rows are PostgreSQL's estimate. "left" is the number of empty partitions, "default" that of events
+in the default partition. Exit codes: 0 done, 1 an error.
 
   manage.py pghistory stats                 all event tables, the largest first
   manage.py pghistory stats shop.Order      those of one model
