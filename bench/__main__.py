@@ -32,6 +32,7 @@ EPILOG = """\
   python -m bench --quick             a tenth of the rows and three rounds, to see that it runs
   python -m bench --only fsm ignore   the benchmarks whose names contain one of these
   python -m bench --only fsm --json bench/results.json    measures these again, the others stay
+  python -m bench --only history_sizes --events 10000000   event tables of ten million events
   python -m bench --list              their names
 
 what       the work, and against what it is measured
@@ -65,7 +66,7 @@ def main() -> int:
         known = "\n  ".join(rounds.registered)
         print(f"No benchmark's name contains {options.only}. There are:\n  {known}")
         return 2
-    report = rounds.Report(quick=options.quick)
+    report = rounds.Report(quick=options.quick, events=options.events)
     with _database():
         for function in chosen.values():
             function(report)
@@ -90,6 +91,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", metavar="TEXT", help="the benchmarks so named")
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds")
+    parser.add_argument(
+        "--events",
+        type=int,
+        metavar="N",
+        help="events of the large tables of history_sizes (default: 200000)",
+    )
     parser.add_argument("--list", action="store_true", help="list the benchmarks, and run none")
     parser.add_argument(
         "--json",

@@ -96,6 +96,7 @@ class Report:
     """Collects results, and says on stderr what is being measured."""
 
     quick: bool = False
+    events: int | None = None
     results: list[Result] = field(default_factory=list)
 
     def size(self, rows: int) -> int:

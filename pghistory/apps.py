@@ -10,6 +10,7 @@ from pghistory import checks, hooks, legacy, postponing
 from pghistory.config import settings
 from pghistory.keeping import partitions
 from pghistory.past import migrating as past
+from pghistory.past import views
 from pghistory.reading import recorded
 from pghistory.tracking import event_models
 from pgtrigger import trying
@@ -36,6 +37,7 @@ class PGHistoryConfig(AppConfig):
         hooks.render_new_models_alone()
         checks.register()
         objects.write_only_by_triggers(_models_of_history)
+        objects.read_only(views.schemas)
         if recorded.of_model not in trying.sources:
             trying.sources.append(recorded.of_model)
         postponing.register()
@@ -43,9 +45,7 @@ class PGHistoryConfig(AppConfig):
             legacy.install_on_migrate, sender=self, dispatch_uid="pghistory.legacy"
         )
         post_migrate.connect(past.after_migrate, sender=self, dispatch_uid="pghistory.past")
-        post_migrate.connect(
-            _complete_partitions, sender=self, dispatch_uid="pghistory.partitions"
-        )
+        post_migrate.connect(_complete_partitions, sender=self, dispatch_uid="pghistory.partitions")
         pre_migrate.connect(past.before_migrate, sender=self, dispatch_uid="pghistory.past")
         register_admin()
 
@@ -59,8 +59,12 @@ def _complete_partitions(using: str, **kwargs: Any) -> None:
 
 
 def _models_of_history() -> Iterator[type[Model]]:
-    """Contexts, and the event models whose rows are written by triggers only."""
+    """Contexts, and the event models whose rows are written by triggers only.
+
+    Records of maintenance too: only the owner's commands write them.
+    """
     yield apps.get_model("pghistory.Context")
+    yield apps.get_model("pghistory.Maintenance")
     for model in apps.get_models():
         if getattr(model, "pgh_tracked_model", None) is not None and model._meta.managed:
             yield model

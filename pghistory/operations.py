@@ -144,7 +144,7 @@ class Partition(_EventTableOperation):
         if event_model is None:
             return
         if event_model._base_manager.using(schema_editor.connection.alias).exists():
-            self._refuse_transaction(schema_editor)
+            self._reject_transaction(schema_editor)
         partitioning.convert(event_model, self.every, schema_editor.connection.alias)
 
     def database_backwards(

@@ -200,7 +200,7 @@ class Care:
                 if int(each.upper or 0) <= int(partition.upper or 0)
             ]
             for each in old:
-                self._refuse_references(each)
+                self._reject_references(each)
                 # Nobody else changes it from here on; events are written into others meanwhile.
                 cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(each.identifier))
             count = self._count(old)
@@ -249,7 +249,7 @@ class Care:
                 counts.append(int(cursor.fetchone()[0]))
         return sum(counts)
 
-    def _refuse_references(self, partition: Partition) -> None:
+    def _reject_references(self, partition: Partition) -> None:
         with connections[self.using].cursor() as cursor:
             for schema, table, column in retention.referring(self.event_model, self.using):
                 cursor.execute(

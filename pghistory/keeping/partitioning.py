@@ -21,6 +21,7 @@ from pghistory.keeping import ownership, partitions, runs
 from pghistory.keeping.partitions import Partition
 from pghistory.keeping.surroundings import Surroundings, validate
 from pgtrigger import naming
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,34 +29,6 @@ if TYPE_CHECKING:
 # Keys that others may use between the constraint and the conversion.
 ROOM = 1_000_000
 _BOUNDS = sql.Identifier("pghistory_bounds")
-
-_STATE = """
-    SELECT n.nspname::pg_catalog.text, pg_catalog.format_type(a.atttypid, NULL),
-        a.attidentity <> '', pg_catalog.pg_get_serial_sequence(%(table)s, 'pgh_id')
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'pgh_id'
-    WHERE c.oid = pg_catalog.to_regclass(%(table)s)
-"""
-
-# https://www.postgresql.org/docs/current/catalog-pg-depend.html
-_OBSTACLES = """
-    SELECT 'the view ' || v.oid::pg_catalog.regclass::pg_catalog.text
-    FROM pg_catalog.pg_depend d
-    JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
-        AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-    JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
-    WHERE d.refobjid = pg_catalog.to_regclass(%(table)s)
-    UNION SELECT 'the publication ' || p.pubname::pg_catalog.text
-    FROM pg_catalog.pg_publication_rel pr JOIN pg_catalog.pg_publication p ON p.oid = pr.prpubid
-    WHERE pr.prrelid = pg_catalog.to_regclass(%(table)s)
-    UNION SELECT 'row security' FROM pg_catalog.pg_class c
-    WHERE c.oid = pg_catalog.to_regclass(%(table)s) AND c.relrowsecurity
-    UNION SELECT 'the unique index ' || i.relname::pg_catalog.text
-    FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-    WHERE x.indrelid = pg_catalog.to_regclass(%(table)s) AND x.indisunique AND NOT x.indisprimary
-    ORDER BY 1
-"""
 
 
 class CannotPartition(ValueError):
@@ -72,7 +45,7 @@ def convert(event_model: Any, every: int, using: str) -> None:
     """
     table = event_model._meta.db_table
     if partitions.read(table, using) is None:
-        refuse(event_model, using)
+        reject(event_model, using)
         bound = _bound(table, every, using)
         runs.persist(lambda: _check(event_model, bound, using))
         with ownership_of(event_model, using), connections[using].cursor() as cursor:
@@ -93,13 +66,13 @@ def restore(event_model: Any, using: str) -> None:
     """
     table = event_model._meta.db_table
     if partitions.read(table, using) is not None:
-        _refuse_obstacles(event_model, using)
+        _reject_obstacles(event_model, using)
         runs.persist(lambda: _restore(event_model, using))
     with ownership_of(event_model, using):
         validate(table, using)
 
 
-def refuse(event_model: Any, using: str) -> None:
+def reject(event_model: Any, using: str) -> None:
     """Raise CannotPartition, with what to do, if the table cannot become a partitioned one."""
     label = event_model._meta.label
     state = _state(event_model._meta.db_table, using)
@@ -113,12 +86,14 @@ def refuse(event_model: Any, using: str) -> None:
             " and apply the migration that it writes before this one. For a large table, see"
             " docs/moving-from-pypi.md."
         )
-    _refuse_obstacles(event_model, using)
+    _reject_obstacles(event_model, using)
 
 
-def _refuse_obstacles(event_model: Any, using: str) -> None:
+def _reject_obstacles(event_model: Any, using: str) -> None:
     with connections[using].cursor() as cursor:
-        cursor.execute(_OBSTACLES, {"table": _text(event_model._meta.db_table)})
+        cursor.execute(
+            query(__package__, "obstacles"), {"table": _text(event_model._meta.db_table)}
+        )
         obstacles = [found for (found,) in cursor.fetchall()]
     if obstacles:
         raise CannotPartition(
@@ -246,7 +221,7 @@ def _restore(event_model: Any, using: str) -> None:
         position = partitions.position(table, using)
         surroundings = Surroundings.of(table, using)
         surroundings.take_off(using)
-        cursor.execute(_CHILD_INDEXES, [naming.as_text(first.identifier)])
+        cursor.execute(query(__package__, "child_indexes"), [naming.as_text(first.identifier)])
         indexes = cursor.fetchall()
         partitions.detach(table, first, using)
         columns = sql.SQL(", ").join(
@@ -274,20 +249,9 @@ def _restore(event_model: Any, using: str) -> None:
         surroundings.put_rest(using)
 
 
-# The indexes of a partition, each with the one of the partitioned table that it is a part of.
-_CHILD_INDEXES = """
-    SELECT c.relname::pg_catalog.text, p.relname::pg_catalog.text
-    FROM pg_catalog.pg_index x
-    JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
-    JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
-    JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
-    WHERE x.indrelid = pg_catalog.to_regclass(%s)
-"""
-
-
 def _state(table: str, using: str) -> tuple[Any, ...] | None:
     with connections[using].cursor() as cursor:
-        cursor.execute(_STATE, {"table": _text(table)})
+        cursor.execute(query(__package__, "key"), {"table": _text(table)})
         return cursor.fetchone()  # type: ignore[no-any-return]
 
 

@@ -18,34 +18,14 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.database import partitions as triggers
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEY = "pgh_id"
 
-_PARTITIONS = """
-    SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text,
-        pg_catalog.pg_get_expr(c.relpartbound, c.oid)
-    FROM pg_catalog.pg_inherits i
-    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE i.inhparent = pg_catalog.to_regclass(%s)
-"""
 _BOUNDS = re.compile(r"FROM \('?(-?\d+|MINVALUE)'?\) TO \('?(-?\d+)'?\)")
-
-_SEQUENCE = """
-    SELECT CASE WHEN pg_catalog.has_sequence_privilege(s.name, 'SELECT') THEN s.name END
-    FROM pg_catalog.pg_get_serial_sequence(%s, 'pgh_id') AS s(name)
-"""
-
-_GRANTEES = """
-    SELECT DISTINCT COALESCE(r.rolname::pg_catalog.text, '')
-    FROM pg_catalog.pg_class c
-    CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) g
-    LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
-    WHERE c.oid = pg_catalog.to_regclass(%s) AND g.grantee <> c.relowner
-"""
 
 
 @dataclass(frozen=True)
@@ -100,7 +80,7 @@ class Partitions:
 def read(table: str, using: str) -> Partitions | None:
     """Return the partitions of a table, None if it is not partitioned."""
     with connections[using].cursor() as cursor:
-        cursor.execute(_PARTITIONS, [_text(table)])
+        cursor.execute(query(__package__, "partitions"), [_text(table)])
         found = [_partition(*row) for row in cursor.fetchall()]
     ranges = sorted(
         (each for each in found if not each.is_default), key=lambda each: each.upper or 0
@@ -129,7 +109,7 @@ def position(table: str, using: str) -> int:
     The application's role may not read the sequence.
     """
     with connections[using].cursor() as cursor:
-        cursor.execute(_SEQUENCE, [_text(table)])
+        cursor.execute(query(__package__, "key_sequence"), [_text(table)])
         (sequence,) = cursor.fetchone()
         if sequence is None:
             cursor.execute(
@@ -206,7 +186,7 @@ def detach(table: str, detached: Partition, using: str) -> None:
 def close(partition: Partition, using: str) -> None:
     """Take all privileges on a partition from others than its owner."""
     with connections[using].cursor() as cursor:
-        cursor.execute(_GRANTEES, [naming.as_text(partition.identifier)])
+        cursor.execute(query(__package__, "grantees"), [naming.as_text(partition.identifier)])
         for (role,) in cursor.fetchall():
             cursor.execute(
                 sql.SQL("REVOKE ALL ON {} FROM {}").format(

@@ -16,55 +16,11 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.database import catalog, installation
+from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
     from pgtrigger.database.catalog import InstalledTrigger
 
-# Indexes that belong to no constraint but the primary key's.
-_INDEXES = """
-    SELECT i.relname::pg_catalog.text, pg_catalog.pg_get_indexdef(x.indexrelid)
-    FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-    WHERE x.indrelid = pg_catalog.to_regclass(%s) AND NOT x.indisprimary
-    ORDER BY 1
-"""
-_CONSTRAINTS = """
-    SELECT conname::pg_catalog.text, pg_catalog.pg_get_constraintdef(oid)
-    FROM pg_catalog.pg_constraint
-    WHERE conrelid = pg_catalog.to_regclass(%s) AND contype = %s AND conparentid = 0 ORDER BY 1
-"""
-_REFERRING = """
-    SELECT n.nspname::pg_catalog.text, r.relname::pg_catalog.text, c.conname::pg_catalog.text,
-        pg_catalog.pg_get_constraintdef(c.oid), r.relkind = 'r'
-    FROM pg_catalog.pg_constraint c
-    JOIN pg_catalog.pg_class r ON r.oid = c.conrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    WHERE c.contype = 'f' AND c.confrelid = pg_catalog.to_regclass(%s) AND c.conparentid = 0
-        AND c.conrelid <> c.confrelid
-    ORDER BY 1, 2, 3
-"""
-_INVALID = """
-    SELECT n.nspname::pg_catalog.text, r.relname::pg_catalog.text, c.conname::pg_catalog.text
-    FROM pg_catalog.pg_constraint c
-    JOIN pg_catalog.pg_class r ON r.oid = c.conrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    WHERE c.contype = 'f' AND c.confrelid = pg_catalog.to_regclass(%s) AND NOT c.convalidated
-        AND c.conparentid = 0
-    ORDER BY 1, 2, 3
-"""
-_OTHER_TRIGGERS = """
-    SELECT tgname::pg_catalog.text, pg_catalog.pg_get_triggerdef(oid) FROM pg_catalog.pg_trigger
-    WHERE tgrelid = pg_catalog.to_regclass(%s) AND NOT tgisinternal AND tgparentid = 0
-        AND NOT pg_catalog.starts_with(tgname::pg_catalog.text, %s)
-    ORDER BY 1
-"""
-_GRANTS = """
-    SELECT COALESCE(r.rolname::pg_catalog.text, ''), g.privilege_type, g.is_grantable
-    FROM pg_catalog.pg_class c
-    CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) g
-    LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
-    WHERE c.oid = pg_catalog.to_regclass(%s) AND g.grantee <> c.relowner
-    ORDER BY 1, 2
-"""
 _COMMENT = (
     "SELECT pg_catalog.obj_description(pg_catalog.to_regclass(%s)::pg_catalog.oid, 'pg_class')"
 )
@@ -99,13 +55,13 @@ class Surroundings:
 
             return cls(
                 table=table,
-                indexes=rows(_INDEXES),
-                primary_key=rows(_CONSTRAINTS, "p"),
-                foreign_keys=rows(_CONSTRAINTS, "f"),
-                referring=rows(_REFERRING),
+                indexes=rows(query(__package__, "indexes")),
+                primary_key=rows(query(__package__, "constraints"), "p"),
+                foreign_keys=rows(query(__package__, "constraints"), "f"),
+                referring=rows(query(__package__, "foreign_keys_to")),
                 triggers=catalog.on_table(connection, table),
-                other_triggers=rows(_OTHER_TRIGGERS, naming.PREFIX),
-                grants=rows(_GRANTS),
+                other_triggers=rows(query(__package__, "other_triggers"), naming.PREFIX),
+                grants=rows(query(__package__, "grants")),
                 comment=rows(_COMMENT)[0][0],
             )
 
@@ -174,7 +130,7 @@ class Surroundings:
         """Give the privileges, and those on the sequence to whoever may insert."""
         table = naming.table_identifier(self.table)
         with connections[using].cursor() as cursor:
-            cursor.execute(_GRANTS, [_text(self.table)])
+            cursor.execute(query(__package__, "grants"), [_text(self.table)])
             for role, privilege, _ in cursor.fetchall():
                 cursor.execute(
                     sql.SQL("REVOKE {} ON {} FROM {}").format(
@@ -203,7 +159,7 @@ class Surroundings:
 def validate(table: str, using: str) -> None:
     """Validate the foreign keys that point to the table, without a lock that writers wait for."""
     with connections[using].cursor() as cursor:
-        cursor.execute(_INVALID, [_text(table)])
+        cursor.execute(query(__package__, "invalid_foreign_keys"), [_text(table)])
         for schema, name, constraint in cursor.fetchall():
             cursor.execute(
                 sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(

@@ -178,6 +178,17 @@ def remove(using: str) -> None:
         )
 
 
+def schemas(connection: Any) -> list[str]:
+    """The schemas of views in a database, for the privileges of its roles."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE pg_catalog.starts_with("
+            "nspname::text, %s) ORDER BY 1",
+            [PAST],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
 def is_installed(using: str) -> bool:
     with connections[using].cursor() as cursor:
         return _installed(cursor, Schemas.here(cursor)) is not None

@@ -14,41 +14,13 @@ from typing import Any
 from psycopg import sql
 
 from pgtrigger import naming
-
-_COPIES = """
-    SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text
-    FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%s)) part
-    JOIN pg_catalog.pg_trigger t ON t.tgrelid = part.relid AND t.tgname = %s AND t.tgparentid = 0
-    JOIN pg_catalog.pg_class c ON c.oid = part.relid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE part.level > 0
-    ORDER BY 1, 2
-"""
-
-# pg_trigger.tgtype has a bit for each clause: 1 ROW, 2 BEFORE, 32 TRUNCATE.
-_MISSING = """
-    SELECT t.tgname::pg_catalog.text, t.tgtype & 2 > 0, t.tgenabled::pg_catalog.text,
-        fn.nspname::pg_catalog.text, f.proname::pg_catalog.text,
-        n.nspname::pg_catalog.text, c.relname::pg_catalog.text
-    FROM pg_catalog.pg_trigger t
-    JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
-    JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
-    CROSS JOIN LATERAL pg_catalog.pg_partition_tree(t.tgrelid) part
-    JOIN pg_catalog.pg_class c ON c.oid = part.relid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE t.tgrelid = pg_catalog.to_regclass(%s) AND t.tgtype & 33 = 32 AND t.tgqual IS NULL
-        AND pg_catalog.starts_with(t.tgname::pg_catalog.text, %s) AND part.level > 0
-        AND NOT EXISTS (
-            SELECT FROM pg_catalog.pg_trigger k WHERE k.tgrelid = part.relid AND k.tgname = t.tgname
-        )
-    ORDER BY 7, 1
-"""
+from pgtrigger.sql.queries import query
 
 
 def copy_truncate_triggers(connection: Any, table: str) -> int:
     """Give each partition the triggers on TRUNCATE that it lacks, and return how many."""
     with connection.cursor() as cursor:
-        cursor.execute(_MISSING, [_name(table), naming.PREFIX])
+        cursor.execute(query(__package__, "missing_copies"), [_name(table), naming.PREFIX])
         missing = cursor.fetchall()
         for pgid, is_before, state, function_schema, function, schema, name in missing:
             target = sql.Identifier(schema, name)
@@ -73,7 +45,7 @@ def copy_truncate_triggers(connection: Any, table: str) -> int:
 
 def with_copy(cursor: Any, table: str, pgid: str) -> list[sql.Identifier]:
     """The partitions of the table that have a copy of its trigger; none of a plain table."""
-    cursor.execute(_COPIES, [_name(table), pgid])
+    cursor.execute(query(__package__, "trigger_copies"), [_name(table), pgid])
     return [sql.Identifier(*found) for found in cursor.fetchall()]
 
 

@@ -78,6 +78,7 @@ class Attempts:
         yield from self.standing()
         yield from self.ordinary_writes()
         yield from self.forgery()
+        yield from self.reading_views()
         yield from self.truncation()
         yield from self.triggers_and_functions()
         yield from self.ignoring()
@@ -121,6 +122,17 @@ class Attempts:
             yield self._must_be_refused("DELETE", table.label, state, message)
             for name in ("INSERT", "UPDATE"):
                 yield self._on_each_column(name, table)
+
+    def reading_views(self) -> Iterator[Result]:
+        """Try to read the views over tables, and to use a partition without its table."""
+        for view in self.objects.views:
+            state, message = self._attempt(_statements(view)["SELECT"])
+            yield Result("ordinary SELECT", view.label, state is not None, message or "works")
+        for partition in self.objects.relations:
+            if partition.is_partition and partition.is_written_by_triggers:
+                for name in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+                    state, message = self._attempt(_statements(partition)[name])
+                    yield self._must_be_refused(name, partition.label, state, message)
 
     def truncation(self) -> Iterator[Result]:
         """TRUNCATE fires no row-level trigger."""

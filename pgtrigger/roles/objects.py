@@ -5,6 +5,7 @@ https://www.postgresql.org/docs/current/ddl-priv.html
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,15 @@ _written_by_triggers: list[Callable[[], Iterable[type[Model]]]] = []
 def write_only_by_triggers(models: Callable[[], Iterable[type[Model]]]) -> None:
     """Register models whose rows only triggers write: the application may only read them."""
     _written_by_triggers.append(models)
+
+
+# Each returns schemas of views over the project's tables; see `read_only`.
+_read_only: list[Callable[[Any], Iterable[str]]] = []
+
+
+def read_only(schemas: Callable[[Any], Iterable[str]]) -> None:
+    """Register schemas, by a function of the connection, whose views everybody may only read."""
+    _read_only.append(schemas)
 
 
 @dataclass(frozen=True)
@@ -77,10 +87,14 @@ class Function:
 
 @dataclass(frozen=True)
 class Objects:
-    """All objects in the schemas of the project's tables."""
+    """All objects in the schemas of the project's tables, and the views over these tables.
+
+    ``views`` are in schemas of their own: see ``read_only()``.
+    """
 
     relations: tuple[Relation, ...]
     functions: tuple[Function, ...]
+    views: tuple[Relation, ...] = ()
 
     @property
     def tables(self) -> list[Relation]:
@@ -90,6 +104,10 @@ class Objects:
     @property
     def schemas(self) -> list[str]:
         return sorted({each.schema for each in self.relations})
+
+    @property
+    def schemas_of_views(self) -> list[str]:
+        return sorted({each.schema for each in self.views})
 
 
 def read(connection: Any) -> Objects:
@@ -112,9 +130,28 @@ def read(connection: Any) -> Objects:
         if name in tables
     }
     schemas = sorted({found.schema for found in tables.values()})
+    relations = _relations(connection, schemas, protected)
+    read_only = [schema for schemas_of in _read_only for schema in schemas_of(connection)]
+    views = tuple(
+        dataclasses.replace(each, is_written_by_triggers=True)
+        for each in _relations(connection, read_only, set())
+    )
+    with connection.cursor() as cursor:
+        parameters = {"schemas": schemas, "prefix": naming.PREFIX}
+        cursor.execute(query(__package__, "functions"), parameters)
+        functions = tuple(
+            Function(schema, name, owner, is_definer, _path(path), frozenset(executors))
+            for schema, name, owner, is_definer, path, executors in cursor.fetchall()
+        )
+    return Objects(relations, functions, views)
+
+
+def _relations(
+    connection: Any, schemas: list[str], protected: set[tuple[str, str]]
+) -> tuple[Relation, ...]:
     with connection.cursor() as cursor:
         cursor.execute(query(__package__, "relations"), {"schemas": schemas})
-        relations = tuple(
+        return tuple(
             Relation(
                 **dict(zip(_NAMES, described, strict=True)),
                 columns=tuple(columns),
@@ -126,13 +163,6 @@ def read(connection: Any) -> Objects:
             )
             for *described, columns, grants, column_grants, decisive in cursor.fetchall()
         )
-        parameters = {"schemas": schemas, "prefix": naming.PREFIX}
-        cursor.execute(query(__package__, "functions"), parameters)
-        functions = tuple(
-            Function(schema, name, owner, is_definer, _path(path), frozenset(executors))
-            for schema, name, owner, is_definer, path, executors in cursor.fetchall()
-        )
-    return Objects(relations, functions)
 
 
 def _path(setting: str | None) -> tuple[str, ...] | None:

@@ -60,9 +60,14 @@ def plan(roles: Roles, database: str | None = None) -> list[str]:
     script = [
         *_create(roles, existing),
         *_on_database(roles, existing, connection),
+        *_creating_schemas(roles, existing, found, connection),
         *_on_schemas(roles, existing, found, connection),
         *_ownership(roles, found),
-        *(statement for each in found.relations for statement in _on_relation(roles, each)),
+        *(
+            statement
+            for each in (*found.relations, *found.views)
+            for statement in _on_relation(roles, each)
+        ),
         *_on_functions(roles, found),
         *_for_new_tables(roles, existing, found, connection),
     ]
@@ -133,6 +138,25 @@ def _on_database(roles: Roles, existing: set[str], connection: Any) -> Iterator[
                 )
 
 
+def _creating_schemas(
+    roles: Roles, existing: set[str], found: Objects, connection: Any
+) -> Iterator[sql.Composable]:
+    """The owner creates the schemas of views again, when ``migrate`` has changed tables."""
+    if not roles.owner or not found.views:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_catalog.current_database(), pg_catalog.has_database_privilege(%s, "
+            "pg_catalog.current_database(), 'CREATE')",
+            [roles.owner if roles.owner in existing else "public"],
+        )
+        name, may_create = cursor.fetchone()
+    if not may_create:
+        yield sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(
+            sql.Identifier(name), sql.Identifier(roles.owner)
+        )
+
+
 def _on_schemas(
     roles: Roles, existing: set[str], found: Objects, connection: Any
 ) -> Iterator[sql.Composable]:
@@ -167,7 +191,11 @@ def _ownership(roles: Roles, found: Objects) -> Iterator[sql.Composable]:
     if roles.owner is None:
         return
     owner = sql.Identifier(roles.owner)
-    for relation in found.relations:
+    for schema in found.schemas_of_views:
+        # Whoever owns a schema may drop it with all that is in it, as `migrate` does.
+        if any(each.owner != roles.owner for each in found.views if each.schema == schema):
+            yield sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner)
+    for relation in (*found.relations, *found.views):
         if relation.owner != roles.owner and not (relation.kind == "S" and relation.parent):
             yield sql.SQL("ALTER {} {} OWNER TO {}").format(
                 _KINDS[relation.kind], relation.identifier, owner

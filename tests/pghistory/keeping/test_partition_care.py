@@ -32,6 +32,7 @@ def partitioned():
     models = []
 
     def convert(model, every=100):
+        at(model, 1)
         views.set_aside("default")
         partitioning.convert(model.pgh_event_model, every, "default")
         views.install("default")
@@ -55,7 +56,7 @@ def partition(*arguments, **options):
 def at(model, key):
     """Let the next event have this key."""
     table = model.pgh_event_model._meta.db_table
-    execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'pgh_id'), {key - 1})")
+    execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'pgh_id'), {key}, false)")
 
 
 def let_all_be_old(model=StatementLevel):

@@ -7,6 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 import pgtrigger
+from pghistory.keeping import partitioning
+from pghistory.past import views
 from pgtrigger.roles import attempts
 from tests.pghistory.models import StatementLevel
 from tests.pgtrigger import models
@@ -80,6 +82,19 @@ def test_execute_on_a_definer_function_is_found(application):
     )
     execute(f"GRANT EXECUTE ON FUNCTION {name} TO {application}")
     assert found(application) == {"EXECUTE"}
+
+
+def test_a_view_of_the_past_that_cannot_be_read_is_found(application):
+    execute(f"REVOKE SELECT ON pghistory_past.{TABLE} FROM {application}")
+    assert found(application) == {"ordinary SELECT"}
+
+
+def test_a_privilege_on_a_partition_of_events_is_found(application):
+    views.set_aside("default")
+    partitioning.convert(StatementLevel.pgh_event_model, 100, "default")
+    views.install("default")
+    execute(f"GRANT SELECT, INSERT ON {EVENTS}_first TO {application}")
+    assert found(application) == {"SELECT", "INSERT"}
 
 
 def test_the_privilege_trigger_is_found(application):

@@ -4,11 +4,16 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
+import pghistory
+from pghistory.keeping import partitioning, statistics
+from pghistory.past import views
 from pgtrigger.migrating.post_migrate import grant_after_migrate
-from pgtrigger.roles import privileges
+from pgtrigger.roles import attempts, privileges
 from pgtrigger.roles.privileges import Roles
+from tests.pghistory.models import StatementLevel
 from tests.pgtrigger.roles.conftest import execute
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +81,53 @@ def test_a_partition_has_no_privileges_of_its_own(application):
     execute(f"SET LOCAL ROLE {application}")
     execute("INSERT INTO parted VALUES (5)")
     assert execute("SELECT id FROM parted") == [(5,)]
+
+
+def test_the_past_can_be_read_at_once_and_not_written(application):
+    roles = Roles(app=application, read_only=f"{application}_reader")
+    privileges.apply(roles)
+    for role in roles.grantees:
+        assert has(role, f"pghistory_past.{TABLE}") == ["SELECT"]
+        assert has(role, "pghistory_maintenance") == ["SELECT"]
+    row = StatementLevel.objects.create(number=1)
+    then = timezone.now()
+    StatementLevel.objects.update(number=2)
+    for role in roles.grantees:
+        with transaction.atomic():
+            execute(f"SET LOCAL ROLE {role}")
+            with pghistory.as_of(then):
+                assert StatementLevel.objects.get(pk=row.pk).number == 1
+            transaction.set_rollback(True)
+
+
+def test_the_owner_creates_the_views_of_the_past_again(application):
+    owner = f"{application}_owner"
+    privileges.apply(Roles(app=application, owner=owner))
+    assert privileges.plan(Roles(app=application, owner=owner)) == []
+    execute(f"SET LOCAL ROLE {owner}")
+    views.set_aside(connection.alias)
+    views.install(connection.alias)
+    execute("RESET ROLE")
+    assert has(application, f"pghistory_past.{TABLE}") == ["SELECT"]
+
+
+def test_partitions_of_events_are_read_through_their_table(application):
+    roles = Roles(app=application, read_only=f"{application}_reader")
+    views.set_aside(connection.alias)
+    partitioning.convert(StatementLevel.pgh_event_model, 100, connection.alias)
+    views.install(connection.alias)
+    privileges.apply(roles)
+    StatementLevel.objects.create(number=1)
+    for role in roles.grantees:
+        assert has(role, EVENTS) == ["SELECT"]
+        assert has(role, f"{EVENTS}_first") == has(role, f"{EVENTS}_rest") == []
+        with transaction.atomic():
+            execute(f"SET LOCAL ROLE {role}")
+            assert StatementLevel.pgh_event_model.objects.count() == 1
+            [found] = statistics.collect([StatementLevel.pgh_event_model], using=connection.alias)
+            assert (found.partitions_left, found.default_rows) == (1, 0)
+            transaction.set_rollback(True)
+    assert not [each for each in attempts.run(application) if each.found]
 
 
 def test_the_owner_gets_tables_and_functions(application):
