@@ -55,6 +55,7 @@ class Claim:
 registered: dict[str, Claim] = {}
 # The modules with claims.
 MODULES = (
+    "proof.model",
     "proof.faults.server",
     "proof.faults.network",
     "proof.faults.deployments",
