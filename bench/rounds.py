@@ -85,10 +85,13 @@ class Result:
     fastest: float | None = None
     seconds: tuple[float, float] | None = None
     rounds: int = 1
+    area: str = ""
 
     @property
     def held(self) -> bool:
-        return self.at_most is None or self.found <= self.at_most
+        """Whether the ratio's lower quartile, or the count, is at most the bound."""
+        surely = self.quartiles[0] if self.quartiles else self.found
+        return self.at_most is None or surely <= self.at_most
 
 
 @dataclass
@@ -97,6 +100,7 @@ class Report:
 
     quick: bool = False
     events: int | None = None
+    area: str = ""
     results: list[Result] = field(default_factory=list)
 
     def size(self, rows: int) -> int:
@@ -124,11 +128,11 @@ class Report:
                     seconds[name].append(taken)
         self._progress("")
         for target in targets:
-            self._add(_ratio(title, target, seconds))
+            self._add(_ratio(title, target, seconds, self.area))
 
     def count(self, title: str, found: float, at_most: float, variant: str = "") -> None:
         """What is counted, not timed, such as queries."""
-        self._add(Result(title, variant, "", found, at_most))
+        self._add(Result(title, variant, "", found, at_most, area=self.area))
 
     def _add(self, result: Result) -> None:
         self.results.append(result)
@@ -139,7 +143,9 @@ class Report:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def _ratio(title: str, target: Target, seconds: Mapping[str, list[float]]) -> Result:
+def _ratio(
+    title: str, target: Target, seconds: Mapping[str, list[float]], area: str = ""
+) -> Result:
     own, others = seconds[target.variant], seconds[target.against]
     ratios = [mine / its for mine, its in zip(own, others, strict=True)]
     first, median, third = statistics.quantiles(ratios, n=4, method="inclusive")
@@ -153,6 +159,7 @@ def _ratio(title: str, target: Target, seconds: Mapping[str, list[float]]) -> Re
         fastest=min(own) / min(others),
         seconds=(statistics.median(own), statistics.median(others)),
         rounds=len(ratios),
+        area=area,
     )
 
 
@@ -198,10 +205,24 @@ def table(results: Iterable[Result]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
+def complaint(result: Result) -> str:
+    """Return the sentence that names a ratio or count above its bound."""
+    against = f" / {result.against}" if result.against else ""
+    found = f"{result.found:.2f}"
+    if result.quartiles:
+        found += f" (quartiles {result.quartiles[0]:.2f} to {result.quartiles[1]:.2f})"
+    what = f"{result.variant}{against}" or "count"
+    return f"MISSED {result.title}: {what} is {found}, at most {result.at_most:g} is allowed"
+
+
 def versions() -> dict[str, str]:
     """What is measured with."""
+    return {"postgresql": server_version(), **client_versions()}
+
+
+def client_versions() -> dict[str, str]:
+    """What is measured with, but for the server."""
     return {
-        "postgresql": server_version(),
         "python": platform.python_version(),
         "django": django.get_version(),
         "psycopg": psycopg.__version__,
@@ -218,8 +239,11 @@ def as_json(results: Iterable[Result], versions: Mapping[str, str]) -> dict[str,
 
 def from_json(document: Mapping[str, Any]) -> list[Result]:
     """The results that ``as_json`` gave."""
-    names = [each.name for each in fields(Result)]
-    return [Result(**{name: each[name] for name in names}) for each in document["results"]]
+    names = {each.name for each in fields(Result)}
+    return [
+        Result(**{name: value for name, value in each.items() if name in names})
+        for each in document["results"]
+    ]
 
 
 def replaced(results: Iterable[Result], by: Iterable[Result]) -> list[Result]:

@@ -11,6 +11,10 @@ walkthrough: setup ## every chapter of the tutorial, printed (ARGS="slug ...")
 bench: setup ## the benchmarks
 	$(RUN) -m bench $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: setup ## the same project with the packages from PyPI, in turns
+	$(RUN) -m bench.peers $(ARGS)
+
 .PHONY: life
 life: setup ## large apps from PyPI migrated with the engines and without (ARGS="wagtail")
 	$(RUN) -m life $(ARGS)

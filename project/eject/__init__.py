@@ -25,6 +25,7 @@ KEPT = [
 # Not part of the files, but of the folder that somebody works in.
 WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media", "backups"}
 REMOVED = [
+    "docs/performance",
     "docs/proof.md",
     "docs/screenshots",
     "docs/tour.md",
@@ -98,7 +99,7 @@ def eject(root: Path, app: str) -> None:
     for name in ("pyproject.toml", "project/settings.py", "project/urls.py"):
         _edit(root / name, "tutorial", app)
     _edit(root / "Makefile", INCLUDED, "")
-    for page in ("proof", "tour"):
+    for page in ("performance/*", "proof", "tour"):
         _edit(root / "docs/index.md", f"\n{page}\n", "\n")
     create_app(app, root)
     _format(root, app)
