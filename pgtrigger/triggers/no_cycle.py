@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
+    from pgtrigger.sql.function_body import Place
     from pgtrigger.triggers.rule import RuleOptions
     from pgtrigger.triggers.trigger import Trigger
 
@@ -69,11 +70,17 @@ class NoCycle(Rule):
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         return [
-            ("pgtrigger_ancestor", "pg_catalog.record"),
-            ("pgtrigger_mark", "pg_catalog.record"),
+            ("pgtrigger_at", "pg_catalog.record"),
             ("pgtrigger_steps", "pg_catalog.int8 := 0"),
             ("pgtrigger_turn", "pg_catalog.int8 := 2"),
         ]
+
+    def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
+        """Return no path in refuse mode: every name is qualified, and it costs time for each row.
+
+        See Note [Names in functions].
+        """
+        return super().get_search_path(model, func) if self.reports else self.search_path or ()
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None:
@@ -84,11 +91,6 @@ class NoCycle(Rule):
                 f"{model._meta.label}.{key.name} refers to {key.related_model._meta.label}, "
                 "expected a foreign key to its own table"
             )
-        names = {
-            "parent": column_identifier(key),
-            "new_parent": ROW_VARIABLES.column(NEW, key),
-            "new_key": ROW_VARIABLES.column(NEW, key.target_field),
-        }
         refuse = Body(
             raising.raise_for_row(
                 self.declared_refusal(model), model, self.operation or clauses.Update
@@ -96,26 +98,27 @@ class NoCycle(Rule):
             "\nEXIT;" if self.reports else "",
         )
         own_table = Relation(model._meta.db_table)
-        same_as = partial(has_value, key.target_field, alias="pgtrigger_ancestor", column="key")
-        # The mark moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
+        new_key = ROW_VARIABLES.column(NEW, key.target_field)
+        next_is = partial(has_value, key.target_field, alias="pgtrigger_at", column=key.column)
+        names = {"parent": column_identifier(key), "key": column_identifier(key.target_field)}
+        # pgtrigger_at has the next ancestor's key as its parent, and as its own key a mark that
+        # moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
+        at_key = sql.SQL("pgtrigger_at.{key}").format(**names)
         return Body(
-            sql.SQL(
-                "SELECT {new_parent} AS key INTO pgtrigger_ancestor;\n"
-                "SELECT {new_key} AS key INTO pgtrigger_mark;\nLOOP\nIF "
-            ).format(**names),
-            *(same_as(names["new_key"]), "\nOR ", same_as(sql.SQL("pgtrigger_mark.key"))),
-            *(" THEN\n", refuse, "\nEND IF;\n"),
+            "pgtrigger_at := NEW;\nLOOP\nIF ",
+            *(next_is(new_key), "\nOR ", next_is(at_key), " THEN\n", refuse, "\nEND IF;\n"),
             "pgtrigger_steps := pgtrigger_steps OPERATOR(pg_catalog.+) 1;\n"
-            "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n"
-            "pgtrigger_mark := pgtrigger_ancestor;\n"
+            "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n",
+            sql.SQL("pgtrigger_at.{key} := pgtrigger_at.{parent};\n").format(**names),
             "pgtrigger_turn := pgtrigger_turn OPERATOR(pg_catalog.*) 2;\nEND IF;\n",
-            sql.SQL("SELECT stored.{parent} AS key INTO pgtrigger_ancestor FROM ").format(**names),
+            sql.SQL("SELECT stored.{parent} INTO pgtrigger_at.{parent} FROM ").format(**names),
             *(own_table, " AS stored\nWHERE "),
-            has_value(key.target_field, sql.SQL("pgtrigger_ancestor.key")),
+            has_value(key.target_field, sql.SQL("pgtrigger_at.{parent}").format(**names)),
             "" if self.reports else " FOR SHARE",
             ";\nIF NOT FOUND AND pg_catalog.row_security_active(",
             *(Quoted(Body(own_table)), "::pg_catalog.regclass) THEN\n", refuse, "\nEND IF;\n"),
-            "EXIT WHEN NOT FOUND OR pgtrigger_ancestor.key IS NULL;\nEND LOOP;\nRETURN NULL;",
+            sql.SQL("EXIT WHEN NOT FOUND OR pgtrigger_at.{parent} IS NULL;\n").format(**names),
+            "END LOOP;\nRETURN NULL;",
         )
 
     def describe(self, model: type[Model]) -> str:
