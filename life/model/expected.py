@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from life.model.tables import TRANSITIONS
@@ -55,46 +56,54 @@ class Expected:
     # Items
 
     def insert_items(self, now: Transaction, rows: Iterable[Row]) -> None:
-        for row in rows:
-            new = dict(row)
-            if now.holds("search"):
-                new["vector"] = vector(new["text"])
-            self._check(new, now, "negative_new", moved=True)
-            if new["id"] in self.items or any(
-                new["code"] == other["code"] for other in self.items.values()
-            ):
-                raise Refused("IntegrityError", *self._reasons(new, now))
-            self.items[new["id"]] = new
-            self._count(now, new, 1)
-            self._event(now, "item", "insert", new)
+        self._any_order(*(partial(self._insert_item, now, row) for row in rows))
+
+    def _insert_item(self, now: Transaction, row: Row) -> None:
+        new = dict(row)
+        if now.holds("search"):
+            new["vector"] = vector(new["text"])
+        reasons = self._reasons(new, now, "negative_new", moved=True)
+        if new["id"] in self.items or any(
+            new["code"] == other["code"] for other in self.items.values()
+        ):
+            reasons.append("IntegrityError")
+        if reasons:
+            raise Refused(*reasons)
+        self.items[new["id"]] = new
+        self._count(now, new, 1)
+        self._event(now, "item", "insert", new)
 
     def update_items(self, now: Transaction, keys: Iterable[int], change: Change) -> None:
-        for key in sorted(keys):
-            old = self.items[key]
-            new = {**old, **change(old)}
-            if now.holds("search"):
-                new["vector"] = vector(new["text"])
-            if new != old and now.holds("version"):
-                if new["version"] != old["version"]:
-                    raise Refused("StaleError", *self._update_reasons(old, new, now))
-                new["version"] += 1
-            reasons = self._update_reasons(old, new, now)
-            if reasons:
-                raise Refused(*reasons)
-            self.items[key] = new
-            self._count(now, old, -1)
-            self._count(now, new, 1)
-            if new != old:
-                self._event(now, "item", "update", new)
+        self._any_order(*(partial(self._update_item, now, key, change) for key in keys))
+
+    def _update_item(self, now: Transaction, key: int, change: Change) -> None:
+        old = self.items[key]
+        new = {**old, **change(old)}
+        if now.holds("search"):
+            new["vector"] = vector(new["text"])
+        reasons = self._update_reasons(old, new, now)
+        if new != old and now.holds("version"):
+            if new["version"] != old["version"]:
+                reasons.append("StaleError")
+            new["version"] += 1
+        if reasons:
+            raise Refused(*reasons)
+        self.items[key] = new
+        self._count(now, old, -1)
+        self._count(now, new, 1)
+        if new != old:
+            self._event(now, "item", "update", new)
 
     def delete_items(self, now: Transaction, keys: Iterable[int]) -> None:
-        for key in sorted(keys):
-            if now.holds("soft"):
-                self.update_items(now, [key], lambda row: {"is_active": False})
-                continue
-            old = self.items.pop(key)
-            self._count(now, old, -1)
-            self._event(now, "item", "delete", old)
+        self._any_order(*(partial(self._delete_item, now, key) for key in keys))
+
+    def _delete_item(self, now: Transaction, key: int) -> None:
+        if now.holds("soft"):
+            self._update_item(now, key, lambda row: {"is_active": False})
+            return
+        old = self.items.pop(key)
+        self._count(now, old, -1)
+        self._event(now, "item", "delete", old)
 
     def truncate_items(self, now: Transaction) -> None:
         for row in self.items.values():
@@ -111,19 +120,21 @@ class Expected:
         BEFORE INSERT see also the rows that ON CONFLICT then finds.
         """
         there = [row for row in rows if row["id"] in self.items]
-        if conflict != "merge" and self.level == "row":
-            for row in there:
-                if row["number"] < 0 and now.holds("negative_new"):
-                    raise Refused("ProtectedError")
         self._any_order(
-            lambda: self.insert_items(now, [row for row in rows if row not in there]),
-            lambda: self._update_merged(now, there, conflict),
+            partial(self._refuse_before_insert, now, there if conflict != "merge" else []),
+            partial(self.insert_items, now, [row for row in rows if row not in there]),
+            partial(self._update_merged, now, there, conflict),
         )
 
+    def _refuse_before_insert(self, now: Transaction, rows: list[Row]) -> None:
+        is_negative = any(row["number"] < 0 for row in rows)
+        if is_negative and self.level == "row" and now.holds("negative_new"):
+            raise Refused("ProtectedError")
+
     def _update_merged(self, now: Transaction, rows: list[Row], conflict: str) -> None:
-        for row in rows if conflict != "nothing" else ():
-            values = {"number": row["number"], "text": row["text"]}
-            self.update_items(now, [row["id"]], lambda old, values=values: values)
+        values = {row["id"]: {"number": row["number"], "text": row["text"]} for row in rows}
+        if conflict != "nothing":
+            self.update_items(now, values, lambda old: values[old["id"]])
 
     @staticmethod
     def _any_order(*parts: Callable[[], None]) -> None:
@@ -136,11 +147,6 @@ class Expected:
                 names |= refused.names
         if names:
             raise Refused(*names)
-
-    def _check(self, new: Row, now: Transaction, protect: str, *, moved: bool) -> None:
-        reasons = self._reasons(new, now, protect, moved=moved)
-        if reasons:
-            raise Refused(*reasons, "IntegrityError")
 
     def _reasons(
         self, new: Row, now: Transaction, protect: str = "negative_new", *, moved: bool = True
