@@ -7,14 +7,15 @@ import threading
 from contextvars import copy_context
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import transaction
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import connection, transaction
 
 import pghistory
 import pgtrigger
 from pghistory.writing import context
 from pgtrigger.session.scopes import Scope
 from pgtrigger.session.variables import Variable
+from tests.pghistory.models import StatementLevel
 from tests.pgtrigger.models import Protected
 
 variable = Variable("tests.generated", lambda value, alias: value)
@@ -300,3 +301,112 @@ class TestWhatTheDatabaseSees:
         assert [(found.metadata, context.current()) for found in rows()] == [
             ({"by": "generator"}, None)
         ]
+
+
+def query(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+
+
+def is_deleted(row):
+    try:
+        with transaction.atomic():
+            row.delete()
+    except pgtrigger.TriggerError:
+        return False
+    return True
+
+
+shown = sync_to_async(lambda: query("SHOW search_path"))
+deleted = sync_to_async(is_deleted)
+created = sync_to_async(Protected.objects.create)
+
+
+@pytest.mark.django_db
+class TestWhatTheDatabaseSeesOfAnAsyncGenerator:
+    """``async_to_sync`` runs the code of the ORM in this thread, on this connection."""
+
+    @pytest.mark.parametrize("end", ["exhaust", "break", "aclose", "athrow"])
+    def test_ignore_is_the_generators_alone(self, end):
+        async def rows():
+            async with pgtrigger.ignore():
+                for _ in range(3):
+                    assert await deleted(await created())
+                    yield await created()
+
+        async def main():
+            generator = rows()
+            async for row in generator:
+                assert not await deleted(row)
+                if end != "exhaust":
+                    break
+            if end == "aclose":
+                await generator.aclose()
+            if end == "athrow":
+                with pytest.raises(KeyError):
+                    await generator.athrow(KeyError)
+            return await deleted(row)
+
+        assert async_to_sync(main)() is False
+
+    def test_schema_is_the_generators_alone(self):
+        usual = query("SHOW search_path")
+
+        async def paths(name):
+            async with pgtrigger.schema(name):
+                while True:
+                    yield await shown()
+
+        async def main():
+            first, second = paths("first"), paths("second")
+            for _ in range(3):
+                assert (await anext(first), await anext(second)) == ("first", "second")
+                assert await shown() == usual
+            async with pgtrigger.schema("third"):
+                assert (await anext(first), await shown()) == ("first", "third")
+            await first.aclose()
+            return await shown(), await anext(second), await shown()
+
+        assert async_to_sync(main)() == (usual, "second", usual)
+        assert query("SHOW search_path") == usual
+
+    def test_a_context_is_the_generators_alone(self):
+        make = sync_to_async(StatementLevel.objects.create)
+
+        async def rows():
+            async with pghistory.context(by="generator"):
+                for _ in range(2):
+                    yield await make(number=1)
+
+        async def main():
+            async for _ in rows():
+                await make(number=2)
+            async with pghistory.context(by="consumer"):
+                async for _ in rows():
+                    await make(number=3)
+
+        async_to_sync(main)()
+        events = StatementLevel.pgh_event_model.objects.order_by("pgh_id")
+        found = events.values_list("number", "pgh_context__metadata__by")
+        # A generator that is made inside a context joins it, and what it adds stays.
+        assert list(found) == [
+            *[(1, "generator"), (2, None)] * 2,
+            *[(1, "generator"), (3, "generator")] * 2,
+        ]
+
+    def test_constraints_hold_for_the_transaction_and_not_for_the_generator(self):
+        """``constraints()`` is a statement, not a scope: it opens nothing that could end."""
+
+        async def rows():
+            await sync_to_async(pgtrigger.constraints)(pgtrigger.Immediate)
+            yield
+
+        async def main():
+            async for _ in rows():
+                break
+
+        with transaction.atomic():
+            async_to_sync(main)()
+        with transaction.atomic():
+            pgtrigger.constraints(pgtrigger.Deferred)

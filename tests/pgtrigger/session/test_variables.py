@@ -538,6 +538,18 @@ class TestAutocommit:
         with wanting("a"):
             execute("CALL pg_temp.ends()")
 
+    def test_a_procedure_that_commits_is_tried_in_a_transaction_first(self, execute):
+        """The documentation says so, because what no rollback takes back happens twice."""
+        execute("CREATE TEMP SEQUENCE times")
+        execute(
+            "CREATE PROCEDURE pg_temp.counts() LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM nextval(''times''); INSERT INTO seen VALUES (''x''); COMMIT; END'"
+        )
+        with wanting("a"):
+            execute("CALL pg_temp.counts()")
+        assert execute("SELECT last_value FROM times") == 2
+        assert execute("SELECT count(*) FROM seen") == 1
+
     def test_it_is_gone_after_the_write(self, current, execute):
         with wanting("a"):
             execute(INSERT)
