@@ -10,6 +10,7 @@ https://www.postgresql.org/docs/current/plpgsql-trigger.html
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from django.db import models
@@ -124,7 +125,7 @@ class Aggregate(Trigger):
         return [
             ("pgtrigger_changes", "pg_catalog.record"),
             ("pgtrigger_missing", "pg_catalog.int8"),
-            PATH_VARIABLE,
+            *([PATH_VARIABLE] if self.where else []),
         ]
 
     def get_func(self, model: type[Model] | None) -> Any:
@@ -150,14 +151,16 @@ class Aggregate(Trigger):
             )
         # See Note [Statement plans]: one row is static, more are planned each time.
         query = self._changes(model, sides)
-        path = own_path(model, of_side(self.where, NEW) if self.where else None)
+        # Without a condition, every name in the query is qualified.
+        path = own_path(model, of_side(self.where, NEW)) if self.where else ()
+        within = partial(within_path, path) if path else Body
         return Body(
             f"PERFORM 1 FROM {TRANSITION_TABLES.alias(sides[0])} OFFSET 1 LIMIT 1;\n",
             "IF NOT FOUND THEN\n",
-            within_path(path, query, "\nINTO pgtrigger_changes;\n"),
+            within(query, "\nINTO pgtrigger_changes;\n"),
             _LEAVE_IF_UNCHANGED,
             *(self._update(model, *_CHANGES), "\nINTO pgtrigger_missing;\nELSE\n"),
-            within_path(path, "EXECUTE ", Quoted(Body(query)), " INTO pgtrigger_changes;\n"),
+            within("EXECUTE ", Quoted(Body(query)), " INTO pgtrigger_changes;\n"),
             _LEAVE_IF_UNCHANGED,
             *("EXECUTE ", Quoted(self._update(model, "$1", "$2", "$3")), "\nINTO "),
             f"pgtrigger_missing USING {', '.join(_CHANGES)};\nEND IF;\n",

@@ -12,6 +12,7 @@ https://www.postgresql.org/docs/current/transaction-iso.html
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
@@ -87,7 +88,7 @@ class AtMost(Rule):
             ("pgtrigger_parents", "pg_catalog.refcursor"),
             ("pgtrigger_parent", "pg_catalog.record"),
             ("pgtrigger_rows", "pg_catalog.int8"),
-            PATH_VARIABLE,
+            *([PATH_VARIABLE] if self.where else []),
         ]
 
     def get_func(self, model: type[Model] | None) -> Any:
@@ -96,7 +97,9 @@ class AtMost(Rule):
         key = foreign_key(self, model, self.per)
         parents = self._growing(model)
         refusal = raising.raise_for_statement(self.declared_refusal(model), model)
-        path = own_path(model, of_side(self.where, NEW) if self.where else None)
+        # Without a condition, every name in the queries is qualified.
+        path = own_path(model, of_side(self.where, NEW)) if self.where else ()
+        within = partial(within_path, path) if path else Body
         parent = sql.SQL("pgtrigger_parent.key")
         count = Body(
             "SELECT pg_catalog.count(*) INTO pgtrigger_rows FROM ",
@@ -106,13 +109,13 @@ class AtMost(Rule):
         # See Note [Statement plans] and Note [Counting together].
         return Body(
             f"PERFORM 1 FROM {TRANSITION_TABLES.new} OFFSET 1 LIMIT 1;\nIF FOUND THEN\n",
-            within_path(path, "OPEN pgtrigger_parents FOR EXECUTE ", Quoted(Body(parents)), ";\n"),
+            within("OPEN pgtrigger_parents FOR EXECUTE ", Quoted(Body(parents)), ";\n"),
             "ELSE\n",
-            within_path(path, "OPEN pgtrigger_parents FOR ", parents, ";\n"),
+            within("OPEN pgtrigger_parents FOR ", parents, ";\n"),
             "END IF;\nLOOP\nFETCH pgtrigger_parents INTO pgtrigger_parent;\n",
             "EXIT WHEN NOT FOUND;\n",
             "" if self.reports else self._wait_for_parent(model, key),
-            within_path(path, count),
+            within(count),
             f"IF pgtrigger_rows OPERATOR(pg_catalog.>) {self.limit} THEN\n",
             *(refusal, "\nEND IF;\nEND LOOP;\nCLOSE pgtrigger_parents;\nRETURN NULL;"),
         )
