@@ -14,11 +14,14 @@ sees the tables, so no visitor waits for another one's rows.
 """
 
 import functools
+import math
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import psycopg
 from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.postgresql.base import DatabaseWrapper
@@ -39,6 +42,8 @@ TRANSACTION = sql.Identifier("private_transaction")
 STATEMENT = sql.Identifier("private_statement")
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "2s"
+RUN_TIMEOUT = 15
+"""Seconds after which no statement of a run begins."""
 
 # Settings that Python or a trigger sets for a transaction.
 _TRANSACTION_SETTINGS = (
@@ -79,7 +84,8 @@ class PrivateConnection(DatabaseWrapper):
         }
         super().__init__(settings_dict | {"OPTIONS": options, "CONN_MAX_AGE": 0}, alias)
         self.schema = f"{SCHEMA_PREFIX}{uuid.uuid4().hex[:12]}"
-        self.execute_wrappers.append(self._in_its_own_savepoint)
+        self.execute_wrappers += [self._in_time, self._in_its_own_savepoint]
+        self.ends_at = math.inf
 
     def send(self, *statements: sql.Composable | str) -> None:
         """Execute statements that are not the scenario's."""
@@ -90,6 +96,7 @@ class PrivateConnection(DatabaseWrapper):
     def open_schema(self) -> None:
         """Create the schema and use it until the rollback."""
         self.ensure_connection()
+        self.ends_at = time.monotonic() + RUN_TIMEOUT
         self.send(
             sql.SQL("SET LOCAL statement_timeout TO {}").format(STATEMENT_TIMEOUT),
             sql.SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT),
@@ -136,6 +143,13 @@ class PrivateConnection(DatabaseWrapper):
             sql.SQL("ROLLBACK TO SAVEPOINT {}").format(savepoint),
             sql.SQL("RELEASE SAVEPOINT {}").format(savepoint),
         )
+
+    def _in_time(self, execute: Callable[..., Any], *arguments: Any) -> Any:
+        """Execute a statement, or raise what PostgreSQL raises after ``statement_timeout``."""
+        if time.monotonic() > self.ends_at:
+            with self.wrap_database_errors:
+                raise psycopg.errors.QueryCanceled(f"The run took longer than {RUN_TIMEOUT} s.")
+        return execute(*arguments)
 
     def _in_its_own_savepoint(
         self,

@@ -56,6 +56,17 @@ class TestWhileTheDatabaseIsMigrated:
         assert client.post("/protecting-deletions/run/").status_code == 200
 
 
+class TestARunThatTakesTooLong:
+    @pytest.fixture(autouse=True)
+    def no_time(self, monkeypatch):
+        monkeypatch.setattr(private_tables, "RUN_TIMEOUT", -1)
+
+    def test_it_ends_with_a_page_and_leaves_nothing(self, client):
+        response = client.post("/protecting-deletions/run/")
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert schemas() == []
+
+
 class TestAtTheSameTime:
     @pytest.fixture
     def visitors(self):
