@@ -3,6 +3,7 @@
 https://www.sphinx-doc.org/en/master/usage/configuration.html
 """
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 os.environ.setdefault("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
 
 import django  # noqa: E402
+from sphinx.util.inspect import stringify_signature  # noqa: E402
 
 django.setup()
 
@@ -39,3 +41,17 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 pygments_style = "friendly"
+
+
+def with_arguments_of_init(app, what, name, obj, options, signature, returns):
+    """Return the signature of a class that has both `__new__` and `__init__`.
+
+    Autodoc would show that of `__new__`, which is `(*args, **kwargs)` for declarations.
+    """
+    if what != "class" or issubclass(obj, BaseException):
+        return None
+    return stringify_signature(inspect.signature(obj), show_annotation=False), returns
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", with_arguments_of_init)

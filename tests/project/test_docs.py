@@ -167,3 +167,5 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "searchindex.js").exists()
     assert "ProtectedError" in (tmp_path / "reference/errors.html").read_text()
+    page = re.sub(r"<[^>]+>", "", (tmp_path / "reference/pgtrigger.html").read_text())
+    assert "pgtrigger.AtMost(limit, /, *, per, where=None, **options)" in " ".join(page.split())
