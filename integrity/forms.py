@@ -1,4 +1,4 @@
-"""A write that PostgreSQL refused, as the error of the form that wrote it."""
+"""Show a write that PostgreSQL refused as an error of its form."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +31,8 @@ def refusals(form: BaseForm | FormSet, *, using: str | None = None) -> Iterator[
     A formset is saved in the same way: the error is on the form whose row was refused, if the
     database says which one it was, or else on the formset.
 
-    The error is on the field, where it is about one that the form shows. The write is rolled back,
-    and the instance of a model form is new again if it was.
+    The error is on its field if the form shows that field, else on the form. The write is rolled
+    back. The instance of a model form is unsaved again if the form would have created it.
     """
     forms = form.forms if isinstance(form, BaseFormSet) else [form]
     instances = [instance for each in forms if (instance := _instance(each)) is not None]

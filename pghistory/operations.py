@@ -34,9 +34,10 @@ class _EventTableOperation(Operation):
         return True
 
     def _event_model(self, app_label: str, state: ProjectState, connection: Any) -> Any:
-        """The declared event model, None if the database does not have its table.
+        """Return the declared event model; None if the routers keep its table off this database.
 
-        A model that was renamed or removed since has no rows where the migration still runs.
+        Also None for a model that was renamed or removed since: a database on which the migration
+        still has to run has no rows of it.
         """
         try:
             declared = project_apps.get_model(app_label, self.model_name)
@@ -95,7 +96,7 @@ class Backfill(_EventTableOperation):
         declared = backfill.of_event_model(
             event_model, label=self.label, using=connection.alias, batch=self.batch
         )
-        # The columns of this point of the migrations, as the triggers have them.
+        # Use the columns of the migration's state, as its triggers do.
         historical = to_state.apps
         tracked = declared.tracked_model._meta
         dataclasses.replace(

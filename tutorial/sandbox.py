@@ -1,11 +1,11 @@
 """A place to try the rules: rows that exist only while a page is made.
 
 Note [Journal]
-A visitor's sandbox is not kept in the database. It is the journal of the steps that succeeded,
-which the page carries in a signed field. Each request repeats the journal on private tables, then
-the new step, reads the rows, and rolls everything back. So any number of visitors can try at once,
-nobody sees another visitor's rows, and none is left behind. A row is known by its place: the first,
-the second one added. The journal has at most MAX_STEPS steps and MAX_BYTES bytes of values.
+A visitor's sandbox is not stored in the database. It is the journal of the steps that succeeded, in
+a signed field of the page. Each request repeats the journal on private tables, then the new step,
+reads the rows, and rolls everything back. So any number of visitors can try at once, nobody sees
+another visitor's rows, and no rows stay behind. A row is identified by its place: the first, the
+second that was added. The journal has at most MAX_STEPS steps and MAX_BYTES bytes of values.
 """
 
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ class _Serializer(signing.JSONSerializer):
 
 
 def read_journal(token: str, shown: Sequence[type[models.Model]]) -> list[Step]:
-    """The journal that a page of these models carried; an empty one where it is not such a one."""
+    """Return the journal in a page of these models; an empty one if the token is not valid."""
     try:
         journal: list[Step] = signing.loads(token, salt=_salt(shown), serializer=_Serializer)
     except signing.BadSignature:
@@ -120,7 +120,7 @@ def visit(
     using: str = DEFAULT_DB_ALIAS,
     chapter: str = "",
 ) -> Sandbox:
-    """Play the journal, then one more step, and keep nothing. See Note [Journal].
+    """Repeat the journal, run one more step, and roll back. See Note [Journal].
 
     `action` is what the pressed button says: `add:CannotDelete`, `save:CannotDelete:0`,
     `delete:CannotDelete:0` or `way:CannotDelete:0:1`, the number of a way of the chapter; anything
@@ -164,7 +164,7 @@ def _visit(
 
 
 class _World:
-    """The rows there are while a transaction lasts, by model and place."""
+    """The rows of a transaction, by model and place."""
 
     def __init__(self, shown: Sequence[type[models.Model]], using: str, chapter: str):
         self.models = {model.__name__: model for model in shown}
@@ -267,7 +267,7 @@ class _World:
         return "" if returned is None else str(returned)
 
     def _value(self, model: type[models.Model], attname: str, value: Any) -> Any:
-        """A value of the journal: for a foreign key, the key of the row in that place."""
+        """Return a value of the journal; for a foreign key, the key of the row in that place."""
         column = next(f for f in model._meta.concrete_fields if f.attname == attname)
         if column.related_model is None:
             return column.to_python(value)

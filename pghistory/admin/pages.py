@@ -1,4 +1,4 @@
-"""The admin's pages of events: the list of all of them, and the addresses of the others.
+"""The admin's list of all events, and the addresses of the other pages of events.
 
 The other pages are in ``timeline_pages``, ``change_set_pages`` and ``restoring_pages``.
 """
@@ -80,7 +80,7 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The newest events, of one model or label where the query asks for it."""
+        """Show the newest events; the query may select a model or a label."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
@@ -126,7 +126,7 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
         return HttpResponseRedirect(self._reverse("pghistory_event", event._meta.label, event.pk))
 
     def _relation(self, name: Any) -> Any:
-        """The relation that a column shows."""
+        """Return the relation of a column; None for other columns."""
         try:
             field = self.opts.get_field(name)
         except FieldDoesNotExist:
@@ -134,7 +134,7 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
         return field if field.is_relation else None
 
     def _title(self, name: Any) -> str:
-        """A column's title, of a field, a method or a function."""
+        """Return the title of a column, which is a field, a method or a function."""
         method = name if callable(name) else getattr(self, name, None)
         try:
             field: Any = self.opts.get_field(name)
@@ -156,6 +156,6 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
         except ObjectDoesNotExist:
             value = None
         if relation and value is None:
-            # What it points to is gone, and its key is left.
+            # The row that it points to is gone: show the key.
             return getattr(shown.event, relation.attname)
         return value() if callable(value) else value

@@ -1,6 +1,6 @@
 """The trackers: arguments of ``track()`` that declare which writes become events.
 
-The first half has the present names, the second those of earlier releases; both create the same
+The module has the present names first, then those of earlier releases, which create the same
 triggers.
 """
 
@@ -35,7 +35,7 @@ class Tracker:
         return f"{type(self).__name__}({self.label!r})"
 
     def row_events(self) -> Sequence[RowEvent]:
-        """The events that the database writes by itself."""
+        """Return the events that triggers write."""
         return ()
 
 
@@ -49,19 +49,20 @@ class RowEvent(Tracker):
     ``operation``
         Insert, Update or Delete of pgtrigger, combined with ``|``.
     ``condition``
-        The rows that make an event. For an update the default is a change of any tracked field;
-        None is every row. ``AnyChange()`` and its relatives compare the tracked fields, unless they
-        are given others; ``exclude`` and ``exclude_auto`` leave some of them out.
+        The rows that have an event; None: every row. The default is every inserted or deleted row,
+        and each updated row in which a tracked field changed. ``AnyChange()``, ``AllChange()`` and
+        their opposites compare the tracked fields unless they name others; ``exclude`` and
+        ``exclude_auto`` leave some of them out.
     ``row``
-        ``pghistory.Old`` or ``pghistory.New``: which of the two the event holds. The default is
-        the new one, and of a deletion the old one.
+        The row that the event stores: ``pghistory.Old`` or ``pghistory.New``. The default is New,
+        for a deletion Old.
     ``trigger_name``
         By default ``<label>_<operation>``.
     ``level``
         ``pgtrigger.Row`` or ``pgtrigger.Statement``: by default that of ``track()``.
 
-    A Delete is also a TRUNCATE (but for one of a single partition, which fires no trigger of the
-    partitioned table).
+    With Delete, TRUNCATE writes events too, except TRUNCATE of a single partition, which does not
+    fire triggers of the partitioned table.
     """
 
     operation: pgtrigger.Operations | None = None
@@ -93,7 +94,7 @@ class RowEvent(Tracker):
 
     @property
     def operations(self) -> list[pgtrigger.Operation]:
-        """Each operation by itself."""
+        """Return the operations one by one."""
         found = list(self.operation or ())
         if not found or pgtrigger.Truncate in found:
             raise ValueError(
@@ -114,7 +115,7 @@ class InsertEvent(RowEvent):
 
 
 class UpdateEvent(RowEvent):
-    """The row as an update left it, where a tracked field changed."""
+    """The row after an update that changed a tracked field."""
 
     label = "update"
     operation = pgtrigger.Update
@@ -128,18 +129,18 @@ class DeleteEvent(RowEvent):
 
 
 class Event(ManualEvent):
-    """``ManualEvent``, as earlier releases call it."""
+    """The name of ``ManualEvent`` in earlier releases."""
 
 
 class Snapshot(Tracker):
-    """The row as each insert, and each update that changed a tracked field, left it."""
+    """The row after each insert, and after each update that changed a tracked field."""
 
     def row_events(self) -> Sequence[RowEvent]:
         return (InsertEvent(self.label), UpdateEvent(self.label))
 
 
 class DatabaseEvent(RowEvent):
-    """An event of one operation: each row of it, where there is no condition."""
+    """An event for each row of an operation, unless there is a condition."""
 
     condition = None
 
@@ -164,7 +165,7 @@ class BeforeUpdate(DatabaseEvent):
 
 
 class AfterInsertOrUpdate(DatabaseEvent):
-    """The row as an insert or an update left it."""
+    """The row after an insert or an update."""
 
     operation = pgtrigger.Insert | pgtrigger.Update
 

@@ -68,7 +68,7 @@ class Station:
 
 @dataclass(frozen=True)
 class Firing:
-    """The moments of a write, from first to last. Units are pixels."""
+    """The drawing: the moments of a write, from first to last. Lengths are in pixels."""
 
     name: str
     stations: tuple[Station, ...]

@@ -1,4 +1,4 @@
-"""Python values for as long as a block runs: the context managers that set variables.
+"""Context managers that set variables while a block runs.
 
 See Note [Transaction variables] and Note [Generators].
 """
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class Scope:
     """A context manager (also ``async with``) and decorator (also of coroutine functions).
 
-    It sets variables. It holds no state: one object may be entered again, and by several threads
-    at once. In a generator function, and as its decorator, it does not affect the code that
-    iterates over the generator.
+    It sets variables. It has no state: one object may be entered repeatedly, and by several
+    threads at once. Inside a generator function, or as its decorator, it does not affect the code
+    that iterates over the generator.
     """
 
     def values(self) -> Values:
@@ -50,7 +50,7 @@ class Scope:
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
         values.leave(self, generators.owner(sys._getframe(1)))
-        # The error that is on its way out is the one to see.
+        # The error that leaves the block must not be hidden by one of this statement.
         with contextlib.suppress(*([DatabaseError] if exc_type else [])):
             flush()
 

@@ -1,8 +1,8 @@
 """Fields that triggers set, on the instance after ``save()`` and ``bulk_create()``.
 
-A BEFORE trigger at row level has done its work when RETURNING is evaluated. What an AFTER trigger
-writes is known only later, so the attribute is taken from the instance, and Django reads it when it
-is asked for.
+A BEFORE trigger at row level has run when RETURNING is evaluated. An AFTER trigger writes later, so
+``save()`` removes the attribute from the instance, and Django reads it from the database at the
+next access.
 
 https://www.postgresql.org/docs/current/dml-returning.html
 """
@@ -39,10 +39,10 @@ def fields(model: type[Model], operation: str, *, by_returning: bool) -> Fields:
 
     Args:
         operation: INSERT or UPDATE.
-        by_returning: those that RETURNING has, or the others.
+        by_returning: True for the fields that RETURNING can return, False for the others.
     """
     concrete = model._meta.concrete_model or model
-    # Each save asks. It is kept with the model, until a declaration on it changes.
+    # Each save needs them, so they are cached on the model until a declaration on it changes.
     known = vars(concrete._meta).setdefault(_WRITTEN, {})
     if (operation, by_returning) not in known:
         known[operation, by_returning] = _fields(concrete, operation, by_returning)
@@ -76,7 +76,7 @@ def install_hooks() -> None:
 
 
 def _returning_update(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Django 6.0 and later returns fields by itself, and passes the list of them."""
+    """Return fields of an UPDATE. Django 6.0 and later does so itself, and passes the list."""
 
     @functools.wraps(original)
     def do_update(
@@ -118,7 +118,7 @@ def _returning_update(original: Callable[..., Any]) -> Callable[..., Any]:
 def _update(
     instance: Model, queryset: Any, values: list[Any], returned: Fields, forced_update: Any
 ) -> bool:
-    """Update the row, and set what is returned. Return whether there is such a row."""
+    """Update the row, and set the returned values. Return whether the row exists."""
     if instance._meta.select_on_save and not forced_update and not queryset.exists():
         return False
     query = queryset.query.chain(UpdateQuery)
@@ -184,7 +184,7 @@ def _reading_bulk_create(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _add_to_returning_fields() -> None:
-    """INSERT returns ``Options.db_returning_fields``, for ``save()`` and ``bulk_create()``."""
+    """Add the fields to ``Options.db_returning_fields``, which every INSERT of Django returns."""
     original = vars(options.Options)["db_returning_fields"].func
 
     @functools.wraps(original)
