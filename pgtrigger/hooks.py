@@ -11,6 +11,7 @@ from django.core.management.commands import flush
 from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
 from django.db.migrations import Migration, state
+from django.db.migrations.operations import CreateModel, RenameField, RenameModel
 from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.models import Field, ForeignObject, options
 from django.db.models.signals import class_prepared, post_migrate
@@ -18,7 +19,7 @@ from django.db.utils import DatabaseErrorWrapper
 
 from pgtrigger import errors
 from pgtrigger.conf import settings
-from pgtrigger.migrating import renaming, running, settling
+from pgtrigger.migrating import renaming, running, settling, through_proxies
 from pgtrigger.migrating.post_migrate import grant_after_migrate, install_unmigrated
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import loading, scopes
@@ -56,6 +57,7 @@ def after_models_load() -> None:
     )
     _follow_migrations()
     _follow_renamings()
+    _follow_through_models()
     _settle_triggers()
     written.install_hooks()
     _flush_under_any_rule()
@@ -265,6 +267,19 @@ def _follow_renamings() -> None:
     for operation in renaming.REFERRING:
         if not hasattr(operation.reduce, "__wrapped__"):
             operation.reduce = renaming.following(operation.reduce)  # type: ignore[method-assign]
+
+
+def _follow_through_models() -> None:
+    """Django takes no account of proxies of automatic models: see ``through_proxies``."""
+    for operation in (RenameModel, RenameField):
+        if not hasattr(operation.state_forwards, "__wrapped__"):
+            operation.state_forwards = through_proxies.following(  # type: ignore[method-assign]
+                operation.state_forwards
+            )
+    if not hasattr(CreateModel.references_model, "__wrapped__"):
+        CreateModel.references_model = through_proxies.referring(  # type: ignore[method-assign]
+            CreateModel.references_model
+        )
 
 
 def _settle_triggers() -> None:

@@ -34,6 +34,7 @@ TYPES = {
     "JSONField": ("", "1", "2"),
 }
 KEYS = ["BigAutoField", "AutoField", "IntegerField", "BigIntegerField", "CharField"]
+COMPOSITE = "CompositePrimaryKey"
 RELATIONS = ["ForeignKey", "OneToOneField", "ManyToManyField"]
 
 
@@ -148,15 +149,32 @@ class Model:
     rules: list[Rule] = field(default_factory=list)
     level: str = ""  # of its history; none if it is empty
     append_only: bool = False
+    event_table: str = ""
 
     @property
     def has_table(self) -> bool:
         return self.kind in ("", "child")
 
+    @property
+    def has_columns_only(self) -> bool:
+        return all(field.type != "ManyToManyField" for field in self.fields.values())
+
+    @property
+    def can_be_referred_to(self) -> bool:
+        """Return whether a foreign key can point to it."""
+        return self.kind != "abstract" and self.key != COMPOSITE
+
+    def _key(self) -> Iterator[str]:
+        if self.key == COMPOSITE:
+            yield "id = models.IntegerField(default=1)"
+            yield "part = models.IntegerField(default=1)"
+            yield "pk = models.CompositePrimaryKey('id', 'part')"
+        elif self.kind in ("", "abstract") and not self.base:
+            length = "max_length=30, " if self.key == "CharField" else ""
+            yield f"id = models.{self.key}({length}primary_key=True)"
+
     def source(self, *, ruled: bool) -> str:
-        own = self.kind in ("", "abstract") and not self.base
-        key = "max_length=30, " if self.key == "CharField" else ""
-        lines = [f"    id = models.{self.key}({key}primary_key=True)"] if own else []
+        lines = [f"    {line}" for line in self._key()]
         lines += [f"    {name} = {each.source()}" for name, each in self.fields.items()]
         lines += ["", "    class Meta:", *(f"        {line}" for line in self._meta(ruled))]
         base = self.base.replace(".", "_") or "models.Model"
@@ -166,6 +184,8 @@ class Model:
                 "pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(),"
                 f" level=pgtrigger.{self.level}, append_only={self.append_only}"
             )
+            if self.event_table:
+                arguments += f", meta={{'db_table': {self.event_table!r}}}"
             head = [f"@pghistory.track({arguments})"]
         text = "\n".join([*head, f"class {self.name}({base}):", *lines])
         if ruled:
@@ -217,6 +237,13 @@ class Declared:
             f"{app}.{name}": model
             for app, models in self.apps.items()
             for name, model in models.items()
+        }
+
+    def used(self) -> set[str]:
+        """Return the labels of the models that others refer to or inherit from."""
+        models = self.models().values()
+        return {model.base for model in models} | {
+            field.to for model in models for field in model.fields.values()
         }
 
     def at(self, label: str) -> Model:

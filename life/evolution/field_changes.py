@@ -43,7 +43,7 @@ class FieldChanges(Steps):
     )
     def add_relation(self, data: Any, type: str) -> None:
         label = self._model(data, lambda model: model.has_table)
-        to = self._model(data, lambda model: model.kind != "abstract")
+        to = self._model(data, lambda model: model.can_be_referred_to)
         if label and to:
             name = self._new("field")
             field = Field(type, to=to, has_rule=data.draw(st.booleans()))
@@ -55,7 +55,7 @@ class FieldChanges(Steps):
     @rule(data=st.data())
     def retarget(self, data: Any) -> None:
         found = self._field(data, lambda field: bool(field.to))
-        to = self._model(data, lambda model: model.kind != "abstract")
+        to = self._model(data, lambda model: model.can_be_referred_to)
         if found and to:
             label, name = found
             self._change(

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from life.evolution.declared import KEYS, Declared, Model
+from life.evolution.declared import COMPOSITE, KEYS, Declared, Model
 from life.evolution.project import LABELS
 from life.evolution.references import rename_model
 from life.evolution.steps import Steps
@@ -21,7 +21,7 @@ class ModelChanges(Steps):
     @rule(data=st.data())
     def create_model(self, data: Any) -> None:
         app = data.draw(st.sampled_from(LABELS))
-        model = Model(self._new("Model"), key=data.draw(st.sampled_from(KEYS)))
+        model = Model(self._new("Model"), key=data.draw(st.sampled_from([*KEYS, COMPOSITE])))
         for _ in range(data.draw(st.integers(1, 3))):
             field = self._some_field(data)
             if field.db_column in [each.db_column for each in model.fields.values()]:
@@ -36,7 +36,12 @@ class ModelChanges(Steps):
     @rule(data=st.data())
     def add_child(self, data: Any) -> None:
         """With a table of its own, as a proxy, or from an abstract model."""
-        base = self._model(data, lambda model: model.kind in ("", "abstract"))
+        base = self._model(
+            data,
+            lambda model: (
+                model.kind == "abstract" or (model.kind == "" and model.can_be_referred_to)
+            ),
+        )
         if base is None:
             return
         app = data.draw(st.sampled_from(LABELS)) if base.startswith("first.") else "second"
@@ -64,9 +69,7 @@ class ModelChanges(Steps):
 
     @rule(data=st.data())
     def delete_model(self, data: Any) -> None:
-        used = {model.base for model in self.declared.models().values()} | {
-            field.to for model in self.declared.models().values() for field in model.fields.values()
-        }
+        used = self.declared.used()
         label = self._pick(data, [label for label in self._labels() if label not in used])
         if label and len(self._labels()) > 2:
             app, name = label.split(".")
@@ -106,6 +109,31 @@ class ModelChanges(Steps):
             self._change(f"rename {label} {name} and alter it", change)
 
     @rule(data=st.data())
+    def move_model(self, data: Any) -> None:
+        """Move a model to the other app: only the state of the migrations changes."""
+        used = self.declared.used()
+        label = self._pick(
+            data,
+            [
+                label
+                for label in self._labels(lambda model: model.kind == "" and not model.base)
+                if label not in used and self.declared.at(label).has_columns_only
+            ],
+        )
+        if label:
+            app, name = label.split(".")
+            [to] = [each for each in LABELS if each != app]
+
+            def change(new: Declared) -> None:
+                model = new.apps[app].pop(name)
+                table = f"{app}_{name.lower()}"
+                model.db_table = model.db_table or table
+                model.event_table = model.event_table or f"{table}event"
+                new.apps[to][name] = model
+
+            self._change(f"move {label} to {to}", change, state_only=True)
+
+    @rule(data=st.data())
     def change_table(self, data: Any) -> None:
         label = self._model(data, lambda model: model.has_table)
         table = data.draw(st.sampled_from(TABLES))
@@ -117,7 +145,9 @@ class ModelChanges(Steps):
 
     @rule(data=st.data(), key=st.sampled_from(KEYS))
     def change_key(self, data: Any, key: str) -> None:
-        label = self._model(data, lambda model: model.kind == "" and not model.base)
+        label = self._model(
+            data, lambda model: model.kind == "" and not model.base and model.can_be_referred_to
+        )
         if label:
             self._change(f"key of {label}: {key}", lambda new: setattr(new.at(label), "key", key))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
+from django.db.migrations import SeparateDatabaseAndState
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.questioner import MigrationQuestioner
@@ -22,6 +23,7 @@ from django.db.migrations.writer import MigrationWriter
 
 from pghistory.tracking import event_models
 from pgtrigger.management.commands.makemigrations import Autodetector
+from pgtrigger.migrating.operations import TriggerOperation
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
@@ -104,12 +106,17 @@ class Project:
             ["pgtrigger", "pghistory", *(f"{self.package}.{label}" for label in LABELS)]
         )
 
-    def makemigrations(self, *, atomic: bool = True) -> list[tuple[str, Any]]:
+    def makemigrations(
+        self, *, atomic: bool = True, state_only: bool = False
+    ) -> list[tuple[str, Any]]:
         """Write what makemigrations finds, and return it: (app label, migration)."""
+        leaves = self.leaves() if state_only else {}
         changes = self.changes()
         written = []
         for label, migrations in changes.items():
             for migration in migrations:
+                if state_only:
+                    _leave_tables(migration, leaves)
                 writer = MigrationWriter(migration, include_header=False)
                 text = writer.as_string()
                 if not atomic:
@@ -177,6 +184,21 @@ class Project:
     def remove_migration(self, label: str, name: str) -> None:
         (self.folder / label / "migrations" / f"{name}.py").unlink()
         importlib.invalidate_caches()
+
+
+def _leave_tables(migration: Any, leaves: dict[str, str]) -> None:
+    """Let operations on models change the state only, as documented for a model that moves."""
+    migration.operations = [
+        operation
+        if isinstance(operation, TriggerOperation)
+        else SeparateDatabaseAndState(state_operations=[operation])
+        for operation in migration.operations
+    ]
+    migration.dependencies += [
+        (label, name)
+        for label, name in leaves.items()
+        if label != migration.app_label and name != "zero"
+    ]
 
 
 def forget() -> None:

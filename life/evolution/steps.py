@@ -50,7 +50,14 @@ class Steps(RuleBasedStateMachine):
 
     # What every step does
 
-    def _change(self, text: str, change: Callable[[Declared], Any], atomic: bool = True) -> None:
+    def _change(
+        self,
+        text: str,
+        change: Callable[[Declared], Any],
+        atomic: bool = True,
+        *,
+        state_only: bool = False,
+    ) -> None:
         """Make a change in both projects, unless plain Django cannot make it."""
         if self.is_over:
             return
@@ -58,24 +65,26 @@ class Steps(RuleBasedStateMachine):
         new.renamed_models, new.renamed_fields = set(), set()
         change(new)
         before = self.plain.leaves()
-        if not self._plainly(new, before, text):
+        if not self._plainly(new, before, text, state_only=state_only):
             return
         Steps.steps += 1
         self.say(text)
         self.declared = new
         try:
             self.ruled.declare(new)
-            self.ruled.makemigrations(atomic=atomic)
+            self.ruled.makemigrations(atomic=atomic, state_only=state_only)
             self.ruled.migrate()
         except Exception as error:
             raise self._difference(text, f"{type(error).__name__}: {error}") from error
         self._compare(text)
 
-    def _plainly(self, new: Declared, before: dict[str, str], text: str) -> bool:
+    def _plainly(
+        self, new: Declared, before: dict[str, str], text: str, *, state_only: bool
+    ) -> bool:
         written: list[tuple[str, Any]] = []
         try:
             self.plain.declare(new)
-            written = self.plain.makemigrations()
+            written = self.plain.makemigrations(state_only=state_only)
             self.plain.migrate()
             lasting = self.plain.changes()
             self.plain.render()

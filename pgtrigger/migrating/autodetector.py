@@ -19,22 +19,23 @@ from django.db.migrations.autodetector import OperationDependency
 from django.db.migrations.operations import (
     AlterField,
     AlterOrderWithRespectTo,
-    CreateModel,
     RemoveField,
     RenameField,
 )
-from django.db.models import Field, Model
+from django.db.models import Field
 
 from pgtrigger.conf import settings
+from pgtrigger.migrating import through_proxies
 from pgtrigger.migrating.folding import folded, renamed_first, reversible
 from pgtrigger.migrating.operations import AddTrigger, RemoveTrigger
 from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from django.db.migrations.operations.base import Operation
     from django.db.migrations.state import ModelState, ProjectState
+    from django.db.models import Model
 
     from pgtrigger.compiler import Trigger as CompiledTrigger
 
@@ -76,13 +77,13 @@ class MigrationAutodetectorMixin:
 
     def _sort_migrations(self) -> None:
         """Django calls this when it has generated its operations, and orders them here."""
-        for operations in self.generated_operations.values():
-            for operation in operations:
-                if isinstance(operation, CreateModel) and operation.options.get("proxy"):
-                    vars(operation)["_auto_deps"].extend(_through_fields(operation))
+        for app_label, operations in self.generated_operations.items():
+            through_proxies.add_dependencies(operations, app_label, self.from_state, self.to_state)
         super()._sort_migrations()  # type: ignore[misc]
         for app_label, operations in self.generated_operations.items():
-            self.generated_operations[app_label] = renamed_first(operations)
+            self.generated_operations[app_label] = through_proxies.renamed_first(
+                renamed_first(operations), app_label
+            )
         if settings.migrations:
             self._generate_triggers()
 
@@ -207,6 +208,8 @@ class MigrationAutodetectorMixin:
             for other in needed
             if not other._meta.auto_created
         ]
+        for other in needed:
+            operation._auto_deps.extend(through_proxies.field_dependencies(other))
         positions = self._positions.get(model._meta.app_label, {})
         position = max(
             positions.get(str(other._meta.model_name), math.inf)
@@ -215,27 +218,6 @@ class MigrationAutodetectorMixin:
             for other in needed
         )
         self._additions.setdefault(model._meta.app_label, []).append((position, operation))
-
-
-def _through_fields(proxy: CreateModel) -> Iterator[OperationDependency]:
-    """Yield the many-to-many fields whose automatic table the proxy stands for.
-
-    Django does not create such a table by a separate operation, so it does not know that the
-    proxy depends on it.
-    """
-    for base in proxy.bases or ():
-        model = apps.get_model(base) if isinstance(base, str) else base
-        options = getattr(model, "_meta", None)
-        owner = options.auto_created if options else None
-        if isinstance(owner, type) and issubclass(owner, Model):
-            for field in owner._meta.local_many_to_many:
-                if field.remote_field.through is model:
-                    yield OperationDependency(
-                        owner._meta.app_label,
-                        str(owner._meta.model_name),
-                        field.name,
-                        OperationDependency.Type.CREATE,
-                    )
 
 
 def _last_positions(operations: list[Operation]) -> dict[str, float]:

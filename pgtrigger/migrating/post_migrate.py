@@ -82,16 +82,18 @@ def _replaced(
         model_label, _, name = trigger.uri.partition(":")
         app_label, _, model_name = model_label.partition(".")
         is_replaced = (trigger.table, name.lower()) in names
-        is_of_no_model = trigger.table in tables and not (
-            _exists(app_label, model_name) or migrations.have_triggers(app_label, model_name)
+        is_of_no_migration = trigger.table in tables and not (
+            _is_migrated(app_label, model_name) or migrations.have_triggers(app_label, model_name)
         )
-        if name and (app_label not in migrations.apps or is_replaced or is_of_no_model):
+        if name and (app_label not in migrations.apps or is_replaced or is_of_no_migration):
             found.append(trigger)
     return found
 
 
-def _exists(app_label: str, model_name: str) -> bool:
-    return model_name.lower() in apps.all_models.get(app_label, {})
+def _is_migrated(app_label: str, model_name: str) -> bool:
+    """Return whether the model is there and migrations create it."""
+    model = apps.all_models.get(app_label, {}).get(model_name.lower())
+    return model is not None and not model._meta.auto_created
 
 
 class _Migrations:

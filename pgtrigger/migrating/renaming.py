@@ -20,6 +20,8 @@ from django.db.migrations.operations import (
     RenameModel,
 )
 
+from pgtrigger.migrating import through_proxies
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,6 +42,8 @@ def following(reduce: Reduce) -> Reduce:
             repointed = _repointed(self, operation, app_label)
             if repointed.deconstruct() != self.deconstruct():
                 return [operation, repointed]
+        if through_proxies.depends_on_field(self, operation, app_label):
+            return False
         if isinstance(operation, RenameIndex) and _creates_index(self, operation):
             return [_with_renamed_index(self, operation)]
         return reduce(self, operation, app_label)

@@ -161,6 +161,47 @@ class TestRenamedModels:
         assert shape(app.makemigrations()) == ["AlterModelTable entry", "AddTrigger entry:kept"]
 
 
+class TestRenamedAndAltered:
+    MODEL = """
+import pghistory
+
+@pghistory.track(level=pgtrigger.{level})
+class {name}(models.Model):
+    {field} = models.{type}
+
+    class Meta:
+        triggers = [
+            pgtrigger.ReadOnly(name="kept", fields=["{field}"]),
+            pgtrigger.Protect(name="of", operation=pgtrigger.UpdateOf("{field}")),
+        ]
+"""
+
+    @pytest.mark.parametrize("level", ["Row", "Statement"])
+    @pytest.mark.parametrize(
+        ("name", "field", "type"),
+        [
+            ("Record", "number", "BigIntegerField(default=0)"),
+            ("Entry", "amount", "BigIntegerField(default=0)"),
+            ("Entry", "amount", "BigIntegerField(null=True, db_column='x y')"),
+            ("Record", "amount", "CharField(max_length=20, default='')"),
+        ],
+    )
+    def test_in_one_migration(self, app, name, field, type, level):
+        declared = {"name": "Entry", "field": "number", "type": "IntegerField(default=0)"}
+        app.declare(self.MODEL.format(**declared, level=level))
+        app.makemigrations()
+        app.migrate()
+        app.declare(self.MODEL.format(name=name, field=field, type=type, level=level))
+        app.makemigrations()
+        app.migrate()
+        assert not app.has_changes()
+        assert {*app.states().values()} == {"INSTALLED ENABLED"}
+        assert app.leftovers() == []
+        app.migrate("0001")
+        app.migrate("zero")
+        assert app.leftovers() == []
+
+
 class TestProxies:
     def test_of_another_apps_model(self, app):
         app.declare(

@@ -234,6 +234,15 @@ pgtrigger.register(
         app.migrate()
         assert app.states() == {"Entry_tags:kept": "INSTALLED ENABLED"}
 
+    def test_a_rule_that_is_no_longer_declared_goes(self, app):
+        app.declare(self.MODELS.format(name="Entry"))
+        app.makemigrations()
+        app.migrate()
+        app.declare(self.MODELS.format(name="Entry").partition("pgtrigger.register")[0])
+        app.migrate()
+        assert app.triggers("throwaway_entry_tags") == []
+        assert app.leftovers() == []
+
     def test_renaming_its_model_leaves_one(self, app):
         app.declare(self.MODELS.format(name="Entry"))
         app.makemigrations()
