@@ -10,7 +10,8 @@ transaction.
 - The second FROM item makes them read-only; the planner removes it.
 - The columns have the exact types of the tables, so that prepared statements stay valid.
 - The tables of schemas other than ``public`` have separate views.
-- ``is_known()`` is evaluated once per query, and raises for a time before complete tracking.
+- ``is_known()`` is evaluated once per query, and raises for a time before complete tracking. It is
+  SECURITY DEFINER: a role may be able to read a table and not the records of maintenance.
 
 ``migrate`` creates the views again. While it runs they raise an error, so that nothing reads the
 present rows instead.
@@ -77,7 +78,8 @@ _READERS = """
 
 _FUNCTIONS = """
 CREATE FUNCTION {past}.is_known(event_table text) RETURNS boolean
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $pghistory$
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $pghistory$
 DECLARE
     wanted timestamptz := current_setting({time}, true)::timestamptz;
     earliest timestamptz;

@@ -7,6 +7,7 @@ from django.db.models import Count, F, Prefetch
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 import pghistory
 import pgtrigger
@@ -139,6 +140,43 @@ class TestReading:
             path, time = cursor.fetchone()
         assert views.PAST not in path
         assert not time
+
+
+@pytest.fixture
+def reader():
+    """A role that may read some of the tracked tables, and no events."""
+    role = sql.Identifier("pghistory_tests_reader")
+    tables = sql.SQL("pghistory_tests_book, pghistory_tests_author, pghistory_tests_dog")
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
+        cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(tables, role))
+    views.install("default")
+    yield role
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role))
+    views.install("default")
+
+
+class TestRoles:
+    def test_a_role_that_may_read_a_table_may_read_its_past(self, past, reader):
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SET ROLE {}").format(reader))
+        with pghistory.as_of(past):
+            assert Book.objects.get(title="Emma").author.name == "Ada"
+            with pytest.raises(DatabaseError, match="permission denied"):
+                Seat.objects.count()
+        with pytest.raises(DatabaseError, match="permission denied"):
+            Book.pgh_event_model.objects.count()
+
+    def test_completeness_is_checked_for_it_too(self, past, reader):
+        Maintenance.objects.filter(event_table="pghistory_tests_bookevent").update(
+            complete_from=timezone.now()
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SET ROLE {}").format(reader))
+        with pghistory.as_of(past), pytest.raises(DatabaseError, match="is complete from"):
+            Book.objects.count()
 
 
 class TestRefusals:
