@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from life.model.tables import TRANSITIONS
+from life.model.tables import COLUMNS, TRANSITIONS
 
 Row = dict[str, Any]
 Change = Callable[[Row], Row]
@@ -49,7 +48,14 @@ class Expected:
 
     def after(self, write: Callable[[Expected], None]) -> Expected:
         """Return the state after a write. Raise Refused if it must fail."""
-        changed = copy.deepcopy(self)
+        changed = replace(
+            self,
+            items=dict(self.items),
+            notes=dict(self.notes),
+            teams={key: dict(team) for key, team in self.teams.items()},
+            events=self.events.copy(),
+            contexts=dict(self.contexts),
+        )
         write(changed)
         return changed
 
@@ -218,13 +224,14 @@ class Expected:
     def _event(self, now: Transaction, table: str, label: str, row: Row) -> None:
         if not now.holds(f"{table}_{label}"):
             return
-        self.events[table, label, now.context, tuple(sorted(row.items()))] += 1
+        values = tuple(row[name] for name in COLUMNS[table])
+        self.events[table, label, now.context, values] += 1
         if now.context is None:
             return
         created, kept = self.contexts.get(now.context, (now.number, {}))
         # A later transaction adds keys, and changes none.
-        values = kept | now.metadata if created == now.number else now.metadata | kept
-        self.contexts[now.context] = (created, values)
+        merged = kept | now.metadata if created == now.number else now.metadata | kept
+        self.contexts[now.context] = (created, merged)
 
 
 def vector(text: str | None) -> str:

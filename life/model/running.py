@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,10 @@ from psycopg import sql
 import pghistory
 import pgtrigger
 from life.model.expected import Expected, Refused, Transaction
-from life.model.writes import ITEM_COLUMNS, Write, Writes, attname, execute
+from life.model.tables import COLUMNS
+from life.model.writes import Write, Writes, attname, execute
 
 if TYPE_CHECKING:
-    import random
-
     from life.model.tables import Tables
 
 TEAMS = (1, 2, 3)
@@ -28,6 +28,9 @@ EVENT_TRIGGERS = {
     "item_update": "update_update",
     "note_delete": "delete_delete",
 }
+
+
+NOTHING_WRITTEN = object()
 
 
 class Mismatch(Exception):
@@ -64,13 +67,16 @@ class Episode:
         self.state.teams = {key: {"items": 0, "is_deleted": False} for key in TEAMS}
         self.now = Transaction(0)
         self.blocks: list[Block] = []
+        self.chance_to_read_all = random.Random(length)
+        self._forget_events()
         try:
             for _ in range(length):
-                self._step()
-                self._compare()
+                if self._step() is not NOTHING_WRITTEN:
+                    self._compare()
             while self.blocks:
                 self._leave(failing=False)
-                self._compare()
+            self._forget_events()
+            self._compare()
         finally:
             while self.blocks:
                 self._leave(failing=True)
@@ -88,7 +94,7 @@ class Episode:
 
     # Steps
 
-    def _step(self) -> None:
+    def _step(self) -> object:
         kinds = {
             self._write: 20,
             self._open_transaction: 2 if len(self.blocks) < 6 else 0,
@@ -99,19 +105,20 @@ class Episode:
             self._fail: 0.5,
         }
         [kind] = self.chance.choices(list(kinds), list(kinds.values()))
-        kind()
+        return kind()
 
     @property
     def _is_in_transaction(self) -> bool:
         return any(block.kind == "atomic" for block in self.blocks)
 
-    def _open_transaction(self) -> None:
+    def _open_transaction(self) -> object:
         self.steps.append("begin")
         if not self._is_in_transaction:
             self.now.number += 1
         self._enter(transaction.atomic(), "atomic", before=self.state)
+        return NOTHING_WRITTEN
 
-    def _open_context(self) -> None:
+    def _open_context(self) -> object:
         values = self._metadata()
         self.steps.append(f"context {values}")
         now = self.now
@@ -120,14 +127,16 @@ class Episode:
         metadata = now.metadata if now.context else {}
         metadata.update(values)
         self.now = Transaction(now.number, now.ignored, str(opened.id), metadata)
+        return NOTHING_WRITTEN
 
-    def _add_to_context(self) -> None:
+    def _add_to_context(self) -> object:
         values = self._metadata()
         self.steps.append(f"add to context {values}")
         pghistory.context(**values)
         self.now.metadata.update(values)
+        return NOTHING_WRITTEN
 
-    def _open_ignore(self) -> None:
+    def _open_ignore(self) -> object:
         rules = ["*"] if self.chance.random() < 0.1 else self.chance.sample(RULES, 2)
         self.steps.append(f"ignore {rules}")
         uris = [] if rules == ["*"] else [self._uri(rule) for rule in rules]
@@ -136,6 +145,7 @@ class Episode:
         self.now = Transaction(
             now.number, now.ignored | frozenset(rules), now.context, now.metadata
         )
+        return NOTHING_WRITTEN
 
     def _uri(self, rule: str) -> str:
         model = self.tables.note if rule.startswith("note_") else self.tables.item
@@ -161,6 +171,7 @@ class Episode:
         if failing:
             assert block.before is not None
             self.state = block.before
+            self._forget_events()
         if block.now is not None:
             number = self.now.number
             self.now = block.now
@@ -230,29 +241,37 @@ class Episode:
                 raise Mismatch(f"{name}: {_differences(expected, found[name])}")
 
     def _found(self) -> dict[str, Any]:
-        events: Counter[Any] = Counter()
-        for table, model in self.tables.event_models().items():
-            columns = ITEM_COLUMNS if table == "item" else ("id", "number", "text")
-            for label, obj, context, *values in model.objects.values_list(
-                "pgh_label", "pgh_obj_id", "pgh_context_id", *map(attname, columns)
-            ):
-                row = dict(zip(columns, values, strict=True))
-                assert obj == row["id"]
-                key = str(context) if context else None
-                events[table, label, key, tuple(sorted(row.items()))] += 1
+        self._read_events()
         contexts = apps.get_model("pghistory.Context").objects.values_list("id", "metadata")
         return {
-            "items": _by_key(self.tables.item, ITEM_COLUMNS),
-            "notes": _by_key(self.tables.note, ("id", "number", "text")),
+            "items": _by_key(self.tables.item, COLUMNS["item"]),
+            "notes": _by_key(self.tables.note, COLUMNS["note"]),
             "teams": {
                 key: {"items": items, "is_deleted": deleted_at is not None}
                 for key, items, deleted_at in self.tables.team.objects.values_list(
                     "id", "items", "deleted_at"
                 )
             },
-            "events": events,
+            "events": self.events,
             "contexts": {str(key): values for key, values in contexts},
         }
+
+    def _read_events(self) -> None:
+        """Read the new events; after a rollback, and from time to time, all."""
+        if self.chance_to_read_all.random() < 0.1:
+            self._forget_events()
+        for table, model in self.tables.event_models().items():
+            found = model.objects.filter(pk__gt=self.last[table]).values_list(
+                "pk", "pgh_label", "pgh_obj_id", "pgh_context_id", *map(attname, COLUMNS[table])
+            )
+            for key, label, obj, context, *values in found:
+                assert obj == values[0]
+                self.last[table] = max(self.last[table], key)
+                self.events[table, label, str(context) if context else None, tuple(values)] += 1
+
+    def _forget_events(self) -> None:
+        self.events: Counter[Any] = Counter()
+        self.last = dict.fromkeys(self.tables.event_models(), 0)
 
 
 def _by_key(model: Any, columns: tuple[str, ...]) -> dict[int, dict[str, Any]]:

@@ -16,6 +16,10 @@ import pgtrigger
 
 STATES = ("new", "paid", "sent", "void")
 TRANSITIONS = (("new", "paid"), ("paid", "sent"), ("sent", "new"), ("*", "void"))
+COLUMNS = {
+    "item": (*("id", "code", "number", "text", "state", "is_active", "team", "version", "vector"),),
+    "note": ("id", "number", "text"),
+}
 EVENTS = (pghistory.InsertEvent, pghistory.UpdateEvent, pghistory.DeleteEvent)
 
 

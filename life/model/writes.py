@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from psycopg import sql
 
-from life.model.tables import STATES, Tables
+from life.model.tables import COLUMNS, STATES, Tables
 
 if TYPE_CHECKING:
     import random
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from life.model.expected import Expected, Row, Transaction
 
 WORDS = ("ant", "bee", "cat", "dog")
-ITEM_COLUMNS = ("id", "code", "number", "text", "state", "is_active", "team", "version", "vector")
-NOTE_COLUMNS = ("id", "number", "text")
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ class Writes:
         if self.held is None:
             return self.hold_item(state)
         held, self.held, number = self.held, None, self.number()
-        values = {name: getattr(held, attname(name)) for name in ITEM_COLUMNS}
+        values = {name: getattr(held, attname(name)) for name in COLUMNS["item"]}
         values["number"] = number
 
         def expected(expected: Expected, now: Transaction) -> None:
@@ -418,7 +416,7 @@ class Writes:
             " WHEN NOT MATCHED THEN INSERT (id, number, text) VALUES (s.id, s.number, s.text)"
         ).format(
             table=sql.Identifier(self.tables.note._meta.db_table),
-            rows=typed(self.tables.note, NOTE_COLUMNS, rows),
+            rows=typed(self.tables.note, COLUMNS["note"], rows),
         )
 
         def expected(expected: Expected, now: Transaction) -> None:
