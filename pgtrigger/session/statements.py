@@ -5,6 +5,7 @@ https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class _Anything:
@@ -71,7 +72,7 @@ class Statement:
 
     words: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def first_word(self) -> str:
         """The first word; "" if the statement must not be wrapped in its own transaction."""
         word = self.words[0]
@@ -97,18 +98,19 @@ class Statement:
         )
 
 
-def statements(query: Any) -> list[Statement]:
+def statements(query: Any) -> Sequence[Statement]:
     """The statements of a query as it is given to a cursor."""
     text = _text_of(query)
-    if ";" not in text:
-        if text.startswith("SELECT "):  # as most do: seen at a glance
-            return [_SELECT]
-        found = next(_split(text, is_one=True), None)
-        return [] if found is None else [found]
-    return list(_split(text))
+    return _remembered(text) if len(text) <= _MEMORABLE else _read(text)
 
 
-_SELECT = Statement(("select",))
+def _read(text: str) -> Sequence[Statement]:
+    return tuple(_split(text, is_one=";" not in text))
+
+
+# An application executes the same texts again and again, with other parameters.
+_remembered = functools.lru_cache(maxsize=1024)(_read)
+_MEMORABLE = 4_000  # characters: a long text, as of bulk_create(), is rarely the same again
 
 
 def may_control_a_transaction(query: Any) -> bool:

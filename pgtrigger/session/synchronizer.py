@@ -6,8 +6,8 @@ See Note [Transaction variables].
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import psycopg.errors
 from django.db import NotSupportedError
@@ -37,6 +37,7 @@ _UNKNOWN = "unknown"
 
 # Each statement asks for these: to look them up in the enumeration is what would cost most.
 _IDLE, _INTRANS = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
+_ACTIVE = int(TransactionStatus.ACTIVE)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,14 @@ class _Rendered:
 
     values: Values
     texts: Mapping[Variable, str]
+    _needed_by: dict[str, bool] = field(default_factory=dict)
 
     def are_needed_by(self, statement: Statement) -> bool:
         """Return whether the statement needs any of them even outside a transaction."""
         word = statement.first_word
-        return any(word in variable.statements for variable in self.texts)
+        if word not in self._needed_by:
+            self._needed_by[word] = any(word in variable.statements for variable in self.texts)
+        return self._needed_by[word]
 
 
 class Synchronizer:
@@ -165,13 +169,14 @@ class Synchronizer:
 
     def _is_outside(self) -> bool:
         """Return whether the next statement is in no transaction but its own."""
-        if not self._driver.autocommit:
+        driver = self._driver
+        if not driver.autocommit:
             return False
-        status = self._status
-        if status == TransactionStatus.IDLE and self.sent:
+        status = driver.pgconn.transaction_status
+        if status == _IDLE and self.sent:
             self.forget()
         # In a pipeline without BEGIN, ACTIVE is a transaction of that pipeline.
-        return status in (TransactionStatus.IDLE, TransactionStatus.ACTIVE)
+        return status in (_IDLE, _ACTIVE)
 
     def _execute_alone(
         self,
@@ -255,7 +260,8 @@ class Synchronizer:
 
     @property
     def _driver(self) -> Connection[Any]:
-        return cast("Connection[Any]", self.connection.connection)
+        driver: Connection[Any] = self.connection.connection
+        return driver
 
     @property
     def _status(self) -> int:
