@@ -156,7 +156,7 @@ class Partition(_EventTableOperation):
             partitioning.restore(event_model, schema_editor.connection.alias)
 
     def _of_state(self, app_label: str, schema_editor: Any, state: ProjectState) -> Any:
-        """The event model at this point of the migrations, None where nothing is to be done."""
+        """Return the event model of the migration's state; None if there is nothing to do."""
         connection = schema_editor.connection
         event_model = state.apps.get_model(app_label, self.model_name)
         if event_model._meta.pk.name != "pgh_id":

@@ -80,9 +80,9 @@ class PgTrigger(models.Model):
 
 
 class Violation(models.Model):
-    """What a rule with ``mode="report"`` would have refused; see ``pgtrigger.database.recording``.
+    """A write that a rule with ``mode="report"`` would have refused; see ``database.recording``.
 
-    Triggers write the rows, and nobody else. The time is that of the write, not of its transaction.
+    Only triggers write the rows. The time is that of the write, not of its transaction.
     """
 
     id = models.BigAutoField(primary_key=True)

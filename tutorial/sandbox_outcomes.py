@@ -21,7 +21,7 @@ ATTRIBUTES = (
 
 @dataclass
 class Outcome:
-    """What a step sent and changed. `error` is the exception that ended it, as lines of text."""
+    """The effects of a step. `error` is the exception that ended it, as lines of text."""
 
     statements: list[Statement] = field(default_factory=list)
     tables: list[TableChanges] = field(default_factory=list)

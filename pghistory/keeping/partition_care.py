@@ -80,7 +80,7 @@ class Care:
         return found
 
     def events_in_default(self) -> int:
-        """How many events are in the default partition, because no range was there in time."""
+        """Return how many events are in the default partition, because their range was missing."""
         return partitions.events_in_default(self.found, self.using)
 
     def missing(self, ahead: int) -> list[Partition]:

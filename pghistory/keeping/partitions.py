@@ -73,7 +73,7 @@ class Partitions:
         return int(self.ranges[-1].upper or 0)
 
     def ahead_of(self, position: int) -> int:
-        """How many partitions no event has reached yet, if the newest key is ``position``."""
+        """Return how many partitions have no events yet, if the newest key is ``position``."""
         return sum(1 for each in self.ranges if each.lower is not None and each.lower > position)
 
 
@@ -90,9 +90,9 @@ def read(table: str, using: str) -> Partitions | None:
 
 
 def events_in_default(found: Partitions, using: str) -> int:
-    """How many events are in the default partition, because no range was there in time.
+    """Return how many events are in the default partition, because their range was missing.
 
-    Read through the table, because partitions have no privileges of their own.
+    Read through the table, because partitions do not have separate privileges.
     """
     with connections[using].cursor() as cursor:
         cursor.execute(

@@ -1,7 +1,7 @@
-"""What belongs to a table besides its columns, taken from one table and given to another.
+"""Move what belongs to a table, except its columns, to another table.
 
-An event table is converted by giving its name to a new, partitioned table. Indexes, foreign keys in
-both directions, triggers, privileges and the comment follow.
+To convert an event table, a new, partitioned table gets its name. Indexes, foreign keys in both
+directions, triggers, privileges and the comment follow.
 
 https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-CATALOG
 """
@@ -30,7 +30,7 @@ Grants = list[tuple[str, str, bool]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What belonged to a table: names with their definitions, as PostgreSQL writes them."""
+    """The indexes, keys and other belongings of a table, with PostgreSQL's definitions."""
 
     table: str
     indexes: list[tuple[str, str]]
@@ -127,7 +127,7 @@ class Surroundings:
         self._grant(using)
 
     def _grant(self, using: str) -> None:
-        """Give the privileges, and those on the sequence to whoever may insert."""
+        """Grant the privileges, and those on the sequence to each role that may insert."""
         table = naming.table_identifier(self.table)
         with connections[using].cursor() as cursor:
             cursor.execute(query(__package__, "grants"), [_text(self.table)])

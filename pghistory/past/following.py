@@ -28,7 +28,7 @@ class Following(AsOf):
         self.reads = (self._one, self._several)
 
     def _one(self, instance: Any, name: str) -> Any:
-        """As Django's descriptors read it, from rows of the past."""
+        """Read the relation as Django's descriptors do, from rows of the past."""
         descriptor: Any = getattr(type(instance), _accessor(instance, name))
         found = self.queryset(descriptor.get_queryset(instance=instance))
         if isinstance(descriptor, ReverseOneToOneDescriptor):

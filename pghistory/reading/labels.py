@@ -1,4 +1,4 @@
-"""Which labels of an event model say that a row stayed, that it has gone, or that it is new.
+"""Find the labels of an event model for rows that stayed, disappeared, or are new.
 
 See Note [What events say] of ``pghistory.reading.history``.
 """

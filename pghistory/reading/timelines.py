@@ -246,7 +246,7 @@ def _columns(values: Mapping[str, sql.Composable]) -> sql.Composable:
 
 
 def _values(event_model: Any) -> dict[str, sql.Composable]:
-    """What each column of the subquery is for the events of one table, called ``e``."""
+    """Return each column of the subquery for the events of one table, called ``e``."""
     own = {field.name: field for field in event_model._meta.local_fields}
     label = event_model._meta.label
     context = own.get("pgh_context")

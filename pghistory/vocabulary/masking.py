@@ -1,6 +1,6 @@
-"""Masked fields: an event records that an update changed them, and not what they hold.
+"""Masked fields: an event records that an update changed them, but not their values.
 
-For each there is a column of its own, True if the update changed the field; NULL for insertions and
+Each has a separate column, True if the update changed the field; NULL for insertions and
 deletions.
 """
 

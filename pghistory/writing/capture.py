@@ -171,7 +171,7 @@ class Capture:
         }
 
     def _flags(self) -> dict[str, sql.Composable]:
-        """Whether the update of ``table`` changed each masked field."""
+        """Return, for each masked field, whether the update of ``table`` changed it."""
         own = {field.name for field in columns_of(self.table)}
         return {
             masking.flag(name): sql.SQL(AnyChange(name).render(self.table, self.rows))

@@ -1,8 +1,8 @@
 """The tables in which rules in report mode record what they would have refused.
 
-Note [Records without waiting]. A rule in report mode lets a write pass, so it may not make the
-write wait for another one either. Two things of PostgreSQL's wait for nobody: a sequence, which is
-no part of a transaction, and a row that only one session writes.
+Note [Records without waiting]. A rule in report mode lets a write pass, so it must not make the
+write wait for another one either. Two things in PostgreSQL never wait: a sequence, which is not
+part of a transaction, and a row that only one session writes.
 
 - Each reporting rule has a sequence. Its value is the hour and a number within the hour, so that
   the first numbers of an hour become records and all others are only counted. The first write of an

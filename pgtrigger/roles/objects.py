@@ -89,7 +89,7 @@ class Function:
 class Objects:
     """All objects in the schemas of the project's tables, and the views over these tables.
 
-    ``views`` are in schemas of their own: see ``read_only()``.
+    ``views`` are in separate schemas: see ``read_only()``.
     """
 
     relations: tuple[Relation, ...]

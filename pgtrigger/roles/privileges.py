@@ -192,7 +192,7 @@ def _ownership(roles: Roles, found: Objects) -> Iterator[sql.Composable]:
         return
     owner = sql.Identifier(roles.owner)
     for schema in found.schemas_of_views:
-        # Whoever owns a schema may drop it with all that is in it, as `migrate` does.
+        # The owner of a schema may drop it with everything in it, as `migrate` does.
         if any(each.owner != roles.owner for each in found.views if each.schema == schema):
             yield sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner)
     for relation in (*found.relations, *found.views):

@@ -1,4 +1,4 @@
-"""What a rule says of rows as they are stored, without a write: for ``manage.py pgtrigger try``.
+"""Find stored rows that break a rule, for ``manage.py pgtrigger try``.
 
 Stored rows can break a rule on every new row, whether it is inserted or updated. A rule on changes
 cannot be broken by a row: but it may keep some rows from being changed or deleted.

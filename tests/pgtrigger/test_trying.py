@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*arguments):
-    """What the command prints, and its exit code."""
+    """Return the output of the command, and its exit code."""
     output = io.StringIO()
     code = 0
     try:

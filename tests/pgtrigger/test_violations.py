@@ -41,7 +41,7 @@ def order(make_model):
 
 
 def run(*arguments):
-    """What the command prints, and its exit code."""
+    """Return the output of the command, and its exit code."""
     output = io.StringIO()
     code = 0
     try:

@@ -1,6 +1,6 @@
 """The names that the code on a page of the documentation takes for granted.
 
-Each text is executed before the page's first block. The models are in an app `shop` of their own.
+Each text is executed before the page's first block. The models are in a separate app, `shop`.
 """
 
 COMMON = """

@@ -6,7 +6,7 @@ became. What it was, nobody knows: the rows were there before their first event.
 Saving every object once writes events, but only if something changes, and it says that all rows
 were created today.
 
-`manage.py pghistory backfill` writes one event for each row that has none. It works in batches,
+`manage.py pghistory backfill` writes one event for each row without events. It works in batches,
 each a short transaction, while the site is running. It can be stopped, and continued with the same
 command.
 Afterwards the first change of every row has a difference, and can be reverted.

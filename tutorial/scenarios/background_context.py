@@ -15,8 +15,8 @@ A nested context joins the outer one and adds to it. A bare call, such as
 
 ## What it does not stop
 
-- A task that opens no context: its events have none. `PGHISTORY_RECORD_SESSION = True` then records
-  the database role and the application at least.
+- A task without a context: its events name nobody. `PGHISTORY_RECORD_SESSION = True` records
+  at least the database role and the application.
 - A context says what the code says. Somebody who may call it may write any name.
 """
 

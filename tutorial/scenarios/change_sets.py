@@ -13,7 +13,7 @@ the database knows, such as a foreign key. `undo()` does it in one transaction, 
 order. If a row was changed since, there is a conflict: `CannotUndo` is raised, and nothing is
 written.
 
-An undo writes events of its own, so it can be undone too.
+An undo writes events too, so it can be undone as well.
 
 ## What it does not stop
 

@@ -10,7 +10,7 @@ With `timing=pgtrigger.Deferred`, a trigger fires at the COMMIT, once for each r
 rows may be wrong, and at the end they must be right, whatever wrote them. It has to be an `After`
 trigger of rows: it is a *constraint trigger* of PostgreSQL.
 
-`balanced` has a function of its own. `pgtrigger.Func` fills in the names of table and columns. An
+`balanced` has a function written here. `pgtrigger.Func` fills in the names of table and columns. An
 exception that it raises becomes `pgtrigger.RaisedError`.
 
 `pgtrigger.constraints(pgtrigger.Immediate, ...)` makes a rule fire at once until the end of the

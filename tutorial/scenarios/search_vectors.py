@@ -3,7 +3,7 @@
 The search finds no article that was changed with the bulk editor. Its words are in a column that
 `save()` fills, and the bulk editor uses `update()`.
 
-Making the words anew at each search is right, and reads the whole table: an index needs a column.
+Computing the words at each search is right, and reads the whole table: an index needs a column.
 
 `pgtrigger.UpdateSearchVector` fills a `SearchVectorField` from the fields in `document_fields`, in
 a *before* trigger, so there is no second write. `config_name` is the language: `pg_catalog.english`

@@ -25,7 +25,7 @@ from pgtrigger.triggers import registry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# The verbs that have a module of their own.
+# The verbs that have a separate module.
 VERBS: dict[str, Any] = {"try": trying, "violations": violations}
 
 EPILOG = """\

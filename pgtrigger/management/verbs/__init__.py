@@ -1,1 +1,1 @@
-"""The verbs of ``manage.py pgtrigger`` that have a module of their own."""
+"""The verbs of ``manage.py pgtrigger`` that have a separate module."""

@@ -107,7 +107,7 @@ def project(tmp_path, django_db_blocker):
 
 
 def left(project):
-    """What the database has of the engines."""
+    """Return the objects of the engines in the database."""
     return project.sql(
         "SELECT relname::text FROM pg_class WHERE relname LIKE '%event%' AND relkind = 'r' "
         "AND relnamespace = 'public'::regnamespace "

@@ -76,7 +76,7 @@ def file_of(table):
 
 
 def shape(table):
-    """What a table has, by the catalog: columns, indexes, constraints, triggers."""
+    """Return the columns, indexes, constraints and triggers of a table in the catalog."""
     names = execute(
         "SELECT attname::text, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
         "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY 1",

@@ -109,6 +109,22 @@ class TestNames:
         assert trigger.label == label
         assert len(trigger.name) <= 47
 
+    def test_update_of_is_captured_at_row_level(self):
+        """PostgreSQL has no transition tables for a trigger with a list of columns."""
+        tracker = pghistory.RowEvent("x", operation=pgtrigger.UpdateOf("number"), condition=None)
+        with isolate_apps("tests.pghistory"):
+
+            class Odd(models.Model):
+                number = models.IntegerField()
+
+                class Meta:
+                    app_label = "pghistory_tests"
+
+            event_model = pghistory.create_event_model(Odd, tracker)
+
+        ((_, trigger),) = of_tracker(tracker, event_model, None)
+        assert trigger.level == pgtrigger.Row
+
     def test_documented_paths_are_importable(self):
         import pghistory.core
         import pghistory.middleware

@@ -334,7 +334,7 @@ class TestLimit:
         assert self.counted(model) == (2 * recording.LIMIT, 2)
 
     def an_hour_passes(self):
-        """What the functions know of the last hour is the value of their sequences."""
+        """Set the sequences to the last hour, which is all that the functions know of time."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT setval(oid::regclass, last - (1::int8 << 32)) FROM pg_class,"
