@@ -354,10 +354,45 @@ def test_axe_finds_no_violation(visit: Visit, path: str) -> None:
 
 
 @in_the_dark
-@pytest.mark.parametrize("path", ["/", "/triggers/", "/transitions/", "/soft-delete-cascades/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/triggers/", "/transitions/", "/soft-delete-cascades/", "/change-sets/"]
+)
 def test_axe_finds_no_violation_in_the_dark(visit: Visit, path: str) -> None:
     results = examine(visit, path)
     assert results.violations_count == 0, results.generate_report()
+
+
+def test_axe_finds_no_violation_in_what_a_step_did(visit: Visit) -> None:
+    page = visit.go("/official-interface/")
+    open_tab(page, "Sandbox")
+    for button in ("Add a OfficialInterface", "Add with official_create()"):
+        page.get_by_role("button", name=button).click()
+        expect(page.locator(".outcome .statements")).to_contain_text("INSERT INTO")
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+
+@both_ways
+def test_the_sandbox_shows_what_a_step_did(visit: Visit) -> None:
+    page = visit.go("/official-interface/")
+    open_tab(page, "Sandbox")
+    page.get_by_role("button", name="Add a OfficialInterface").click()
+    expect(page.locator(".outcome .fields").first).to_contain_text("ProtectedError")
+    page.get_by_role("button", name="Add with official_create()").click()
+
+    expect(page.locator(".outcome")).to_contain_text("pgtrigger")
+    expect(page.get_by_role("button", name="Delete OfficialInterface 1")).to_be_visible()
+    expect(page.locator(".outcome .fields")).to_have_count(0)
+    assert visit.wrong == []
+
+
+def test_the_focus_stays_on_the_pressed_button(visit: Visit) -> None:
+    page = visit.go("/append-only/")
+    open_tab(page, "Sandbox")
+    page.locator("#sandbox").get_by_label("int_field").fill("7")
+    page.get_by_role("button", name="Add a AppendOnly").press("Enter")
+    expect(page.get_by_role("button", name="Save AppendOnly 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Add a AppendOnly")).to_be_focused()
 
 
 def examine(visit: Visit, path: str) -> AxeResults:
