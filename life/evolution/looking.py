@@ -39,7 +39,7 @@ _OBJECTS = """
     SELECT 'index', tablename, indexname, indexdef, NULL, NULL, NULL, NULL, NULL
     FROM pg_catalog.pg_indexes WHERE schemaname = 'public'
 """
-_OF_THE_LIBRARIES = ("pghistory_", "django_")
+_OF_THE_LIBRARIES = ("pghistory_", "pgtrigger_", "django_")
 
 
 def schema(alias: str) -> set[tuple[Any, ...]]:

@@ -138,11 +138,17 @@ def drop(installed: InstalledTrigger, cursor: Any) -> None:
 
 def drop_trigger(installed: InstalledTrigger, cursor: Any) -> None:
     """Drop an installed trigger with its copies on partitions, and keep its function."""
+    for statement in drop_trigger_sql(installed, cursor):
+        cursor.execute(statement)
+
+
+def drop_trigger_sql(installed: InstalledTrigger, cursor: Any) -> Iterator[str]:
+    """Yield the statements of ``drop_trigger()``."""
     table = f'"{installed.schema}"."{installed.table}"'
     for partition in partitions.with_copy(cursor, table, installed.pgid):
-        drop = sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(installed.pgid), partition)
-        cursor.execute(naming.as_text(drop))
-    cursor.execute(_drop_trigger(installed))
+        drop = sql.SQL("DROP TRIGGER {} ON {};").format(sql.Identifier(installed.pgid), partition)
+        yield naming.as_text(drop)
+    yield _drop_trigger(installed)
 
 
 def drop_function(installed: InstalledTrigger, cursor: Any) -> None:
@@ -174,14 +180,18 @@ def drop_functions(functions: list[tuple[str, str]], cursor: Any) -> None:
 
 def put_back(installed: InstalledTrigger, connection: Any) -> None:
     """Create a trigger again, as it was before it was dropped to alter its table."""
-    table = f'"{installed.schema}"."{installed.table}"'
     with connection.cursor() as cursor:
-        cursor.execute(installed.definition)
-        for statement in _enabled_as(
-            installed.enabled_state, installed.pgid, function_body.Target(table)
-        ):
+        for statement in put_back_sql(installed):
             cursor.execute(statement)
-    remark(installed, table, connection)
+
+
+def put_back_sql(installed: InstalledTrigger) -> Iterator[str]:
+    """Yield the statements of ``put_back()``."""
+    target = function_body.Target(f'"{installed.schema}"."{installed.table}"')
+    yield f"{installed.definition};"
+    yield from _enabled_as(installed.enabled_state, installed.pgid, target)
+    if installed.declared_mark:
+        yield comments.comment_sql(installed.pgid, target, installed.declared_mark)
 
 
 def remark(installed: InstalledTrigger, table: str, connection: Any) -> None:

@@ -121,15 +121,17 @@ class DatabaseSchemaEditorMixin:
         Those of other tables that refer to the column are among them, and a column that is renamed
         as well has its new name by now.
         """
-        if self._set_aside is not None and not self.collect_sql:
+        if self._set_aside is not None:
             table = model._meta.db_table
             with self.connection.cursor() as cursor:
                 for trigger in catalog.on_table(self.connection, table):
-                    installation.forget_plans(trigger, cursor)
+                    if not self.collect_sql:
+                        installation.forget_plans(trigger, cursor)
                 for trigger in catalog.depending_on_column(
                     self.connection, table, new_field.column
                 ):
-                    installation.drop_trigger(trigger, cursor)
+                    for statement in installation.drop_trigger_sql(trigger, cursor):
+                        self.execute(statement, None)  # type: ignore[attr-defined]
                     self._set_aside.append((trigger, bool(model._meta.auto_created)))
         return super()._alter_column_type_sql(  # type: ignore[misc]
             model, old_field, new_field, *args
@@ -165,6 +167,10 @@ class DatabaseSchemaEditorMixin:
             return
         found, self._set_aside = self._set_aside, []
         for trigger, is_on_automatic_table in found:
+            if self.collect_sql:
+                for statement in installation.put_back_sql(trigger):
+                    self.execute(statement, None)  # type: ignore[attr-defined]
+                continue
             if not is_on_automatic_table:
                 installation.put_back(trigger, self.connection)
                 continue

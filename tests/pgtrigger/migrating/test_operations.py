@@ -191,6 +191,15 @@ class TestSqlMigrate:
         app.model("Entry").objects.create(number=1)
         assert app.model("EntryEvent").objects.get().number == 1
 
+    def test_a_column_of_a_triggers_definition_gets_another_type(self, app):
+        app.declare(RULES)
+        app.makemigrations()
+        app.migrate()
+        app.declare(RULES.replace("IntegerField", "BigIntegerField"))
+        app.makemigrations()
+        execute(app.sqlmigrate("0002").replace("BEGIN;", "").replace("COMMIT;", ""))
+        assert set(app.states().values()) == {"INSTALLED ENABLED"}
+
     def test_a_renamed_model(self, app):
         app.declare(RULES)
         app.makemigrations()
