@@ -51,7 +51,28 @@ status   INSTALLED    in the database as declared
          PRUNE        in the database, but declared by no model (shown as table:trigger)
          UNALLOWED    the routers keep its model off this database
 enabled  ENABLED, DISABLED, ALWAYS or REPLICA (see ALTER TABLE … TRIGGER); N/A: not there
+
+exit code  0 it is done, or nothing differs
+           1 something differs (check, lint, violations, --check), or the command failed
+           2 the command line is wrong, or an attempt could not be made (check --as)
 """
+
+# An example of each subcommand. One that exits with 1 for more than a failure says when.
+EXAMPLES = {
+    "ls": "ls --format json",
+    "check": "check shop.Order:paid\nexit code: 1 if anything differs",
+    "roles": "roles --app shop_app --apply",
+    "diff": "diff shop.Order:paid",
+    "install": "install --lock-timeout 2000",
+    "uninstall": "uninstall shop.Order:paid --dry-run",
+    "enable": "enable shop.Order:paid",
+    "disable": "disable shop.Order:paid",
+    "prune": "prune --dry-run",
+    "recount": "recount shop.Post:comment_count\nexit code: 1 if --check finds a wrong number",
+    "lint": "lint --format json\nexit code: 1 if anything is found",
+    "docs": "docs shop --output RULES.md\nexit code: 1 if --check finds the file out of date",
+    "sql": "sql shop.Order:paid",
+}
 
 
 _LOCKED = """\
@@ -71,13 +92,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         commands = parser.add_subparsers(dest="verb", metavar="command", required=True)
-        uris = _parent(lambda p: p.add_argument("uris", nargs="*", metavar="uri"))
+        uris = _parent(_add_uris)
+        dry_run = _parent(_add_dry_run)
         place = _parent(_add_place)
         output = _parent(_add_format)
         lock = _parent(_add_lock_timeout)
 
         def add(name: str, help_text: str, *parents: argparse.ArgumentParser) -> Any:
-            return commands.add_parser(name, help=help_text, description=help_text, parents=parents)
+            example = EXAMPLES.get(name, "")
+            return commands.add_parser(
+                name,
+                help=help_text,
+                description=help_text,
+                epilog=f"example: manage.py pgtrigger {example}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                parents=parents,
+            )
 
         add("ls", "Lists triggers with their status.", uris, place, output)
         check = add(
@@ -100,10 +130,10 @@ class Command(BaseCommand):
         install.add_argument(
             "--dry-run", action="store_true", help="print the SQL, and change nothing"
         )
-        add("uninstall", "Drops triggers and their functions.", uris, place, lock)
+        add("uninstall", "Drops triggers and their functions.", uris, place, lock, dry_run)
         add("enable", "Lets triggers fire.", uris, place)
         add("disable", "Keeps triggers from firing, for everybody.", uris, place)
-        add("prune", "Drops the triggers that no model declares.", place)
+        add("prune", "Drops the triggers that no model declares.", place, dry_run)
         recount = add(
             "recount", "Compares the numbers of Count and Sum with the rows, and repairs them.",
             uris, place,
@@ -120,11 +150,10 @@ class Command(BaseCommand):
             "--check", action="store_true", help="write nothing; exit code 1 if FILE is out of date"
         )
         sql = add("sql", "Prints the SQL that installs a trigger.")
-        sql.add_argument("uri")
+        sql.add_argument("uri", help="app_label.ModelName:trigger_name")
         for name, module in VERBS.items():
             added = add(name, module.HELP)
             added.epilog = module.EXAMPLES
-            added.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_arguments(added)
 
     def handle(
@@ -161,13 +190,17 @@ class Command(BaseCommand):
         if role is not None:
             self._check_role(role, database, format, all)
             return
+        rows = _rows(uris, database)
         differing = [
             row
-            for row in _rows(uris, database)
+            for row in rows
             if row["status"] in (catalog.OUTDATED, catalog.UNINSTALLED, catalog.PRUNE)
             or row["enabled"] not in ("ENABLED", "N/A")
         ]
-        self._print_rows(differing, format)
+        if differing or format == "json":
+            self._print_rows(differing, format)
+        else:
+            self._say(f"Installed as declared: {len(rows)}")
         if differing:
             sys.exit(1)
 
@@ -198,17 +231,40 @@ class Command(BaseCommand):
         administration.install(
             *uris, database=database, lock_timeout=lock_timeout, progress=progress
         )
+        if verbosity:
+            count = len(administration.entries(*uris, database=database))
+            self._say(f"Installed as declared: {count}")
 
     def do_uninstall(
-        self, uris: Sequence[str], database: str, lock_timeout: int | None, **options: Any
+        self,
+        uris: Sequence[str],
+        database: str,
+        lock_timeout: int | None,
+        dry_run: bool,
+        **options: Any,
     ) -> None:
-        administration.uninstall(*uris, database=database, lock_timeout=lock_timeout)
+        installed = _installed(uris, database)
+        if not uris and settings.prune_on_install:
+            installed += _undeclared(database)
+        if not dry_run:
+            administration.uninstall(*uris, database=database, lock_timeout=lock_timeout)
+        self._say_dropped(installed, dry_run)
 
     def do_enable(self, uris: Sequence[str], database: str, **options: Any) -> None:
         administration.enable(*uris, database=database)
+        self._say(f"Enabled: {len(_installed(uris, database))}")
 
     def do_disable(self, uris: Sequence[str], database: str, **options: Any) -> None:
         administration.disable(*uris, database=database)
+        self._say(f"Disabled for everybody: {len(_installed(uris, database))}")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(self.style.SUCCESS(text))
+
+    def _say_dropped(self, names: Sequence[str], dry_run: bool) -> None:
+        for name in names:
+            self.stdout.write(f"{'would drop' if dry_run else 'dropped'} {name}")
+        self._say(f"{'Would be dropped' if dry_run else 'Dropped'}: {len(names)}")
 
     def do_roles(
         self,
@@ -250,8 +306,11 @@ class Command(BaseCommand):
         if any(each.found for each in results):
             sys.exit(1)
 
-    def do_prune(self, database: str, **options: Any) -> None:
-        administration.prune(database)
+    def do_prune(self, database: str, dry_run: bool, **options: Any) -> None:
+        names = _undeclared(database)
+        if not dry_run:
+            administration.prune(database)
+        self._say_dropped(names, dry_run)
 
     def do_recount(self, uris: Sequence[str], database: str, check: bool, **options: Any) -> None:
         is_wrong = False
@@ -307,6 +366,9 @@ class Command(BaseCommand):
             column: max((len(row[column]) for row in rows), default=0)
             for column in ("status", "enabled")
         }
+        widths = {column: max(width, len(column)) for column, width in widths.items()}
+        header = "  ".join(column.upper().ljust(width) for column, width in widths.items())
+        self.stdout.write(f"{header}  TRIGGER")
         for row in rows:
             status = _STYLES.get(row["status"], "SUCCESS")
             enabled = "SUCCESS" if row["enabled"] == "ENABLED" else "WARNING"
@@ -323,6 +385,17 @@ _STYLES = {
     catalog.PRUNE: "WARNING",
     catalog.UNALLOWED: "NOTICE",
 }
+
+
+def _installed(uris: Sequence[str], database: str) -> list[str]:
+    """Return the URIs of the declared triggers that are in the database."""
+    found = administration.entries(*uris, database=database)
+    return [entry.uri for entry in found if entry.installed]
+
+
+def _undeclared(database: str) -> list[str]:
+    """Return the triggers that no model declares, as table:trigger."""
+    return [f"{table}:{pgid}" for table, pgid, *_ in administration.prunable(database)]
 
 
 def _rows(uris: Sequence[str], database: str) -> list[dict[str, str]]:
@@ -373,6 +446,18 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         *("-s", "--schema"),
         action="append",
         help="a schema to look for tables in, instead of search_path; may be repeated",
+    )
+
+
+def _add_uris(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "uris", nargs="*", metavar="uri", help="app_label.ModelName:trigger_name; all by default"
+    )
+
+
+def _add_dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be dropped, and change nothing"
     )
 
 
