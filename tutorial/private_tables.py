@@ -225,7 +225,7 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
     needed: list[type[models.Model]] = []
 
     def add(model: type[models.Model]) -> None:
-        model = model._meta.concrete_model
+        model = model._meta.concrete_model or model
         if model in needed or not model._meta.managed:
             return
         needed.append(model)
@@ -238,7 +238,7 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
 
     for model in shown:
         add(model)
-        for relation in model._meta.concrete_model._meta.related_objects:
+        for relation in (model._meta.concrete_model or model)._meta.related_objects:
             if relation.on_delete is not models.DO_NOTHING:
                 add(relation.related_model)  # a deletion looks for rows there
     return tuple(needed)

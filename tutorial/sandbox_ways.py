@@ -102,6 +102,11 @@ def _status() -> str:
     return trigger.get_installation_status(model)[0]
 
 
+def _officially_created(alias: str) -> Any:
+    manager: Any = OfficialInterface.objects
+    return manager.official_create()
+
+
 def _reverted(row: Any) -> None:
     row.event.order_by("pgh_id").first().revert()
 
@@ -115,7 +120,7 @@ WAYS: Mapping[str, Sequence[Way]] = {
         Way(
             OfficialInterface,
             "Add with official_create()",
-            lambda alias: OfficialInterface.objects.official_create(),
+            _officially_created,
         )
     ],
     "immutable_rows": [
