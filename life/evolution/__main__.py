@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import platform
 import random
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -49,7 +51,7 @@ def main() -> int:
             _server().drop(name)
 
 
-def _server() -> object:
+def _server() -> Any:
     from life.databases import Server
 
     return Server(ROOT)
@@ -144,8 +146,15 @@ def _run(options: argparse.Namespace, seed: int) -> int:
     print(result)
     if options.record:
         with options.record.open("a") as file:
-            file.write(f"{datetime.now(UTC):%Y-%m-%d} {result}\n")
+            file.write(f"{datetime.now(UTC):%Y-%m-%d} {_versions()}: {result}\n")
     return 1 if differences else 0
+
+
+def _versions() -> str:
+    import django
+
+    python = platform.python_version()
+    return f"Django {django.__version__}, Python {python}, PostgreSQL {_server().version()}"
 
 
 def _folder(name: str | None) -> contextlib.AbstractContextManager[str]:

@@ -21,7 +21,8 @@ def _write(label: str, name: str, uri: str, apps: Any, schema_editor: Any) -> No
     model = apps.get_model(label, name)
     with pgtrigger.ignore(uri), pgtrigger.ignore():
         row = looking.new_row(model)
-        model._base_manager.filter(pk=row.pk)._raw_delete(schema_editor.connection.alias)
+        for table in (model, *model._meta.get_parent_list()):
+            table._base_manager.filter(pk=row.pk)._raw_delete(schema_editor.connection.alias)
         # A deferred rule would not be ignored at the end of the transaction.
         schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
