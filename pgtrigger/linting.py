@@ -26,7 +26,13 @@ from pgtrigger.triggers import registry
 from pgtrigger.triggers.at_most import AtMost
 from pgtrigger.triggers.relations import foreign_key
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, own_field
+from pgtrigger.vocabulary.columns import (
+    NEW,
+    ROW_VARIABLES,
+    columns_of,
+    is_virtual,
+    own_field,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _RETURN = re.compile(r"\b(RETURN|RAISE)\b", re.IGNORECASE)
 _ASSIGNED = re.compile(r'\bNEW\.(?:"((?:[^"]|"")+)"|(\w+))\s*:?=(?!=)', re.IGNORECASE)
+_READ = r'\b(?:OLD|NEW)\."?{}"?(?!\w)'
 _STATEMENT = r'\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?(?:"?\w+"?\.)?"?{}"?(?!\w)'
 
 
@@ -64,6 +71,7 @@ def lint(*uris: str, database: str | None = None) -> list[Finding]:
         *_order(declared),
         *(finding for model, trigger in declared for finding in _of_function(model, trigger)),
         *(finding for model, trigger in declared for finding in _of_keys(model, trigger)),
+        *(finding for model, trigger in declared for finding in _of_virtual(model, trigger)),
         *_checked_by_extension(declared, database),
     ]
     return sorted(found, key=lambda finding: (finding.uri, finding.id))
@@ -155,6 +163,28 @@ def _of_keys(model: type[Model], trigger: Trigger) -> Iterator[Finding]:
                 f"Remove db_index=False from {model._meta.label}.{key.name}, or add an index that "
                 "begins with it.",
             )
+
+
+def _of_virtual(model: type[Model], trigger: Trigger) -> Iterator[Finding]:
+    """Virtual columns in SQL of the user; a ``Q`` has the column's expression in its place.
+
+    https://www.postgresql.org/docs/current/ddl-generated-columns.html
+    """
+    condition = trigger.get_condition(model)
+    texts = {"condition": condition.render(model, ROW_VARIABLES) if condition is not None else ""}
+    texts["function"] = _body(model, trigger)
+    for field in filter(is_virtual, columns_of(model)):
+        pattern = re.compile(_READ.format(re.escape(str(field.column))), re.IGNORECASE)
+        for place, text in texts.items():
+            if pattern.search(text):
+                yield Finding(
+                    "pgtrigger.L006",
+                    trigger.get_uri(model),
+                    f"Its {place} reads {field.name}, a virtual generated column. PostgreSQL "
+                    "computes it when a table is read, so that it is NULL in a trigger.",
+                    "Write the condition with pgtrigger.Q, which puts the expression in its place, "
+                    "or write the expression, or use db_persist=True.",
+                )
 
 
 def _has_index(model: type[Model], field: Any) -> bool:

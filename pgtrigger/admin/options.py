@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 
 from pgtrigger.admin.rules import soft_deletion
-from pgtrigger.forms import RuledFormMixin, RuledFormSetMixin, forecast
+from pgtrigger.forms import RuledFormMixin, RuledFormSetMixin, forecast, version_fields
 from pgtrigger.triggers.soft_delete import undelete
 
 if TYPE_CHECKING:
@@ -40,8 +40,13 @@ class RuledAdmin(ModelAdmin):
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         """Return the form, with only those choices of a state that may follow the object's."""
-        form: Any = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (RuledFormMixin, form), {})
+        kwargs.setdefault("form", _ruled(kwargs.get("form", self.form), self.model))
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Return the fieldsets, and one with the hidden version of an object that has one."""
+        is_shown = obj is not None and self.has_change_permission(request, obj)
+        return _with_version(super().get_fieldsets(request, obj), self.model, is_shown=is_shown)
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the form of a row of the list, which respects that row's rules."""
@@ -59,9 +64,31 @@ class RuledInlineMixin(InlineModelAdmin):
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
         """Return the formset, whose forms respect the rules of their rows."""
+        kwargs.setdefault("form", _ruled(self.form, self.model))
         formset: Any = super().get_formset(request, obj, **kwargs)
-        form = type(formset.form.__name__, (RuledFormMixin, formset.form), {})
-        return type(formset.__name__, (RuledFormSetMixin, formset), {"form": form})
+        return type(formset.__name__, (RuledFormSetMixin, formset), {})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Return the fieldsets, and one with the hidden versions of the rows."""
+        is_shown = obj is not None and self.has_change_permission(request, obj)
+        return _with_version(super().get_fieldsets(request, obj), self.model, is_shown=is_shown)
+
+
+def _ruled(form: Any, model: type[Model]) -> Any:
+    """Return the form with the mixin, and with the hidden field of a version."""
+    return type(form.__name__, (RuledFormMixin, form), dict(version_fields(model)))
+
+
+def _with_version(fieldsets: Any, model: type[Model], *, is_shown: bool) -> list[Any]:
+    """Return the fieldsets, and if it is shown, one with the hidden field of a version."""
+    names = list(version_fields(model))
+    if not names:
+        return list(fieldsets)
+    others = [
+        (title, {**options, "fields": [each for each in options["fields"] if each not in names]})
+        for title, options in fieldsets
+    ]
+    return [*others, (None, {"fields": names})] if is_shown else others
 
 
 def _forecast(request: HttpRequest, model: type[Model], row: Model | None) -> Forecast:

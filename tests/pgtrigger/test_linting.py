@@ -139,3 +139,42 @@ def test_what_plpgsql_check_reports(found):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'plpgsql_check'")
         assert cursor.fetchone() is None
+
+
+class TestVirtualColumns:
+    @pytest.fixture
+    def found_of(self, make_model):
+        def lint(**options):
+            trigger = pgtrigger.Trigger(
+                name="virtual",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                **{"func": "RETURN NULL;"} | options,
+            )
+            model = make_model(
+                number=models.IntegerField(default=0),
+                double=models.GeneratedField(
+                    expression=models.F("number") * 2,
+                    output_field=models.IntegerField(),
+                    db_persist=False,
+                ),
+                triggers=[trigger],
+                table=False,
+            )
+            return [each.id for each in linting.lint(trigger.get_uri(model))]
+
+        return lint
+
+    @pytest.mark.parametrize("text", ["NEW.double > 10", 'OLD."double" > 10', "new.double IS NULL"])
+    def test_sql_of_a_condition_reads_null(self, found_of, text):
+        assert found_of(condition=pgtrigger.Condition(text)) == ["pgtrigger.L006"]
+
+    def test_a_function_reads_null(self, found_of):
+        func = "IF NEW.double > 10 THEN RAISE 'x'; END IF; RETURN NULL;"
+        assert found_of(func=func) == ["pgtrigger.L006"]
+
+    def test_a_q_has_the_expression_in_its_place(self, found_of):
+        assert found_of(condition=pgtrigger.Q(new__double__gt=10)) == []
+
+    def test_another_column_is_no_finding(self, found_of):
+        assert found_of(condition=pgtrigger.Condition("NEW.double_2 > NEW.number")) == []

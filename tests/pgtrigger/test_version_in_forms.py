@@ -1,0 +1,172 @@
+"""Two people who edit one object at once are told in the form, also in the admin."""
+
+import sys
+from types import ModuleType
+
+import pytest
+from django import forms
+from django.contrib.admin import TabularInline
+from django.contrib.admin.sites import AdminSite
+from django.db import models
+from django.urls import path
+
+import pgtrigger
+from pgtrigger import StaleError
+from pgtrigger.admin import RuledAdmin, RuledInlineMixin
+from pgtrigger.forms import CHANGED, RuledFormMixin
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def document(make_model):
+    return make_model(
+        text=models.CharField(max_length=20, default="", blank=True),
+        version=models.IntegerField(default=0),
+        triggers=[pgtrigger.Version("version")],
+    )
+
+
+@pytest.fixture
+def form_of(document):
+    meta = type("Meta", (), {"model": document, "fields": ["text"]})
+    return type("DocumentForm", (RuledFormMixin, forms.ModelForm), {"Meta": meta})
+
+
+def shown(form):
+    """What a browser sends back of a form that it was given."""
+    return {bound.html_name: str(bound.value()) for bound in form}
+
+
+def change(document, text="theirs"):
+    other = document.objects.get()
+    other.text = text
+    other.save()
+
+
+def test_the_form_has_the_version_in_a_hidden_field(document, form_of):
+    change_ = document.objects.create()
+    assert '<input type="hidden" name="version_when_read" value="0"' in str(
+        form_of(instance=change_)
+    )
+    assert "version_when_read" not in str(form_of())
+
+
+def test_a_form_that_was_shown_before_another_change_is_not_valid(document, form_of):
+    data = shown(form_of(instance=document.objects.create())) | {"text": "mine"}
+    change(document)
+    form = form_of(data, instance=document.objects.get())
+    assert not form.is_valid()
+    [error] = form.non_field_errors().as_data()
+    assert (str(error.message), error.code) == (str(CHANGED), "version")
+
+
+def test_the_message_and_code_are_those_of_the_rule(make_model):
+    model = make_model(
+        text=models.CharField(max_length=20, default=""),
+        version=models.IntegerField(default=0),
+        triggers=[pgtrigger.Version("version", message="Too late.", code="late")],
+    )
+    form_class = forms.modelform_factory(model, form=forms.ModelForm, fields=["text"])
+    form_class = type("Form", (RuledFormMixin, form_class), {})
+    data = shown(form_class(instance=model.objects.create())) | {"text": "mine"}
+    change(model)
+    form = form_class(data, instance=model.objects.get())
+    [error] = form.non_field_errors().as_data()
+    assert (error.message, error.code) == ("Too late.", "late")
+
+
+def test_a_form_that_is_up_to_date_saves_again_and_again(document, form_of):
+    obj = document.objects.create()
+    for text in ("one", "two"):
+        data = shown(form_of(instance=obj)) | {"text": text}
+        obj = form_of(data, instance=document.objects.get()).save()
+    assert (obj.text, obj.version) == ("two", 2)
+
+
+def test_a_form_without_changes_is_valid(document, form_of):
+    obj = document.objects.create()
+    change(document)
+    changed = document.objects.get()
+    data = shown(form_of(instance=changed)) | {"version_when_read": obj.version}
+    assert form_of(data, instance=changed).is_valid()
+
+
+def test_a_change_after_validation_is_refused_by_the_database(document, form_of):
+    data = shown(form_of(instance=document.objects.create())) | {"text": "mine"}
+    form = form_of(data, instance=document.objects.get())
+    assert form.is_valid()
+    change(document)
+    with pytest.raises(StaleError):
+        form.save()
+
+
+def test_a_program_that_sends_no_version_is_not_asked_for_one(document, form_of):
+    obj = document.objects.create()
+    form = form_of({"text": "mine"}, instance=obj)
+    assert form.is_valid()
+
+
+class TestAdmin:
+    @pytest.fixture
+    def site(self, document, make_model, settings, monkeypatch):
+        parent = make_model(name=models.CharField(max_length=9, default="x"))
+        child = make_model(
+            parent=models.ForeignKey(parent, models.CASCADE),
+            text=models.CharField(max_length=20, default="", blank=True),
+            version=models.IntegerField(default=0, editable=False),
+            triggers=[pgtrigger.Version("version")],
+        )
+        inline = type("Inline", (RuledInlineMixin, TabularInline), {"model": child, "extra": 1})
+        site = AdminSite()
+        site.register(
+            document, type("A", (RuledAdmin,), {"fieldsets": [("T", {"fields": ["text"]})]})
+        )
+        site.register(parent, type("B", (RuledAdmin,), {"inlines": [inline]}))
+        module = ModuleType("urls_of_this_test")
+        module.urlpatterns = [path("admin/", site.urls)]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        settings.ROOT_URLCONF = module.__name__
+        self.parent, self.child = parent, child
+
+    def address(self, obj):
+        return f"/admin/{obj._meta.app_label}/{obj._meta.model_name}/{obj.pk}/change/"
+
+    def test_the_page_of_an_object(self, site, document, admin_client):
+        obj = document.objects.create()
+        page = admin_client.get(self.address(obj)).content.decode()
+        assert '<input type="hidden" name="version_when_read" value="0"' in page
+        change(document)
+        sent = {"text": "mine", "version_when_read": "0"}
+        assert str(CHANGED) in admin_client.post(self.address(obj), sent).content.decode()
+        assert document.objects.get().text == "theirs"
+        sent["version_when_read"] = "1"
+        assert admin_client.post(self.address(obj), sent).status_code == 302
+        assert document.objects.get().text == "mine"
+
+    def test_the_page_of_a_new_object(self, site, document, admin_client):
+        address = f"/admin/{document._meta.app_label}/{document._meta.model_name}/add/"
+        assert "version_when_read" not in admin_client.get(address).content.decode()
+        assert admin_client.post(address, {"text": "new"}).status_code == 302
+        assert document.objects.get().text == "new"
+
+    def test_the_rows_of_an_inline(self, site, admin_client):
+        parent = self.parent.objects.create()
+        row = self.child.objects.create(parent=parent)
+        page = admin_client.get(self.address(parent)).content.decode()
+        prefix = f"{self.child._meta.model_name}_set"
+        assert f'name="{prefix}-0-version_when_read" value="0"' in page
+        change(self.child)
+        sent = {
+            "name": "x",
+            f"{prefix}-TOTAL_FORMS": "1",
+            f"{prefix}-INITIAL_FORMS": "1",
+            f"{prefix}-0-id": row.pk,
+            f"{prefix}-0-parent": parent.pk,
+            f"{prefix}-0-text": "mine",
+            f"{prefix}-0-version_when_read": "0",
+        }
+        assert str(CHANGED) in admin_client.post(self.address(parent), sent).content.decode()
+        sent[f"{prefix}-0-version_when_read"] = "1"
+        assert admin_client.post(self.address(parent), sent).status_code == 302
+        assert self.child.objects.get().text == "mine"
