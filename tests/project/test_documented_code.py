@@ -88,6 +88,7 @@ class Page:
             and issubclass(value, models.Model)
             and value.__module__ == "shop.models"
             and not value._meta.proxy
+            and not value._meta.auto_created
             and value not in self.created
         ]
         # A tracked model is decorated before its name is bound, so its events are defined first.
