@@ -1,8 +1,9 @@
 """``_pgh_attach_context()``, which the triggers that the PyPI package installed call.
 
-No trigger of this project calls it. A migration creates the function, so that old migrations with
-such triggers run, and so that a database that is taken over writes events until its triggers are
-replaced.
+Like the project's own functions, it does not wait for another transaction that writes the row: see
+Note [One context row] of ``pghistory.writing.capture``. No trigger of this project calls it. A
+migration creates the function, so that old migrations with such triggers run, and so that a
+database that is taken over writes events until its triggers are replaced.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ DECLARE
     context_id pg_catalog.uuid := {context_id};
 BEGIN
     IF context_id IS NOT NULL THEN
+        context_id := ({claim})::pg_catalog.uuid;
         {insert};
     END IF;
     RETURN context_id;
@@ -50,6 +52,7 @@ def install(connection: Any) -> None:
     )
     body = _BODY.format(
         context_id=capture.optional_setting(CONTEXT_ID, "uuid"),
+        claim=capture.CLAIM_CONTEXT,
         insert=sql.SQL(str(insert)),
     )
     create = _CREATE.format(

@@ -13,6 +13,7 @@ from django.db import connection, connections, models, transaction
 
 import pghistory
 import pgtrigger
+from pghistory import legacy
 from pghistory.models import Context
 from pghistory.writing import context
 from tests.pghistory.models import Account, RowLevel, StatementLevel
@@ -425,3 +426,19 @@ class TestTwoConnectionsInOneContext:
             with second():
                 model.objects.create(number=2)
         assert Context.objects.count() == 1
+
+    def test_the_function_of_the_pypi_packages_triggers_does_not_wait_either(self, second):
+        legacy.install(connection)
+
+        def attach():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT _pgh_attach_context()")
+                return cursor.fetchone()[0]
+
+        with pghistory.context(user=1) as opened, transaction.atomic():
+            assert attach() == opened.id
+            with second(), transaction.atomic():
+                own = attach()
+                assert attach() == own != opened.id
+            assert attach() == opened.id
+        assert list(Context.objects.values_list("metadata", flat=True)) == [{"user": 1}] * 2
