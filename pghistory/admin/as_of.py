@@ -185,11 +185,15 @@ def _parsed(text: str) -> datetime | None:
         text = text.replace(" ", "+")  # of an address that was not quoted
     try:
         found = parse_datetime(text)
-    except ValueError:
+        if found is None:
+            return None
+        aware = timezone.make_aware(found) if timezone.is_naive(found) else found
+        timezone.localtime(
+            aware
+        )  # The first and the last hours of the calendar have no local time.
+    except (ValueError, OverflowError):
         return None
-    if found is None or not timezone.is_naive(found):
-        return found
-    return timezone.make_aware(found)
+    return aware
 
 
 def _reason(model: Any) -> str:

@@ -60,7 +60,7 @@ class RestoringPages(HistoryPages):
         except ValueError as error:
             raise Http404(str(error)) from None
         before = request.GET.get("before", "")
-        deletions, oldest = _deletions(witness, int(before) if before.isdecimal() else None)
+        deletions, oldest = _deletions(witness, _key(before))
         keys = {event.pk: event for event in deletions}
         listed = self.get_queryset(request).across(witness.event_model).filter(pgh_id__in=keys)
         may_add = self._may(request, tracked, "add")
@@ -86,6 +86,11 @@ class RestoringPages(HistoryPages):
             "restore_url": self._reverse("pghistory_revert", *arguments) if may_add else "",
             "undo_url": self._reverse("pghistory_undo", *arguments) if has_change_set else "",
         }
+
+
+def _key(text: str) -> int | None:
+    """Return the key of an event, None if the text is not one."""
+    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 def _deletions(witness: history.Witness, before: int | None) -> tuple[list[Any], int | None]:

@@ -110,7 +110,9 @@ class TestObject:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("text", ["yesterday", "2024-13-01T00:00", "\0", "0"])
+    @pytest.mark.parametrize(
+        "text", ["yesterday", "2024-13-01T00:00", "\0", "0", "9999-12-31T23:00:00-12:00"]
+    )
     def test_what_is_not_a_time_is_said(self, admin_client, order, text):
         page = admin_client.get(changelist(), {"as_of": text}, follow=True).content.decode()
         assert "is not a time" in page

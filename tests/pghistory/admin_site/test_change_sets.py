@@ -216,6 +216,11 @@ class TestDeleted:
         older = admin_client.get(url + first.context_data["older_url"])
         assert older.context_data["rows"] == []
 
+    @pytest.mark.parametrize("before", ["x", "-1", "9" * 5000, "\0", "0"])
+    def test_a_key_that_is_not_one(self, admin_client, before):
+        url = reverse("admin:pghistory_deleted", args=["pghistory_tests.RowLevel"])
+        assert admin_client.get(url, {"before": before}).status_code == 200
+
     def test_a_list_has_a_button_to_it(self, admin_client):
         page = admin_client.get(reverse("admin:pghistory_tests_book_changelist"))
         assert (
