@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Lower, Now
 import pgtrigger
 from pgtrigger.triggers import registry
 from pgtrigger.vocabulary.columns import TRANSITION_TABLES
+from pgtrigger.vocabulary.conditions import conjuncts
 from project.models import User
 from tests.pgtrigger import models
 from tests.pgtrigger.models import Plain
@@ -366,3 +367,40 @@ def test_a_field_of_no_row_is_an_error():
     for name in ("number", "old", "other__number"):
         with pytest.raises(ValueError, match="must start with"):
             pgtrigger.F(name)
+
+
+class TestConjuncts:
+    """The parts that must all be true, which forms read to know what a rule will refuse."""
+
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            (pgtrigger.Q(old__a=1), [pgtrigger.Q(old__a=1)]),
+            (pgtrigger.Q(new__b=2, old__a=1), [pgtrigger.Q(new__b=2), pgtrigger.Q(old__a=1)]),
+            (
+                pgtrigger.Q(old__a=1) & pgtrigger.Q(new__b=2),
+                [pgtrigger.Q(old__a=1), pgtrigger.Q(new__b=2)],
+            ),
+            (
+                pgtrigger.Q(pgtrigger.Q(new__b=2, old__a=1)),
+                [pgtrigger.Q(new__b=2), pgtrigger.Q(old__a=1)],
+            ),
+        ],
+    )
+    def test_a_conjunction_is_its_parts(self, condition, expected):
+        assert conjuncts(condition) == expected
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            pgtrigger.Q(old__a=1) | pgtrigger.Q(new__b=2),
+            ~pgtrigger.Q(old__a=1, new__b=2),
+            pgtrigger.AnyChange("a") | pgtrigger.AnyChange("b"),
+        ],
+    )
+    def test_any_other_condition_is_one_part(self, condition):
+        assert conjuncts(condition) == [condition]
+
+    def test_conditions_on_changes_are_parts_too(self):
+        change = pgtrigger.AnyChange("a")
+        assert conjuncts(change & pgtrigger.Q(new__b=2)) == [change, pgtrigger.Q(new__b=2)]
