@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
-from django.db.migrations import SeparateDatabaseAndState
+from django.db.migrations import CreateModel, SeparateDatabaseAndState
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.questioner import MigrationQuestioner
@@ -110,13 +110,12 @@ class Project:
         self, *, atomic: bool = True, state_only: bool = False
     ) -> list[tuple[str, Any]]:
         """Write what makemigrations finds, and return it: (app label, migration)."""
-        leaves = self.leaves() if state_only else {}
         changes = self.changes()
+        if state_only:
+            _leave_tables(changes)
         written = []
         for label, migrations in changes.items():
             for migration in migrations:
-                if state_only:
-                    _leave_tables(migration, leaves)
                 writer = MigrationWriter(migration, include_header=False)
                 text = writer.as_string()
                 if not atomic:
@@ -186,19 +185,23 @@ class Project:
         importlib.invalidate_caches()
 
 
-def _leave_tables(migration: Any, leaves: dict[str, str]) -> None:
-    """Let operations on models change the state only, as documented for a model that moves."""
-    migration.operations = [
-        operation
-        if isinstance(operation, TriggerOperation)
-        else SeparateDatabaseAndState(state_operations=[operation])
-        for operation in migration.operations
-    ]
-    migration.dependencies += [
-        (label, name)
-        for label, name in leaves.items()
-        if label != migration.app_label and name != "zero"
-    ]
+def _leave_tables(changes: dict[str, list[Any]]) -> None:
+    """Let operations on models change the state only, as documented for a model that moves.
+
+    Its new app follows the one that it leaves, so that all of its changes are undone first.
+    """
+    for label, migrations in changes.items():
+        for migration in migrations:
+            if any(isinstance(each, CreateModel) for each in migration.operations):
+                migration.dependencies += [
+                    (other, found[-1].name) for other, found in changes.items() if other != label
+                ]
+            migration.operations = [
+                operation
+                if isinstance(operation, TriggerOperation)
+                else SeparateDatabaseAndState(state_operations=[operation])
+                for operation in migration.operations
+            ]
 
 
 def forget() -> None:
