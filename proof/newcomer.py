@@ -199,20 +199,22 @@ def _follow_quick_start(run: Run, user: Newcomer, clone: Path) -> None:
     found = blocks(clone / "docs/quick-start.md")
     sessions = [text for language, text in found if language == "python"]
     apps, model, session, test = sessions
-    shell = "\n".join(text for language, text in found if language == "sh")
+    shell = "".join(text for language, text in found if language == "sh")
     wheel, *commands = [line.partition("    #")[::2] for line in shell.splitlines()]
     user.run(f"{clone}/.venv/bin/python -m venv site", user.home)
-    user.run("../site/bin/pip install --quiet Django 'psycopg[binary]' pytest-django", clone)
-    user.run(f"../site/bin/{wheel[1].partition('built with: ')[2]} --wheel-dir .. --quiet", clone)
-    user.run(f"site/bin/{wheel[0]}", user.home)
-    user.run("site/bin/django-admin startproject mysite", user.home)
+    programs = user.home / "site/bin"
+    build = wheel[1].partition("built with: ")[2]
+    user.run(f"{programs}/pip install --quiet Django 'psycopg[binary]' pytest-django", user.home)
+    user.run(f"{programs}/{build} --wheel-dir {user.home} --quiet", clone)
+    user.run(f"{programs}/{wheel[0]}", user.home)
+    user.run(f"{programs}/django-admin startproject mysite", user.home)
     project = user.home / "mysite"
-    user.run("../site/bin/python manage.py startapp shop", project)
+    user.run(f"{programs}/python manage.py startapp shop", project)
     user.write(project / "mysite/settings.py", _settings(project, apps, clone))
     user.write(project / "shop/models.py", model)
     for command, comment in commands:
         run.say(command)
-        output = user.run(f"../site/bin/{command}", project)
+        output = user.run(f"{programs}/{command}", project)
         if promised := re.match(r"\s*(INSTALLED.*?) \.\.\.", comment):
             _expect(" ".join(promised[1].split()), " ".join(output.split()), command)
     run.say("the session and the test")
@@ -220,9 +222,9 @@ def _follow_quick_start(run: Run, user: Newcomer, clone: Path) -> None:
     user.write(project / "session.txt", imports + session)
     check = "import doctest, sys; sys.exit(doctest.testfile('session.txt', module_relative=False,"
     check += " optionflags=doctest.IGNORE_EXCEPTION_DETAIL | doctest.ELLIPSIS).failed)"
-    user.run(f'../site/bin/python manage.py shell -c "{check}"', project)
+    user.run(f'{programs}/python manage.py shell -c "{check}"', project)
     user.write(project / "test_invoice.py", f"from shop.models import Invoice\n{test}")
-    pytest = "../site/bin/python -m pytest -q --ds mysite.settings test_invoice.py"
+    pytest = f"{programs}/python -m pytest -q --ds mysite.settings test_invoice.py"
     _expect("1 passed", user.run(pytest, project), pytest)
     run.figures["blocks of the quick start"] = len(found)
 
