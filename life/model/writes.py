@@ -433,7 +433,7 @@ class Writes:
         table = sql.Identifier(self.tables.note._meta.db_table)
         return Write(
             "truncate notes",
-            lambda expected, now: expected.delete_notes(now, list(expected.notes)),
+            lambda expected, now: expected.truncate_notes(now),
             lambda: execute(sql.SQL("TRUNCATE {}").format(table)),
         )
 
