@@ -1,6 +1,7 @@
 """The documentation: nothing public is missing, and its code refers to what exists."""
 
 import ast
+import doctest
 import importlib
 import re
 import sys
@@ -124,12 +125,8 @@ def attribute(path: str) -> Any:
 
 @pytest.mark.parametrize("block", blocks("python"))
 def test_code_is_python_and_names_what_exists(block: str) -> None:
-    code = re.sub(r"^(?:>>>|\.\.\.) ?", "", block, flags=re.MULTILINE)
-    if ">>>" in block:
-        code = "\n".join(
-            line.partition(">>> ")[2] for line in block.splitlines() if line.startswith(">>> ")
-        )
-    tree = ast.parse(code)
+    prompts = doctest.DocTestParser().get_examples(block)
+    tree = ast.parse("".join(prompt.source for prompt in prompts) or block)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(LIBRARIES):
             for alias in node.names:

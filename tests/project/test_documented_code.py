@@ -1,8 +1,8 @@
 """The code on the pages of the documentation runs, and prints what the page says."""
 
 import ast
+import doctest
 import io
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -68,8 +68,8 @@ class Page:
 
     def execute_prompts(self, code: str) -> str:
         """Execute what stands after prompts, and compare the last line of each traceback."""
-        for prompt in re.split(r"(?m)^>>> ", code)[1:]:
-            statement, _, expected = prompt.partition("\n")
+        for prompt in doctest.DocTestParser().get_examples(code):
+            statement, expected = prompt.source, prompt.want
             try:
                 with transaction.atomic():
                     self.execute(statement)
