@@ -212,10 +212,20 @@ def _installed(cursor: Any, schemas: Schemas) -> str | None:
 
 
 def _tables(cursor: Any) -> dict[tuple[str, str], Columns]:
+    """The columns of each table, but for the partitions of event tables."""
     found: dict[tuple[str, str], Columns] = {}
     cursor.execute(_COLUMNS)
     for table, schema, *column in cursor.fetchall():
         found.setdefault((schema, table), []).append(tuple(column))
+    cursor.execute(
+        "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.pg_partition_root(c.oid) "
+        "WHERE c.relispartition AND c.relkind = 'r' AND r.relname = ANY (%s)",
+        [[each._meta.db_table for each in event_models.all_event_models()]],
+    )
+    for partition in cursor.fetchall():
+        found.pop(partition, None)
     return found
 
 
