@@ -34,7 +34,7 @@ def form_of(document):
 
 
 def shown(form):
-    """What a browser sends back of a form that it was given."""
+    """The data that a browser sends back of a form that it was given."""
     return {bound.html_name: str(bound.value()) for bound in form}
 
 
