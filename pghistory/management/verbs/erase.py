@@ -30,7 +30,7 @@ it. Exit codes: 0 done, 1 an error.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("label", metavar="app.Model", help="the model of the object")
+    parser.add_argument("model", metavar="app.Model", help="the model of the object")
     parser.add_argument("key", metavar="PK", help="its primary key; the row may have gone")
     parser.add_argument(
         "--field",
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def handle(
     stdout: OutputWrapper,
     *,
-    label: str,
+    model: str,
     key: str,
     field: list[str],
     context: list[str],
@@ -76,7 +76,7 @@ def handle(
     **others: Any,
 ) -> None:
     receipt = erasure.erase(
-        _object(label, key),
+        _object(model, key),
         {name: value if equals else ... for name, equals, value in map(_parts, field)},
         contexts={name: value for name, _, value in map(_parts, context)} if context else None,
         metadata=["url"] if metadata is None else metadata,
