@@ -11,7 +11,10 @@ part of a transaction, and a row that only one session writes.
 - What is only counted is added up in a transaction variable, which a savepoint's rollback takes
   back, and a deferred trigger adds it once, at the end of the transaction, to a row of the rule,
   the hour and the session. PostgreSQL numbers sessions from a small range, and one session has one
-  transaction at a time. A prepared transaction is the exception: it keeps its row locked.
+  transaction at a time. A prepared transaction is the exception: it keeps its row locked. Any role
+  can set the variable: then its counter is wrong. So the number in the sequence alone decides about
+  records, the session is the one in pg_locks, and a counter never exceeds 64 bits, because the
+  next transaction of another session with this number would fail.
 
 Nothing here reads a table, so transactions at SERIALIZABLE do not depend on each other either.
 
@@ -33,6 +36,9 @@ from pgtrigger.database import catalog
 # The records of one rule in one hour.
 LIMIT = 1000
 
+# A counter does not grow beyond it by more than 18 digits, so that it fits into 64 bits.
+LARGEST = 8 * 10**18
+
 
 def install(connection: Any) -> None:
     """Create the functions and triggers that fill in, limit and count records, or replace them."""
@@ -42,7 +48,9 @@ def install(connection: Any) -> None:
     if found is None:
         return
     script = sql.SQL(_script()).format(
-        schema=sql.Identifier(found.schema), limit=sql.Literal(LIMIT)
+        schema=sql.Identifier(found.schema),
+        limit=sql.Literal(LIMIT),
+        largest=sql.Literal(LARGEST),
     )
     with connection.cursor() as cursor:
         cursor.execute(naming.as_text(script))

@@ -10,15 +10,9 @@ declare
     present  int8;
     variable text;
     counted  text;
-    session  text;
 begin
     new.uri  := new.detail ->> 'uri';
     variable := 'pgtrigger.counted_' || md5(new.uri);
-    counted  := current_setting(variable, true);
-    if counted ~ '^[1-9][0-9]*$' then
-        perform set_config(variable, (counted::int8 + 1)::text, true);
-        return null;
-    end if;
 
     -- The sequence holds the hour in its upper 32 bits, and the number within the hour below.
     counter := to_regclass(
@@ -52,16 +46,16 @@ begin
         return new;
     end if;
 
-    -- The first one that is only counted in this transaction: what is counted is added at its end.
-    perform set_config(variable, '1', true);
-    session := current_setting('pgtrigger.backend', true);
-    if (session ~ ('^' || pg_backend_pid() || '/[0-9]+$')) is not true then
-        select pg_backend_pid() || '/' || split_part(virtualtransaction, '/', 1) into session
-        from pg_locks where pid = pg_backend_pid() limit 1;
-        perform set_config('pgtrigger.backend', session, false);
+    -- What is only counted is added at the end of the transaction. Any role can set the variable.
+    counted := current_setting(variable, true);
+    if counted ~ '^[1-9][0-9]{{0,17}}$' then
+        perform set_config(variable, (counted::int8 + 1)::text, true);
+        return null;
     end if;
+    perform set_config(variable, '1', true);
     insert into {schema}.pgtrigger_violationcount as stored (uri, hour, backend, number)
-    values (new.uri, date_trunc('hour', new.created_at), split_part(session, '/', 2)::int4, 0)
+    select new.uri, date_trunc('hour', new.created_at), split_part(virtualtransaction, '/', 1)::int4, 0
+    from pg_locks where pid = pg_backend_pid() limit 1
     on conflict (uri, hour, backend) do update set number = stored.number;
     return null;
 end;
@@ -76,11 +70,11 @@ declare
     variable constant text := 'pgtrigger.counted_' || md5(new.uri);
     counted  constant text := current_setting(variable, true);
 begin
-    if counted ~ '^[1-9][0-9]*$' then
+    if counted ~ '^[1-9][0-9]{{0,17}}$' then
         perform set_config(variable, '', true);
         insert into {schema}.pgtrigger_violationcount as stored (uri, hour, backend, number)
         values (new.uri, new.hour, new.backend, 0)
-        on conflict (uri, hour, backend) do update set number = stored.number + counted::int8;
+        on conflict (uri, hour, backend) do update set number = least(stored.number, {largest}) + counted::int8;
     end if;
     return null;
 end;

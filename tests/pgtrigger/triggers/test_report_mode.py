@@ -333,6 +333,55 @@ class TestLimit:
         model.objects.update(amount=2)
         assert self.counted(model) == (2 * recording.LIMIT, 2)
 
+    def set_variable(self, own, model, value, name="keep"):
+        """Set what counts the violations of a transaction, as any role can."""
+        own.execute(
+            "SELECT set_config('pgtrigger.counted_' || md5(%s), %s, false)",
+            [f"{model._meta.label}:{name}", value],
+        )
+
+    @pytest.mark.parametrize("value", ["1", "9" * 18, "9" * 30])
+    def test_a_variable_cannot_suppress_records(self, model, value):
+        row = model.objects.create()
+        with connect() as own:
+            self.set_variable(own, model, value)
+            own.execute(f"UPDATE {model._meta.db_table} SET amount = 1 WHERE id = %s", [row.pk])
+        assert self.counted(model) == (1, 0)
+
+    def test_a_wrong_count_does_not_fail_the_writers_after_it(self, model):
+        model.objects.bulk_create(model() for _ in range(recording.LIMIT + 1))
+        model.objects.update(amount=1)
+        statement = f"UPDATE {model._meta.db_table} SET amount = amount + 1 WHERE id = %s"
+        row = model.objects.first()
+        with connect() as own:
+            for value in ("9" * 18, "9223372036854775806", "9" * 30):
+                for _ in range(12):
+                    self.set_variable(own, model, "")
+                    with own.transaction():
+                        own.execute(statement, [row.pk])
+                        self.set_variable(own, model, value)
+        records, number = self.counted(model)
+        assert records == recording.LIMIT
+        assert number > recording.LARGEST
+
+    def test_a_session_cannot_lock_the_counter_of_another(self, model):
+        first, second = model.objects.create(), model.objects.create()
+        model.objects.bulk_create(model() for _ in range(recording.LIMIT))
+        model.objects.update(amount=1)
+        statement = f"UPDATE {model._meta.db_table} SET amount = amount + 1 WHERE id = %s"
+        with connect() as one, connect() as other:
+            other.execute("SET lock_timeout = '1ms'")
+            with other.transaction():
+                other.execute(statement, [second.pk])
+            (number,) = other.execute(
+                "SELECT split_part(virtualtransaction, '/', 1) FROM pg_locks"
+                " WHERE pid = pg_backend_pid() LIMIT 1"
+            ).fetchone()
+            one.execute(f"SET pgtrigger.backend = '{one.info.backend_pid}/{number}'")
+            with one.transaction(), other.transaction():
+                one.execute(statement, [first.pk])
+                other.execute(statement, [second.pk])
+
     def an_hour_passes(self):
         """Set the sequences to the last hour, which is all that the functions know of time."""
         with connection.cursor() as cursor:
