@@ -70,8 +70,9 @@ class Attempts:
                 self._become()
             except DatabaseError as error:
                 raise CannotTry(
-                    f'The connection cannot become the role "{role}": {error} '
-                    "Check with a connection of the owner or of a superuser."
+                    f'The connection cannot become the role "{role}": {error}. '
+                    "Create the role with `pgtrigger roles --apply`, and check with a connection "
+                    "of the owner or of a superuser."
                 ) from error
 
     def all(self) -> Iterator[Result]:

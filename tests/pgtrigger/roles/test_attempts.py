@@ -180,3 +180,4 @@ class TestCommand:
         with pytest.raises(CommandError, match='cannot become the role "nobody"') as raised:
             self.run("--as", "nobody")
         assert raised.value.returncode == 2
+        assert 'role "nobody" does not exist. Create the role with' in str(raised.value)
