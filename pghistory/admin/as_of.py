@@ -67,11 +67,17 @@ class AsOfMixin(ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        if PARAMETER in request.GET:
-            self._check_today(request, object_id)
         return self._as_of(
             request, super().change_view, object_id, form_url, extra_context=extra_context
         )
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None and _time(request) is not None:
+            self._check_today(request, found)
+        return found
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _time(request) is None and super().has_add_permission(request)
@@ -143,9 +149,9 @@ class AsOfMixin(ModelAdmin):
         rest.pop(PARAMETER, None)
         return HttpResponseRedirect(f"{request.path}?{rest.urlencode()}" if rest else request.path)
 
-    def _check_today(self, request: HttpRequest, object_id: str) -> None:
-        """Ask for the permission to view the object as it is, if it exists."""
-        live = self.get_object(request, object_id.replace("\0", ""))
+    def _check_today(self, request: HttpRequest, past: Any) -> None:
+        """Ask for the permission to view the object as it is, if it still exists."""
+        live = self.model._base_manager.filter(pk=past.pk).first()
         if live is not None and not self.has_view_or_change_permission(request, live):
             raise PermissionDenied
 

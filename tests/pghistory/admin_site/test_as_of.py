@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -142,6 +143,22 @@ class TestRefusals:
         assert "two boxes" in read(change(order), order, client)
         user.user_permissions.remove(Permission.objects.get(codename="view_orderline"))
         assert "two boxes" not in read(change(order), order, client)
+
+    def test_an_object_that_may_not_be_viewed_today_is_not_shown_as_it_was(
+        self, admin_client, order, monkeypatch
+    ):
+        def is_of_the_past(request, obj=None):
+            return obj is None or obj.number == 11
+
+        own = admin.site.get_model_admin(Order)
+        monkeypatch.setattr(own, "has_view_or_change_permission", is_of_the_past)
+        monkeypatch.setattr(own, "has_view_permission", is_of_the_past)
+        monkeypatch.setattr(own, "to_field_allowed", lambda request, name: True)
+        address = change(order)
+        by_number = address.replace(f"/{order.pk}/", "/11/")
+        for path, query in ((address, {}), (by_number, {"_to_field": "number"})):
+            found = admin_client.get(path, {"as_of": order.then.isoformat(), **query})
+            assert found.status_code == 403, path
 
     def test_sessions_and_users_are_never_read_in_the_past(self, admin_client, order):
         in_the_past = {True: [], False: []}
