@@ -300,9 +300,12 @@ def lock(table: str, using: str) -> None:
 def _export(partition: Partition, directory: Path, using: str) -> str:
     """Write the events of a partition to a file of its name, whole or not at all.
 
+    A file that exists may hold the events of another table's partition of this name, so the new
+    one gets a number.
+
     https://www.postgresql.org/docs/current/sql-copy.html
     """
-    path = directory / f"{partition.name}.csv.gz"
+    path = _unused(directory, partition.name)
     unfinished = path.with_suffix(".unfinished")
     statement = sql.SQL("COPY {} TO STDOUT (FORMAT csv, HEADER)").format(partition.identifier)
     with connections[using].cursor() as cursor, unfinished.open("wb") as raw:
@@ -313,3 +316,13 @@ def _export(partition: Partition, directory: Path, using: str) -> str:
         os.fsync(raw.fileno())
     unfinished.replace(path)
     return str(path)
+
+
+def _unused(directory: Path, name: str) -> Path:
+    """Return the path of a file that does not exist."""
+    path = directory / f"{name}.csv.gz"
+    number = 1
+    while path.exists():
+        number += 1
+        path = directory / f"{name}.{number}.csv.gz"
+    return path

@@ -175,6 +175,14 @@ class TestRemoval:
             f"{EVENTS}_first.csv.gz",
         ]
 
+    def test_an_export_does_not_overwrite_a_file(self, old, tmp_path):
+        before = tmp_path / f"{EVENTS}_first.csv.gz"
+        before.write_text("of a table of this name in another schema")
+        partition(LABEL, older_than="1 year", export=tmp_path)
+        assert before.read_text() == "of a table of this name in another schema"
+        with gzip.open(tmp_path / f"{EVENTS}_first.2.csv.gz", "rt") as file:
+            assert len(list(csv.DictReader(file))) == 4
+
     def test_an_export_can_be_read_back(self, old, tmp_path):
         partition(LABEL, older_than="1 year", export=tmp_path)
         execute("CREATE TEMP TABLE read_back (LIKE pghistory_tests_statementlevelevent)")
@@ -280,7 +288,7 @@ class TestConcurrency:
         numbers = StatementLevel.pgh_event_model.objects.filter(pgh_id__lt=4000)
         assert set(numbers.values_list("number", flat=True)) == {3000}
         assert Maintenance.objects.get(action="partition").details["rows"] == 2700
-        assert len(list(tmp_path.iterdir())) == 4
+        assert (tmp_path / f"{EVENTS}_first.2.csv.gz").exists()
 
     def test_stats_show_the_partitions_left_and_the_default_partition(self, partitioned):
         partitioned(StatementLevel)
