@@ -99,8 +99,12 @@ def _register_meta_triggers(sender: type[Model], **kwargs: Any) -> None:
             f"{sender._meta.label} has triggers in its Meta, and PGTRIGGER_MODEL_META is False. "
             "Declare them with pgtrigger.register(), or change the setting."
         )
-    for trigger in triggers:
-        trigger.register(sender)
+    try:
+        for trigger in triggers:
+            trigger.register(sender)
+    except Exception:
+        registry.remove_all(sender)  # Django does not have the model either
+        raise
     if apps.models_ready and triggers and sender._meta.apps is apps:
         # Its relations are resolved only after this signal.
         key = (sender._meta.app_label, str(sender._meta.model_name))

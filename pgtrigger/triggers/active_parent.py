@@ -100,9 +100,9 @@ class ActiveParent(Rule):
         return [(_table_model(foreign_key(self, model, self.parent)), self._of_parent(model))]
 
     def register(self, *models: type[Model]) -> Undo:
+        keys = {model: foreign_key(self, model, self.parent) for model in models}
         undo = super().register(*models)
-        for model in models if self.operation != clauses.Insert else ():
-            key = foreign_key(self, model, self.parent)
+        for model, key in keys.items() if self.operation != clauses.Insert else ():
             lazy_related_operation(self._register_on_parent, model, key.remote_field.model)
         return undo
 

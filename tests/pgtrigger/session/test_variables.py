@@ -845,7 +845,7 @@ class TestConcurrency:
             """Say so."""
             return variable.get()
 
-        assert (inside(), inside(), inside.__doc__) == ("a", "a", "Says so.")
+        assert (inside(), inside(), inside.__doc__) == ("a", "a", "Say so.")
 
 
 class TestTheWrapper:

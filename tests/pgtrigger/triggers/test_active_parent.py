@@ -9,6 +9,7 @@ from django.db import models, transaction
 
 import pgtrigger
 from pgtrigger import DeclarationError, ProtectedError, RequirementError
+from pgtrigger.triggers import registry
 from tests.pgtrigger.concurrent import at_every_level, connect, race, with_connections
 from tests.pgtrigger.throwaway import execute
 
@@ -395,3 +396,15 @@ def test_what_cannot_make_sense_is_refused_at_load(make_model, make, reason):
             triggers=[make()],
             table=False,
         )
+
+
+def test_a_model_whose_rule_is_rejected_leaves_no_declaration(make_model):
+    before = registry.everywhere()
+    keep = pgtrigger.Protect(name="keep", operation=pgtrigger.Delete)
+    with pytest.raises(DeclarationError):
+        make_model(
+            number=models.IntegerField(),
+            triggers=[keep, pgtrigger.ActiveParent("number")],
+            table=False,
+        )
+    assert registry.everywhere() == before
