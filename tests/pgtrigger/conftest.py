@@ -48,5 +48,6 @@ def app(db, tmp_path, settings, monkeypatch):
     """An app whose models the test writes."""
     monkeypatch.syspath_prepend(tmp_path)
     app = ThrowawayApp(tmp_path, settings, monkeypatch)
+    app.forget_migrations()
     yield app
     app.forget()

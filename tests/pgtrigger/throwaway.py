@@ -12,6 +12,7 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from pghistory.tracking import event_models
 from pgtrigger import administration
@@ -60,6 +61,12 @@ class ThrowawayApp:
         for name in [*sys.modules]:
             if name == self.label or name.startswith(f"{self.label}."):
                 del sys.modules[name]
+
+    def forget_migrations(self):
+        """Let no committed test leave a record of its migrations for the next one."""
+        recorder = MigrationRecorder(connection)
+        if recorder.has_table():
+            recorder.migration_qs.filter(app=self.label).delete()
 
     def makemigrations(self, *arguments, answer="y"):
         """Answer every question about a renaming; return the written operations by migration."""

@@ -43,6 +43,7 @@ with pghistory.context(reason="audit") as opened:
     order = Product.objects.create(name="Tea", price=4)
 event, context_id = order.events.get(), opened.id
 """,
+    ("history/leaving", 1): "from django.db import migrations",
     ("how-to/context-in-tasks", 0): """
 class app:
     task = staticmethod(lambda function: function)
@@ -98,6 +99,7 @@ class UserAlreadyExists(Exception): ...
 class EmailMustBeLowerCase(Exception): ...
 email = "ada@example.org"
 """,
+    ("topics/migrations", 2): "from django.db import migrations\nimport pgtrigger.migrations",
     ("topics/timelines", 0): ORDER
     + """
 from project.models import User
@@ -111,6 +113,7 @@ event, time = order.events.get(), timezone.now()
 # Blocks that are not run, with the reason.
 NOT_RUN = {
     ("rules/messages", 3): "looks for the model among installed apps: see tests/integrity",
+    ("topics/migrations", 2): "declares a model of the page for a second app",
     ("history/as-of", 1): "reads views that migrate makes: see tests/pghistory/past",
     ("history/change-sets", 2): "prints the rows of an example: see tests/pghistory/changes",
     ("history/masking", 2): "prints the rows of an example: see tests/pghistory/tracking",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib import admin
 from django.db import DatabaseError, connection, models, transaction
 from django.test.utils import isolate_apps
 
@@ -119,8 +120,10 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.setattr(apps, "get_containing_app_config", containing)
     monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
     monkeypatch.setitem(sys.modules, "shop.models", module)
+    registered = set(admin.site._registry)
     with isolate_apps():
         yield module
+    admin.site.unregister(set(admin.site._registry) - registered)
 
 
 @pytest.mark.django_db(transaction=True)

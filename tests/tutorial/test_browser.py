@@ -368,6 +368,7 @@ def test_axe_finds_no_violation_in_what_a_step_did(visit: Visit) -> None:
     for button in ("Add a OfficialInterface", "Add with official_create()"):
         page.get_by_role("button", name=button).click()
         expect(page.locator(".outcome .statements")).to_contain_text("INSERT INTO")
+        expect(page.locator(".htmx-request")).to_have_count(0)  # buttons are paler until then
         results = Axe().run(page)
         assert results.violations_count == 0, results.generate_report()
 

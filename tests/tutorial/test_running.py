@@ -1,6 +1,7 @@
 """A run shows what happened, and leaves nothing behind."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -121,13 +122,8 @@ class TestNothingStays:
             finally:
                 connection.close()
 
-        threads = [
-            threading.Thread(target=visit, args=[chapter]) for chapter in (*all_chapters(),) * 2
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(max_workers=8) as visitors:
+            list(visitors.map(visit, (*all_chapters(),) * 2))
 
         for slug, results in runs.items():
             outputs = [result.output for result in results]
