@@ -1,4 +1,4 @@
-"""What reading and writing costs in a large event table, against one of 10,000 events.
+"""Reading and writing in a large event table, compared with one of 10,000 events.
 
 Plain, with 3 and with 50 partitions: ``python -m bench --only history_sizes --events 10000000``.
 The events are loaded by COPY.

@@ -89,7 +89,7 @@ class Result:
 
     @property
     def held(self) -> bool:
-        """Whether the ratio's lower quartile, or the count, is at most the bound."""
+        """True if the ratio's lower quartile, or the count, is at most the bound."""
         surely = self.quartiles[0] if self.quartiles else self.found
         return self.at_most is None or surely <= self.at_most
 
@@ -216,12 +216,12 @@ def complaint(result: Result) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What is measured with."""
+    """The server and versions of a measurement."""
     return {"postgresql": server_version(), **client_versions()}
 
 
 def client_versions() -> dict[str, str]:
-    """What is measured with, but for the server."""
+    """The versions of a measurement, without the server."""
     return {
         "python": platform.python_version(),
         "django": django.get_version(),

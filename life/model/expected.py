@@ -24,7 +24,7 @@ class Refused(Exception):
 
 @dataclass
 class Transaction:
-    """What a write runs in: which rules are ignored, and the context."""
+    """The surroundings of a write: which rules are ignored, and the context."""
 
     number: int
     ignored: frozenset[str] = frozenset()

@@ -22,11 +22,11 @@ class Labels:
     """The labels of one event model."""
 
     stayed: list[str]
-    """Those of events that hold a row as an insert or update left it, and of no others."""
+    """The labels of events that hold a row as an insert or update left it, and of no others."""
     gone: list[str]
-    """Those of deletions only."""
+    """The labels of deletions only."""
     of_inserts: list[str]
-    """Those of ``stayed`` that an insert gives."""
+    """The labels of ``stayed`` that an insert gives."""
 
 
 @functools.cache

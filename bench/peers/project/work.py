@@ -1,4 +1,4 @@
-"""What is measured, the same for both: each name has what comes before it, and the work itself."""
+"""The measured work, the same for both: each name has a preparation and the work itself."""
 
 import io
 from contextlib import nullcontext
