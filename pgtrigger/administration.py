@@ -190,8 +190,7 @@ def _prune(installer: Installer) -> None:
     for trigger in undeclared(connection.alias):
         installer.prune(trigger)
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            installation.drop_functions(catalog.orphaned_functions(connection), cursor)
+        installer.prune_functions()
 
 
 def plan(*uris: str, database: str | None = None) -> Iterator[tuple[str, list[str]]]:

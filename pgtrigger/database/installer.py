@@ -74,6 +74,15 @@ class Installer:
 
         self._locked(change)
 
+    def prune_functions(self) -> None:
+        """Drop the engine's functions that no trigger calls."""
+
+        def change() -> None:
+            with self.connection.cursor() as cursor:
+                installation.drop_functions(catalog.orphaned_functions(self.connection), cursor)
+
+        self._locked(change)
+
     def enable(self, compiled: compiler.Trigger) -> None:
         """Let the trigger fire."""
         self._alter(compiled, "ENABLE TRIGGER")
