@@ -256,10 +256,57 @@ def test_the_migration_can_correct_a_number():
     with pgtrigger.ignore("tutorial.Passport:number_is_final"):
         Passport.objects.update(number="unknown")
 """,
+    "related_history": """\
+def test_an_item_is_in_the_orders_timeline():
+    order = Order.objects.create(number=7)
+    Item.objects.create(order=order, text="ink").delete()
+    labels = Events.objects.tracks(order).order_by("pgh_created_at")
+    assert [event.pgh_label for event in labels] == ["insert", "insert", "delete"]
+""",
+    "masked_fields": """\
+def test_the_history_does_not_contain_an_iban():
+    payee = Payee.objects.create(name="Ada", iban="DE02 1203")
+    Payee.objects.update(iban="DE99 6666")
+    event = payee.events.get(pgh_label="update")
+    assert event.pgh_iban_changed
+    assert not hasattr(event, "iban")
+""",
+    "retention": """\
+def test_the_last_event_stays():
+    ada = Customer.objects.create(name="Ada", city="London")
+    Customer.objects.update(city="Paris")
+    ada.events.update(pgh_created_at=timezone.now() - timedelta(days=730))
+    call_command("pghistory", "prune", "tutorial.Customer")
+    assert ada.events.get().city == "Paris"
+""",
+    "erasure": """\
+def test_a_person_can_be_erased():
+    ada = Customer.objects.create(name="Ada", city="London")
+    pghistory.erase(ada, fields=["name", "city"])
+    assert ada.events.get().name == ""
+""",
+    "composer": """\
+def test_one_statement_notes_each_item_that_fell_below_5():
+    Stock.objects.bulk_create(Stock(item=f"item {n}", quantity=n + 5) for n in range(10))
+    Stock.objects.update(quantity=F("quantity") - 3)
+    assert set(Reorder.objects.values_list("item", "missing")) == {
+        ("item 0", 8),
+        ("item 1", 7),
+        ("item 2", 6),
+    }
+""",
+    "schemas": """\
+def test_the_rule_is_installed_in_the_usual_schema():
+    Ticket.objects.create(subject="No heating", is_closed=True)
+    with refuses(Ticket, "keep_closed"):
+        Ticket.objects.all().delete()
+""",
 }
 IMPORTS = {
     "pytest": "import pytest",
     "refuses(": "from pgtrigger.testing import refuses",
+    "Events.": "from pghistory.models import Events",
+    "timedelta": "from datetime import timedelta",
     "Group.": "from django.contrib.auth.models import Group",
     "pgtrigger": "import pgtrigger",
     "pghistory": "import pghistory",

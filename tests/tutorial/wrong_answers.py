@@ -521,4 +521,112 @@ WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
             (1,),
         ),
     ],
+    "related_history": [
+        ('pghistory.InsertEvent("added"), pghistory.DeleteEvent("removed")', (1,)),
+        (
+            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("moved"), pghistory.DeleteEvent("removed")',
+            (2,),
+        ),
+        (
+            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("text")), pghistory.DeleteEvent("removed")',
+            (1, 2),
+        ),
+        (
+            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("order"))',
+            (3,),
+        ),
+        (
+            'pghistory.InsertEvent(), pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("order")), pghistory.DeleteEvent("removed")',
+            (0,),
+        ),
+    ],
+    "masked_fields": [
+        ('pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban"))', (1,)),
+        (
+            'pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban")), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name"))',
+            (2,),
+        ),
+        (
+            'pghistory.UpdateEvent("iban_changed"), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"))',
+            (1,),
+        ),
+        (
+            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban")), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"))',
+            (3,),
+        ),
+        (
+            'pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban") & ~pgtrigger.AnyChange("name")), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"))',
+            (2,),
+        ),
+    ],
+    "retention": [
+        ('pghistory.UpdateEvent("moved")', (1, 2)),
+        ('pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("city"))', (1,)),
+        ('pghistory.UpdateEvent("moved", condition=~pgtrigger.Q(old__city=""))', (2,)),
+        (
+            'pghistory.InsertEvent("created"), pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("city") & ~pgtrigger.Q(old__city=""))',
+            (3,),
+        ),
+        (
+            'pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("city") & pgtrigger.Q(old__city=""))',
+            (0, 1),
+        ),
+    ],
+    "erasure": [
+        ('pghistory.DeleteEvent("left")', (1,)),
+        ('pghistory.DeleteEvent("left"), pghistory.UpdateEvent("anonymized")', (2, 3)),
+        (
+            'pghistory.DeleteEvent("left"), pghistory.UpdateEvent("anonymized", condition=pgtrigger.Q(new__name="(erased)"))',
+            (2,),
+        ),
+        (
+            'pghistory.DeleteEvent("left"), pghistory.UpdateEvent("anonymized", condition=pgtrigger.AnyChange("name"))',
+            (3,),
+        ),
+        (
+            'pghistory.UpdateEvent("anonymized", condition=pgtrigger.AnyChange("name") & pgtrigger.Q(new__name="(erased)"))',
+            (0,),
+        ),
+    ],
+    "composer": [
+        (
+            'pgtrigger.Protect(name="a", level=pgtrigger.Statement, operation=pgtrigger.Insert, condition=pgtrigger.Q(new__quantity__lt=0)), pgtrigger.ReadOnly(name="c", level=pgtrigger.Statement, fields=["item"]), pgtrigger.Protect(name="d", level=pgtrigger.Statement, operation=pgtrigger.Truncate)',
+            (0,),
+        ),
+        (
+            'pgtrigger.Protect(name="b", level=pgtrigger.Statement, operation=pgtrigger.Update, condition=pgtrigger.Q(new__quantity__lt=0)), pgtrigger.ReadOnly(name="c", level=pgtrigger.Statement, fields=["item"]), pgtrigger.Protect(name="d", level=pgtrigger.Statement, operation=pgtrigger.Truncate)',
+            (3,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", level=pgtrigger.Statement, operation=pgtrigger.Insert, condition=pgtrigger.Q(new__quantity__lt=0)), pgtrigger.Protect(name="b", level=pgtrigger.Statement, operation=pgtrigger.Update, condition=pgtrigger.Q(new__quantity__lte=0)), pgtrigger.ReadOnly(name="c", level=pgtrigger.Statement, fields=["item"]), pgtrigger.Protect(name="d", level=pgtrigger.Statement, operation=pgtrigger.Truncate)',
+            (1,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", level=pgtrigger.Statement, operation=pgtrigger.Insert, condition=pgtrigger.Q(new__quantity__lt=0)), pgtrigger.Protect(name="b", level=pgtrigger.Statement, operation=pgtrigger.Update, condition=pgtrigger.Q(new__quantity__lt=0)), pgtrigger.ReadOnly(name="c", level=pgtrigger.Statement, fields=["item"])',
+            (6,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Truncate)',
+            "Line 1: Protect 'a': Truncate has no rows: it needs level=pgtrigger.Statement.",
+        ),
+    ],
+    "schemas": [
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_closed=True))',
+            (2,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Delete), pgtrigger.ReadOnly(name="b", fields=["subject"])',
+            (1, 4),
+        ),
+        ('pgtrigger.Frozen(name="a", when=Q(is_closed=True))', (3,)),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete, condition=pgtrigger.Q(old__is_closed=True))',
+            (3,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_closed=True)), pgtrigger.ReadOnly(name="b", fields=["subject"])',
+            (4,),
+        ),
+    ],
 }

@@ -1,7 +1,7 @@
 """The models of the tutorial. Each belongs to a chapter in `tutorial/scenarios/`."""
 
 from tutorial.catalog import InstalledConstraint
-from tutorial.models.advanced import Article, Posting, Role
+from tutorial.models.advanced import Article, Posting, Reorder, Role, Stock, Ticket
 from tutorial.models.basics import (
     FSM,
     AppendOnly,
@@ -25,7 +25,7 @@ from tutorial.models.basics import (
     User,
     Versioned,
 )
-from tutorial.models.histories import Account, Product, Sale
+from tutorial.models.histories import Account, Customer, Item, Order, Payee, Product, Sale
 from tutorial.models.ready_made import (
     Comment,
     Course,
@@ -52,17 +52,21 @@ __all__ = [
     "CannotDelete",
     "Comment",
     "Course",
+    "Customer",
     "Document",
     "Folder",
     "InstalledConstraint",
     "Invoice",
+    "Item",
     "Line",
     "Member",
     "Minute",
     "Note",
     "OfficialInterface",
+    "Order",
     "Page",
     "Passport",
+    "Payee",
     "Post",
     "Posting",
     "Product",
@@ -70,13 +74,16 @@ __all__ = [
     "ReadOnlyField",
     "ReadOnlyFields",
     "Reading",
+    "Reorder",
     "Review",
     "Role",
     "Sale",
     "Seat",
     "SoftDelete",
+    "Stock",
     "Task",
     "Team",
+    "Ticket",
     "Tracked",
     "User",
     "Versioned",

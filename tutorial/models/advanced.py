@@ -1,4 +1,4 @@
-"""Models with rules on other apps' tables, at COMMIT, and for full-text search."""
+"""Models with rules at COMMIT, for whole statements, in several schemas, and for search."""
 
 from django.contrib.auth.models import Group
 from django.contrib.postgres.search import SearchVectorField
@@ -62,5 +62,61 @@ class Role(Group):
                 name="keep_administrators",
                 operation=pgtrigger.Delete,
                 condition=pgtrigger.Q(old__name="Administrators"),
+            )
+        ]
+
+
+class Reorder(models.Model):
+    """What has to be ordered again."""
+
+    item = models.CharField(max_length=32)
+    missing = models.IntegerField()
+
+
+class Stock(models.Model):
+    """An item that falls below 5 is noted in Reorder, by one call for each statement."""
+
+    item = models.CharField(max_length=32)
+    quantity = models.IntegerField()
+
+    class Meta:
+        triggers = [
+            pgtrigger.Composer(
+                name="reorder",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__quantity__gte=5, new__quantity__lt=5),
+                func={
+                    pgtrigger.Statement: pgtrigger.Func(
+                        """
+                        INSERT INTO tutorial_reorder (item, missing)
+                        SELECT new_values.item, 10 - new_values.quantity
+                        FROM {cond_new_values};
+                        RETURN NULL;
+                        """
+                    ),
+                    pgtrigger.Row: """
+                        INSERT INTO tutorial_reorder (item, missing)
+                        VALUES (NEW.item, 10 - NEW.quantity);
+                        RETURN NULL;
+                        """,
+                },
+            )
+        ]
+
+
+class Ticket(models.Model):
+    """A closed ticket stays, in the schema of each tenant."""
+
+    subject = models.CharField(max_length=64)
+    is_closed = models.BooleanField(default=False)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(
+                name="keep_closed",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__is_closed=True),
             )
         ]

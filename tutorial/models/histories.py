@@ -1,5 +1,7 @@
 """Models that are tracked completely: what they were can be read, and undone."""
 
+from datetime import timedelta
+
 from django.db import models
 
 import pghistory
@@ -32,3 +34,43 @@ class Account(models.Model):
 
     email = models.EmailField()
     password = models.CharField(max_length=128)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), mask=["iban"]
+)
+class Payee(models.Model):
+    """Its history says when the IBAN was changed and by whom, and never what it is."""
+
+    name = models.CharField(max_length=64)
+    iban = models.CharField(max_length=34)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    keep=timedelta(days=365),
+)
+class Customer(models.Model):
+    """Its events are kept for a year, and can be erased earlier."""
+
+    name = models.CharField(max_length=64)
+    city = models.CharField(max_length=64)
+
+
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), with_=["items"]
+)
+class Order(models.Model):
+    """Its timeline also has the items that were added and removed."""
+
+    number = models.IntegerField()
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Item(models.Model):
+    """A line of an order, tracked itself."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items")
+    text = models.CharField(max_length=64)

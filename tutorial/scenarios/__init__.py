@@ -38,8 +38,12 @@ PARTS = {
         "change_sets",
         "as_of",
         "backfill",
-        "manual_events",
         "background_context",
+        "related_history",
+        "manual_events",
+        "masked_fields",
+        "retention",
+        "erasure",
     ),
     "Integrity errors": (
         "deferred_constraints",
@@ -50,7 +54,9 @@ PARTS = {
     "Errors, performance and drift": (
         "typed_errors",
         "statement_triggers",
+        "composer",
         "third_party_models",
+        "schemas",
         "rules_in_migrations",
         "drift",
     ),

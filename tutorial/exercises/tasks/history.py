@@ -168,4 +168,92 @@ EXERCISES = {
             Write("INSERT", [], after={"name": "Tea", "price": 4}),
         ],
     ),
+    "related_history": Exercise(
+        task="An item's arrival is recorded as `added` and its departure as `removed`. If it moves"
+        " to another order, record `moved`. A new `text` alone is not recorded.",
+        model=models.Item,
+        hint='A move is a change of the foreign key: `pgtrigger.AnyChange("order")`.',
+        solution="""trackers = [
+    pghistory.InsertEvent("added"),
+    pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("order")),
+    pghistory.DeleteEvent("removed"),
+]
+""",
+        kind="trackers",
+        rows=[(models.Order, {"pk": 1, "number": 7}), (models.Order, {"pk": 2, "number": 8})],
+        writes=[
+            Write("INSERT", ["added"], after={"order_id": 1, "text": "ink"}),
+            Write("UPDATE", ["moved"], {"order_id": 1, "text": "ink"}, {"order_id": 2}),
+            Write("UPDATE", [], {"order_id": 1, "text": "ink"}, {"text": "blue ink"}),
+            Write("DELETE", ["removed"], {"order_id": 1, "text": "ink"}),
+        ],
+    ),
+    "masked_fields": Exercise(
+        task="The event table has no copy of the `iban`. Record `iban_changed` if an update changes"
+        " it, and `renamed` if an update changes the `name` and not the `iban`.",
+        model=models.Payee,
+        hint="A condition may read a field that is not recorded. Join two with `&`:"
+        ' `pgtrigger.AnyChange("name")` and `~pgtrigger.AnyChange("iban")`.',
+        solution="""trackers = [
+    pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban")),
+    pghistory.UpdateEvent(
+        "renamed",
+        condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"),
+    ),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("UPDATE", ["iban_changed"], {"name": "Ada", "iban": "A"}, {"iban": "B"}),
+            Write("UPDATE", ["renamed"], {"name": "Ada", "iban": "A"}, {"name": "Eve"}),
+            Write(
+                "UPDATE",
+                ["iban_changed"],
+                {"name": "Ada", "iban": "A"},
+                {"name": "Eve", "iban": "B"},
+            ),
+            Write("INSERT", [], after={"name": "Ada", "iban": "A"}),
+        ],
+    ),
+    "retention": Exercise(
+        task="Events that nobody needs are best not written. Record an update as `moved` if the"
+        " `city` changes from one to another. The first `city` (it was empty), a new `name` and a"
+        " new customer are not recorded.",
+        model=models.Customer,
+        hint='`pgtrigger.AnyChange("city")` and `~pgtrigger.Q(old__city="")`, joined with `&`.',
+        solution="""trackers = [
+    pghistory.UpdateEvent(
+        "moved", condition=pgtrigger.AnyChange("city") & ~pgtrigger.Q(old__city="")
+    ),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("UPDATE", ["moved"], {"name": "Ada", "city": "London"}, {"city": "Rome"}),
+            Write("UPDATE", [], {"name": "Ada", "city": ""}, {"city": "London"}),
+            Write("UPDATE", [], {"name": "Ada", "city": "London"}, {"name": "Eve"}),
+            Write("INSERT", [], after={"name": "Ada", "city": "London"}),
+        ],
+    ),
+    "erasure": Exercise(
+        task="Record a deletion as `left`, and an update as `anonymized` if the `name` becomes"
+        " `(erased)`. Record nothing else, so that there is little to erase.",
+        model=models.Customer,
+        hint='`pgtrigger.Q(new__name="(erased)")`, and only if it `AnyChange("name")`.',
+        solution="""trackers = [
+    pghistory.DeleteEvent("left"),
+    pghistory.UpdateEvent(
+        "anonymized",
+        condition=pgtrigger.AnyChange("name") & pgtrigger.Q(new__name="(erased)"),
+    ),
+]
+""",
+        kind="trackers",
+        writes=[
+            Write("DELETE", ["left"], {"name": "Ada", "city": "Rome"}),
+            Write("UPDATE", ["anonymized"], {"name": "Ada", "city": "Rome"}, {"name": "(erased)"}),
+            Write("UPDATE", [], {"name": "(erased)", "city": "Rome"}, {"city": "Oslo"}),
+            Write("UPDATE", [], {"name": "Ada", "city": "Rome"}, {"name": "Eve"}),
+        ],
+    ),
 }

@@ -104,4 +104,67 @@ EXERCISES = {
             Write("DELETE", REFUSED, {"number": "C4", "holder": "Ada"}),
         ],
     ),
+    "composer": Exercise(
+        task="The `quantity` of an item is never less than 0, neither when it is added nor later."
+        " Its name, `item`, is final. Both are checked once for each statement. Nobody empties the"
+        " table with TRUNCATE; one item may be deleted.",
+        model=models.Stock,
+        hint="`level=pgtrigger.Statement` for each rule, and a rule for each operation: INSERT has"
+        " only new rows, UPDATE has both, TRUNCATE has none.",
+        solution="""triggers = [
+    pgtrigger.Protect(
+        name="never_added_below_0",
+        level=pgtrigger.Statement,
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Q(new__quantity__lt=0),
+    ),
+    pgtrigger.Protect(
+        name="never_below_0",
+        level=pgtrigger.Statement,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(new__quantity__lt=0),
+    ),
+    pgtrigger.ReadOnly(name="item_is_final", level=pgtrigger.Statement, fields=["item"]),
+    pgtrigger.Protect(
+        name="no_truncate", level=pgtrigger.Statement, operation=pgtrigger.Truncate
+    ),
+]
+""",
+        writes=[
+            Write("UPDATE", REFUSED, {"item": "bolts", "quantity": 7}, {"quantity": -1}),
+            Write("UPDATE", PASSES, {"item": "nuts", "quantity": 7}, {"quantity": 0}),
+            Write("UPDATE", REFUSED, {"item": "screws", "quantity": 7}, {"item": "nails"}),
+            Write("INSERT", REFUSED, after={"item": "nails", "quantity": -1}),
+            Write("INSERT", PASSES, after={"item": "nails", "quantity": 1}),
+            Write("DELETE", PASSES, {"item": "washers", "quantity": 7}),
+            Write("TRUNCATE", REFUSED),
+        ],
+    ),
+    "schemas": Exercise(
+        task="In the schema of each tenant: a closed ticket is not deleted and keeps its `subject`."
+        " It may be opened again. An open ticket may be deleted and changed.",
+        model=models.Ticket,
+        hint="Two rules with the condition `old__is_closed=True`. For the second, join it with"
+        ' `pgtrigger.AnyChange("subject")`.',
+        solution="""triggers = [
+    pgtrigger.Protect(
+        name="keep_closed",
+        operation=pgtrigger.Delete,
+        condition=pgtrigger.Q(old__is_closed=True),
+    ),
+    pgtrigger.Protect(
+        name="subject_is_final",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__is_closed=True) & pgtrigger.AnyChange("subject"),
+    ),
+]
+""",
+        writes=[
+            Write("DELETE", REFUSED, {"subject": "No heating", "is_closed": True}),
+            Write("DELETE", PASSES, {"subject": "No water", "is_closed": False}),
+            Write("UPDATE", REFUSED, {"subject": "No light", "is_closed": True}, {"subject": "x"}),
+            Write("UPDATE", PASSES, {"subject": "No gas", "is_closed": True}, {"is_closed": False}),
+            Write("UPDATE", PASSES, {"subject": "No key", "is_closed": False}, {"subject": "x"}),
+        ],
+    ),
 }

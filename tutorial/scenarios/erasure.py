@@ -1,0 +1,41 @@
+"""Erase a person from the history (GDPR)
+
+A customer asks you to delete what you know of them. The row is deleted in a second. The history
+still has their name, and every city in which they lived.
+
+To delete the events removes more than was asked: how many customers there were in May can no longer
+be counted. To set the fields with `update()` finds the values in one table, and not in the contexts
+or in the events of other models.
+
+`pghistory.erase(customer, fields=["name", "city"])` empties these fields in all events of the
+object, and the keys that name a person in the contexts. Events, times and labels stay. It returns a
+*receipt*: what was erased, in numbers, without the values. `dry_run=True` only counts.
+
+## What it does not stop
+
+- The live row, which is yours to change or delete.
+- Backups and exports that exist already. Erase again after you restore one.
+- The application: only the owner of the event tables can erase.
+"""
+
+from tutorial.models import Customer
+
+
+def run():
+    import pghistory
+
+    ada = Customer.objects.create(name='Ada', city='London')
+    Customer.objects.create(name='Grace', city='Rome')
+    with pghistory.context(url='/customers/ada/move/'):
+        Customer.objects.filter(name='Ada').update(city='Paris')
+
+    print(pghistory.erase(ada, fields=['name', 'city'], dry_run=True))
+    print(pghistory.erase(ada, fields=['name', 'city']))
+
+    # Her events are still there, without what they said of her
+    for event in ada.events.order_by('pgh_id'):
+        context = event.pgh_context and event.pgh_context.metadata
+        print([event.pgh_label, event.name, event.city, context])
+
+    # The live row, and other customers, are not changed
+    print(list(Customer.objects.order_by('pk').values_list('name', 'city')))
