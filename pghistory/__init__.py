@@ -2,7 +2,26 @@
 
 from pghistory.changes.change_set import ChangeSet
 from pghistory.changes.undoing import CannotUndo
-from pghistory.core import (
+from pghistory.keeping.erasure import Receipt, erase
+from pghistory.keeping.ownership import NotOwner
+from pghistory.past.querysets import as_of
+from pghistory.past.state import PastError
+from pghistory.reading.history import diff
+from pghistory.reading.proxy_field import ProxyField
+from pghistory.reading.revert import CannotRevert
+from pghistory.tracking.event_models import create_event_model, get_event_model
+from pghistory.tracking.track import track
+from pghistory.vocabulary.constants import DEFAULT, New, Old
+from pghistory.vocabulary.field_options import (
+    ContextForeignKey,
+    ContextJSONField,
+    ContextUUIDField,
+    Field,
+    ForeignKey,
+    ObjForeignKey,
+    RelatedField,
+)
+from pghistory.vocabulary.trackers import (
     AfterDelete,
     AfterInsert,
     AfterInsertOrUpdate,
@@ -18,29 +37,8 @@ from pghistory.core import (
     Snapshot,
     Tracker,
     UpdateEvent,
-    create_event,
-    create_event_model,
-    get_event_model,
-    track,
 )
-from pghistory.keeping.erasure import Receipt, erase
-from pghistory.keeping.ownership import NotOwner
-from pghistory.past.querysets import as_of
-from pghistory.past.state import PastError
-from pghistory.reading.history import diff
-from pghistory.reading.proxy_field import ProxyField
-from pghistory.reading.revert import CannotRevert
-from pghistory.vocabulary.constants import DEFAULT, New, Old
-from pghistory.vocabulary.field_options import (
-    ContextForeignKey,
-    ContextJSONField,
-    ContextUUIDField,
-    Field,
-    ForeignKey,
-    ObjForeignKey,
-    RelatedField,
-)
-from pghistory.writing.context import context
+from pghistory.writing.context import context, create_event
 from pghistory.writing.metadata import MetadataError
 from pgtrigger import (
     After,

@@ -3,8 +3,7 @@ from typing import Any
 from django.core.management.commands import makemigrations
 from django.db.migrations.autodetector import MigrationAutodetector
 
-from pgtrigger.migrating.autodetector import notices
-from pgtrigger.migrations import MigrationAutodetectorMixin
+from pgtrigger.migrating.autodetector import MigrationAutodetectorMixin, notices
 
 
 class Autodetector(MigrationAutodetectorMixin, MigrationAutodetector):
