@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.db import DatabaseError, connections
 
-from pgtrigger.session import generators, values
+from pgtrigger.session import generators, variables
 from pgtrigger.session.synchronizer import Synchronizer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from pgtrigger.session.values import Values
-    from pgtrigger.session.variables import Variable
+    from pgtrigger.session.variables import Values, Variable
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,16 +39,16 @@ class Scope:
 
     def __enter__(self) -> Any:
         frame = generators.owner(sys._getframe(1))
-        values.enter(self, self.values(), frame)
+        variables.enter(self, self.values(), frame)
         try:
             flush()
         except BaseException:
-            values.leave(self, frame)
+            variables.leave(self, frame)
             raise
         return self
 
     def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
-        values.leave(self, generators.owner(sys._getframe(1)))
+        variables.leave(self, generators.owner(sys._getframe(1)))
         # The error that leaves the block must not be hidden by one of this statement.
         with contextlib.suppress(*([DatabaseError] if exc_type else [])):
             flush()
@@ -107,7 +106,7 @@ class Scope:
 
 def change(variable: Variable, value: Any) -> None:
     """Change the value until the end of the scope that set it."""
-    values.change(variable, value)
+    variables.change(variable, value)
     flush()
 
 

@@ -16,8 +16,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from pgtrigger.session.statements import MAY_COMMIT, may_control_a_transaction, statements
-from pgtrigger.session.values import NOTHING, current
-from pgtrigger.session.variables import RestoredVariable
+from pgtrigger.session.variables import NOTHING, RestoredVariable, current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgtrigger.session.statements import Statement
-    from pgtrigger.session.values import Values
-    from pgtrigger.session.variables import Variable
+    from pgtrigger.session.variables import Values, Variable
 
 # What a statement reports that may have changed, taken back or ended the settings sent.
 _CONTROL_TAGS = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"RESET"})
