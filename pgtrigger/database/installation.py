@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
     from pgtrigger.database.catalog import InstalledTrigger
 
+# Any constant will do: "pgtr" in ASCII.
+ADVISORY_LOCK = 0x70677472
+
+
+def lock(connection: Any) -> None:
+    """Take the engine's lock for the rest of the transaction: see Note [Concurrent installs]."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+
 
 def put(
     compiled: compiler.Trigger,

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
-# Any constant will do: "pgtr" in ASCII.
-ADVISORY_LOCK = 0x70677472
 RETRIES = 10
 
 
@@ -112,7 +110,7 @@ class Installer:
                 time.sleep(min(0.1 * 2**attempt, 2))
             try:
                 with in_transaction:
-                    lock(self.connection)
+                    installation.lock(self.connection)
                     with self._waiting_at_most():
                         return change()
             except OperationalError as error:
@@ -140,12 +138,6 @@ class Installer:
 def connection_to(database: str | None) -> Any:
     """Return the connection of a database alias; None is the default database."""
     return connections[database or DEFAULT_DB_ALIAS]
-
-
-def lock(connection: Any) -> None:
-    """Take the engine's lock for the rest of the transaction: see Note [Concurrent installs]."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
 _SET_LOCK_TIMEOUT = "SELECT pg_catalog.set_config('lock_timeout', %s, true)"

@@ -13,7 +13,7 @@ from django.db.migrations.operations.fields import FieldOperation
 from django.db.migrations.operations.models import CreateModel, DeleteModel
 
 from pgtrigger import compiler
-from pgtrigger.database import catalog, installation, installer
+from pgtrigger.database import catalog, installation
 from pgtrigger.sql import function_body
 
 if TYPE_CHECKING:
@@ -228,5 +228,5 @@ def _exchange(
 def _lock(schema_editor: Any) -> None:
     """Take the lock once in an atomic migration, or once per operation in a non-atomic one."""
     if not vars(schema_editor).get("has_lock_on_triggers"):
-        installer.lock(schema_editor.connection)
+        installation.lock(schema_editor.connection)
         schema_editor.has_lock_on_triggers = schema_editor.atomic_migration

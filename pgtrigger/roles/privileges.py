@@ -19,7 +19,7 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.conf import settings
-from pgtrigger.database import installer
+from pgtrigger.database import installation
 from pgtrigger.roles import objects
 from pgtrigger.sql.queries import query
 
@@ -78,7 +78,7 @@ def apply(roles: Roles, database: str | None = None) -> list[str]:
     """Run ``plan()`` in one transaction, and return its statements."""
     alias = database or DEFAULT_DB_ALIAS
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        installer.lock(connections[alias])
+        installation.lock(connections[alias])
         statements = plan(roles, alias)
         for statement in statements:
             cursor.execute(statement)

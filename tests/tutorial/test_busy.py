@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from pgtrigger.database import installer
+from pgtrigger.database import installation
 from tutorial import private_tables
 from tutorial.chapters import all_chapters, get_chapter
 from tutorial.running import mask, run_chapter
@@ -24,7 +24,7 @@ def lock_of_migrate(monkeypatch):
     parameters = connection.get_connection_params()
     address = {key: parameters[key] for key in ("dbname", "host", "port", "user")}
     with psycopg.connect(**address) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s)", [installer.ADVISORY_LOCK])
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [installation.ADVISORY_LOCK])
         yield
 
 

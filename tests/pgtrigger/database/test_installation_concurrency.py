@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from pgtrigger.database import installer
+from pgtrigger.database import installation
 
 PROCESSES = 8
 SCHEMA = "crowded"
@@ -209,7 +209,7 @@ def test_an_install_that_was_in_a_deadlock_is_tried_again(crowd, server):
         )
         while not server.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
             assert not install.done()
-        other.execute("SELECT pg_advisory_xact_lock(%s)", [installer.ADVISORY_LOCK])
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [installation.ADVISORY_LOCK])
         other.commit()
         assert install.result() == []
     assert found(server) == (TRIGGERS, TRIGGERS)
