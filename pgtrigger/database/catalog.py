@@ -6,7 +6,6 @@ https://www.postgresql.org/docs/current/catalog-pg-trigger.html
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +32,6 @@ ENABLED_STATES = {
     "R": ("REPLICA", "ENABLE REPLICA TRIGGER"),
     "A": ("ALWAYS", "ENABLE ALWAYS TRIGGER"),
 }
-
-_MARK = re.compile(r"(?P<label>.*) (?:definition|body)=(?P<declared>\w+) catalog=(?P<catalog>\w+)")
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,8 @@ class InstalledTrigger:
     @property
     def uri(self) -> str:
         """The URI of the declaration that its comment names; empty without such a comment."""
-        mark = _MARK.fullmatch(self.comment)
-        return mark["label"] if mark else ""
+        mark = comments.read(self.comment)
+        return mark.label if mark else ""
 
     @property
     def reports(self) -> bool:
@@ -85,20 +82,24 @@ class InstalledTrigger:
     @property
     def declared_mark(self) -> str:
         """The comment without its hash of the catalog; empty if that hash is stale."""
-        intact = (_marked(self.comment) or ("", ""))[1] == self.definition_now
+        mark = comments.read(self.comment)
+        intact = mark is not None and mark.catalog == self.definition_now
         return self.comment.removesuffix(self.definition_now) if intact else ""
 
     def is_defined_as(self, declared: compiler.UpsertTriggerSql) -> bool:
         """Return whether the trigger is what was declared, and nobody changed it since."""
-        return _marked(self.comment) == (declared.definition_hash, self.definition_now)
+        mark = comments.read(self.comment)
+        return mark is not None and mark.fits(declared.definition_hash, self.definition_now)
 
     def does_as(self, declared: compiler.UpsertTriggerSql) -> bool:
         """Return whether the function is what was declared, and nobody changed it since."""
         if not declared.makes_function:
             return True
-        return self.calls_function_of(declared) and _marked(self.function_comment) == (
-            declared.body_hash,
-            self.function_now,
+        mark = comments.read(self.function_comment)
+        return (
+            self.calls_function_of(declared)
+            and mark is not None
+            and mark.fits(declared.body_hash, self.function_now)
         )
 
     def calls_function_of(self, declared: compiler.UpsertTriggerSql) -> bool:
@@ -254,8 +255,3 @@ def _triggers() -> str:
         "function_in_catalog": comments.FUNCTION,
     }
     return naming.as_text(sql.SQL(query(__package__, "triggers")).format(**expressions))
-
-
-def _marked(comment: str) -> tuple[str, str] | None:
-    mark = _MARK.fullmatch(comment)
-    return (mark["declared"], mark["catalog"]) if mark else None

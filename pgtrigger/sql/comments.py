@@ -8,6 +8,9 @@ https://www.postgresql.org/docs/current/sql-comment.html
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 from psycopg import sql
 
 from pgtrigger import naming
@@ -25,6 +28,26 @@ FUNCTION = sql.SQL(
 # What of a trigger PostgreSQL holds, `t` being its row in pg_trigger. Which names it qualifies
 # depends on search_path, so both who writes and who compares it set that to pg_catalog.
 TRIGGER = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
+
+_MARK = re.compile(r"(?P<label>.*) (?:definition|body)=(?P<declared>\w+) catalog=(?P<catalog>\w+)")
+
+
+class Mark(NamedTuple):
+    """The text of a comment: what was declared, and the hashes of declaration and catalog."""
+
+    label: str
+    declared: str
+    catalog: str
+
+    def fits(self, declared: str, catalog: str) -> bool:
+        """Return whether these are the hashes, so that nothing has changed since."""
+        return (self.declared, self.catalog) == (declared, catalog)
+
+
+def read(comment: str) -> Mark | None:
+    """Return the mark that a comment is; None for any other text."""
+    mark = _MARK.fullmatch(comment)
+    return Mark(**mark.groupdict()) if mark else None
 
 
 def comment_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str = "") -> str:
