@@ -115,8 +115,8 @@ class Event(pgtrigger.Trigger):
         is_raw = computes or settings.created_at_function != config.CREATED_AT
         return own_path(model, condition, is_raw=is_raw)
 
-    def render_condition(self, model: type[Model]) -> str:
-        return super().render_condition(model) if self.level == pgtrigger.Row else ""
+    def applies_condition(self, model: type[Model]) -> bool:
+        return True
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None or self.func is not None:

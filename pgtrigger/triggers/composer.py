@@ -64,10 +64,8 @@ class Composer(Trigger):
             kwargs["cond_joined_values"] = _rendered(lambda: self._joined(model))
         return kwargs
 
-    def render_condition(self, model: type[Model]) -> str:
-        if self.level == clauses.Statement and self.get_referencing(model):
-            return ""
-        return super().render_condition(model)
+    def applies_condition(self, model: type[Model]) -> bool:
+        return self.get_referencing(model) is not None
 
     def _sees_transition_tables(self) -> bool:
         one = self._one_operation()

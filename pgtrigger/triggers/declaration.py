@@ -254,12 +254,16 @@ class Declaration(Deconstructible):
         """Return further triggers that the rule needs on other models, each with its model."""
         return ()
 
+    def applies_condition(self, model: type[Model]) -> bool:
+        """Return whether the function of a statement applies the condition to the rows itself."""
+        return False
+
     # Rendering
 
     def render_condition(self, model: type[Model]) -> str:
         """``WHEN (…)``, or nothing."""
         condition = self.get_condition(model)
-        if condition is None:
+        if condition is None or (self.level != clauses.Row and self.applies_condition(model)):
             return ""
         operations = self.operation
         assert operations is not None
