@@ -9,8 +9,9 @@ https://docs.djangoproject.com/en/stable/ref/contrib/admin/
 
 from pghistory.admin.as_of import AsOfMixin
 from pghistory.admin.options import EventModelAdmin, ReadOnlyAdmin
-from pghistory.admin.pages import EventsAdmin
-from pghistory.admin.urls import deleted_url, events_url, timeline_url
+from pghistory.admin.pages import EventsAdmin, events_url
+from pghistory.admin.restoring_pages import deleted_url
+from pghistory.admin.timeline_pages import timeline_url
 
 __all__ = [
     "AsOfMixin",

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, router
 from django.db.models import Q
 from django.http import Http404, HttpResponseRedirect
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -50,6 +51,17 @@ class _Address:
 class ChangeSetPages(HistoryPages):
     """The pages of what one transaction or one context changed."""
 
+    def get_urls(self) -> list[Any]:
+        show, undo = map(self.admin_site.admin_view, (self.change_set_view, self.undo_view))
+        of_event, of_context = "<str:model>/<int:key>/", "<uuid:context_id>/"
+        return [
+            path(f"change-set/{of_event}", show, name="pghistory_change_set"),
+            path(f"context/{of_context}", show, name="pghistory_change_set_of_context"),
+            path(f"undo/{of_event}", undo, name="pghistory_undo"),
+            path(f"undo-context/{of_context}", undo, name="pghistory_undo_of_context"),
+            *super().get_urls(),
+        ]
+
     def change_set_view(self, request: HttpRequest, **named: Any) -> HttpResponse:
         """The writes of a change set, by object."""
         address = _Address(**named)
@@ -62,7 +74,7 @@ class ChangeSetPages(HistoryPages):
             context |= self._contents(request, changes)
             undo_url = self._change_set_address("pghistory_undo", address)
             context["undo_url"] = undo_url if context["may_undo"] else ""
-        return self._render(request, "change_set", context)
+        return self._render(request, "pghistory/change_set.html", context)
 
     def undo_view(self, request: HttpRequest, **named: Any) -> HttpResponse:
         """The plan of an undo, and on POST the undo itself."""
@@ -75,7 +87,7 @@ class ChangeSetPages(HistoryPages):
         self._check_models({type(event) for event in found}, request)
         context: dict[str, Any] = {"title": _("Undo"), "home_url": home, "most": UNDONE}
         if len(found) > UNDONE:
-            return self._render(request, "undo", context)
+            return self._render(request, "pghistory/undo.html", context)
         plan = changes.undo(dry_run=True)
         self._check_steps(request, plan)
         if request.method == "POST":
@@ -88,7 +100,7 @@ class ChangeSetPages(HistoryPages):
             "steps": [self._step(step, changes_of) for step in plan.steps],
             "conflicts": [self._conflict(request, each) for each in plan.conflicts],
         }
-        return self._render(request, "undo", context)
+        return self._render(request, "pghistory/undo.html", context)
 
     def _change_set(self, address: _Address) -> ChangeSet:
         """Return the change set on the database that is written to: a replica cannot undo."""

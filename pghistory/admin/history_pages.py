@@ -46,9 +46,9 @@ class HistoryPages(ReadOnlyAdmin):
         name = f"{model._meta.app_label}.{permission}_{model._meta.model_name}"
         return bool(request.user.has_perm(name))
 
-    def _render(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    def _render(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         everywhere = {**self.admin_site.each_context(request), "opts": self.opts}
-        return TemplateResponse(request, f"pghistory/{name}.html", {**everywhere, **context})
+        return TemplateResponse(request, template, {**everywhere, **context})
 
     def _reverse(self, name: str, *arguments: Any) -> str:
         return reverse(f"admin:{name}", args=arguments, current_app=self.admin_site.name)

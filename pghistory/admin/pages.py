@@ -1,4 +1,4 @@
-"""The admin's list of all events, and the addresses of the other pages of events.
+"""The admin's list of all events.
 
 The other pages are in ``timeline_pages``, ``change_set_pages`` and ``restoring_pages``.
 """
@@ -11,7 +11,8 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, PermissionDenied
 from django.http import HttpResponseRedirect
-from django.urls import path
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from pghistory.admin import presenting, urls
@@ -23,6 +24,18 @@ from pghistory.config import settings
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+
+def events_url(model: Any, user: Any) -> str:
+    """Return the address of a tracked model's events; "" if the user may not see them."""
+    if not urls.may_view_events(model, user):
+        return ""
+    options = settings.admin_model._meta
+    try:
+        page = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+    except NoReverseMatch:
+        return ""
+    return f"{page}?{urlencode({'model': urls.tracked_label(model)})}"
 
 
 class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
@@ -45,37 +58,6 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return EventsChangeList
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path(
-                "timeline/<str:model>/<path:key>/",
-                view(self.timeline_view),
-                name="pghistory_timeline",
-            ),
-            path("event/<str:model>/<int:key>/", view(self.event_view), name="pghistory_event"),
-            path("export/<str:model>/<path:key>/", view(self.export_view), name="pghistory_export"),
-            path("revert/<str:model>/<int:key>/", view(self.revert_view), name="pghistory_revert"),
-            path("deleted/<str:model>/", view(self.deleted_view), name="pghistory_deleted"),
-            path(
-                "change-set/<str:model>/<int:key>/",
-                view(self.change_set_view),
-                name="pghistory_change_set",
-            ),
-            path(
-                "context/<uuid:context_id>/",
-                view(self.change_set_view),
-                name="pghistory_change_set_of_context",
-            ),
-            path("undo/<str:model>/<int:key>/", view(self.undo_view), name="pghistory_undo"),
-            path(
-                "undo-context/<uuid:context_id>/",
-                view(self.undo_view),
-                name="pghistory_undo_of_context",
-            ),
-            *super().get_urls(),
-        ]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -112,7 +94,7 @@ class EventsAdmin(TimelinePages, ChangeSetPages, RestoringPages):
             "more_url": changelist.get_query_string({"before": page.next_key}),
             "back_url": urls.own_path(request, request.GET.get("back", "")),
         }
-        return self._render(request, "events", {**context, **(extra_context or {})})
+        return self._render(request, "pghistory/events.html", {**context, **(extra_context or {})})
 
     def change_view(
         self,

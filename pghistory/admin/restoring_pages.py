@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponseRedirect
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext as _
 
 from pghistory.admin import presenting, urls
@@ -22,8 +23,30 @@ if TYPE_CHECKING:
 SEARCHED = 10_000
 
 
+def deleted_url(model: Any, user: Any) -> str:
+    """Return the address of a model's deleted objects; "" if its events do not record deletions."""
+    try:
+        is_told = bool(history.witness(model).gone)
+    except ValueError:
+        return ""
+    if not is_told or not urls.may_view_events(model, user):
+        return ""
+    try:
+        return reverse("admin:pghistory_deleted", args=[urls.tracked_label(model)])
+    except NoReverseMatch:
+        return ""
+
+
 class RestoringPages(HistoryPages):
     """Revert an object, and find one that was deleted."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("revert/<str:model>/<int:key>/", view(self.revert_view), name="pghistory_revert"),
+            path("deleted/<str:model>/", view(self.deleted_view), name="pghistory_deleted"),
+            *super().get_urls(),
+        ]
 
     def revert_view(self, request: HttpRequest, model: str, key: int) -> HttpResponse:
         """The plan of a revert, and on POST the revert itself."""
@@ -36,7 +59,7 @@ class RestoringPages(HistoryPages):
             self._revert(request, event)
             return HttpResponseRedirect(home)
         context = {"title": _("Revert"), "event": event, "plan": plan, "home_url": home}
-        return self._render(request, "revert", context)
+        return self._render(request, "pghistory/revert.html", context)
 
     def _revert(self, request: HttpRequest, event: Any) -> None:
         try:
@@ -74,7 +97,7 @@ class RestoringPages(HistoryPages):
             "older_url": f"?before={oldest}" if oldest else "",
             "searched": SEARCHED,
         }
-        return self._render(request, "deleted", context)
+        return self._render(request, "pghistory/deleted.html", context)
 
     def _deleted(self, shown: presenting.Shown, deletion: Any, may_add: bool) -> dict[str, Any]:
         event = shown.event

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.http import Http404, StreamingHttpResponse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 
@@ -19,8 +20,30 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 
+def timeline_url(obj: Any, user: Any) -> str:
+    """Return the address of an object's timeline; "" without one, or if the user may not see it."""
+    if not urls.may_view_events(type(obj), user):
+        return ""
+    label = urls.tracked_label(type(obj))
+    key = urls.key_text(obj.pk) if isinstance(obj.pk, tuple) else str(obj.pk)
+    try:
+        return reverse("admin:pghistory_timeline", args=[label, quote(key)])
+    except NoReverseMatch:
+        return ""
+
+
 class TimelinePages(HistoryPages):
     """The pages of one object's events; the object may be gone."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        of_object, of_event = "<str:model>/<path:key>/", "<str:model>/<int:key>/"
+        return [
+            path(f"timeline/{of_object}", view(self.timeline_view), name="pghistory_timeline"),
+            path(f"event/{of_event}", view(self.event_view), name="pghistory_event"),
+            path(f"export/{of_object}", view(self.export_view), name="pghistory_export"),
+            *super().get_urls(),
+        ]
 
     def timeline_view(self, request: HttpRequest, model: str, key: str) -> HttpResponse:
         """The writes of an object, the newest first, grouped by transaction."""
@@ -53,7 +76,7 @@ class TimelinePages(HistoryPages):
             ],
             "exports": [(name, f"{address}?format={name}") for name in exporting.FORMATS],
         }
-        return self._render(request, "timeline", context)
+        return self._render(request, "pghistory/timeline.html", context)
 
     def event_view(self, request: HttpRequest, model: str, key: int) -> HttpResponse:
         """Show one event: what it changed, what it contains, who made it and where."""
@@ -73,7 +96,7 @@ class TimelinePages(HistoryPages):
             "object_url": self._object_url(request, live),
             "change_set_url": self._change_set_url(write),
         }
-        return self._render(request, "event", context)
+        return self._render(request, "pghistory/event.html", context)
 
     def export_view(self, request: HttpRequest, model: str, key: str) -> HttpResponseBase:
         """An object's timeline as a file, in the order of time, sent while it is read."""

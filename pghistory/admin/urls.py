@@ -9,16 +9,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib.admin.utils import quote
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from pghistory.config import settings
-from pghistory.reading import history
 from pghistory.tracking.event_models import all_event_models as event_models_of_project
 from pghistory.vocabulary import inheritance
 
@@ -28,44 +25,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-def timeline_url(obj: Any, user: Any) -> str:
-    """Return the address of an object's timeline; "" without one, or if the user may not see it."""
-    if not may_view_events(type(obj), user):
-        return ""
-    label = _tracked_label(type(obj))
-    key = key_text(obj.pk) if isinstance(obj.pk, tuple) else str(obj.pk)
-    try:
-        return reverse("admin:pghistory_timeline", args=[label, quote(key)])
-    except NoReverseMatch:
-        return ""
-
-
-def events_url(model: Any, user: Any) -> str:
-    """Return the address of a tracked model's events; "" if the user may not see them."""
-    if not may_view_events(model, user):
-        return ""
-    options = settings.admin_model._meta
-    try:
-        page = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
-    except NoReverseMatch:
-        return ""
-    return f"{page}?{urlencode({'model': _tracked_label(model)})}"
-
-
-def deleted_url(model: Any, user: Any) -> str:
-    """Return the address of a model's deleted objects; "" if its events do not record deletions."""
-    try:
-        is_told = bool(history.witness(model).gone)
-    except ValueError:
-        return ""
-    if not is_told or not may_view_events(model, user):
-        return ""
-    try:
-        return reverse("admin:pghistory_deleted", args=[_tracked_label(model)])
-    except NoReverseMatch:
-        return ""
-
-
 def may_view_events(tracked: Any, user: Any) -> bool:
     """Return whether the user may view Events, and the model is tracked."""
     options = settings.admin_model._meta
@@ -73,7 +32,8 @@ def may_view_events(tracked: Any, user: Any) -> bool:
     return bool(getattr(tracked, "pgh_event_models", None)) and user.has_perm(permission)
 
 
-def _tracked_label(tracked: Any) -> str:
+def tracked_label(tracked: Any) -> str:
+    """Return the label of the tracked model that a model is, or that it stands for."""
     return str(next(iter(tracked.pgh_event_models.values())).pgh_tracked_model._meta.label)
 
 
@@ -120,9 +80,14 @@ def labels() -> list[str]:
 
 
 def tracked_model(label: str) -> Any:
-    if label not in labels():
+    """Return the tracked model of a label."""
+    try:
+        model: Any = apps.get_model(label)
+    except (LookupError, ValueError):
+        model = None
+    if "pgh_event_models" not in vars(model or object) or label != model._meta.label:
         raise Http404(f"{label} is not tracked.")
-    return apps.get_model(label)
+    return model
 
 
 def event(label: str, key: str) -> Any:

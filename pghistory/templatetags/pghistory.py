@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def pghistory_timeline(context: Any, obj: Any) -> str:
-    from pghistory.admin import timeline_url
+    from pghistory.admin.timeline_pages import timeline_url
 
     request = context.get("request")
     return timeline_url(obj, request.user) if request is not None and obj is not None else ""
@@ -21,7 +21,7 @@ def pghistory_timeline(context: Any, obj: Any) -> str:
 @register.simple_tag(takes_context=True)
 def pghistory_events(context: Any, model: Any) -> str:
     """The page of a tracked model's events: ``{% pghistory_events cl.model as url %}``."""
-    from pghistory.admin import events_url
+    from pghistory.admin.pages import events_url
 
     request = context.get("request")
     return events_url(model, request.user) if request is not None else ""
@@ -30,7 +30,7 @@ def pghistory_events(context: Any, model: Any) -> str:
 @register.simple_tag(takes_context=True)
 def pghistory_deleted(context: Any, model: Any) -> str:
     """The page of deleted objects: ``{% pghistory_deleted cl.model as url %}``."""
-    from pghistory.admin import deleted_url
+    from pghistory.admin.restoring_pages import deleted_url
 
     request = context.get("request")
     return deleted_url(model, request.user) if request is not None else ""
