@@ -47,6 +47,20 @@ def database_of(error: BaseException, model: type[Model]) -> str:
     return router.db_for_write(model)
 
 
+def reported(error: BaseException) -> psycopg.Error | None:
+    """Return the server's error that ``error`` is or was raised from, at any depth of the chain.
+
+    Its ``diag`` contains the fields of the report. None if the server has not reported one: for
+    an error that Python raised, or a lost connection.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, psycopg.Error) and cause.sqlstate is not None:
+            return cause
+        cause = cause.__cause__
+    return None
+
+
 # What an error of a SQLSTATE can be about. A check and a unique index may share a name.
 KINDS = {
     "23505": {"unique", "primary key"},

@@ -13,8 +13,7 @@ from django.db.models import Model
 from psycopg import sql
 
 from .catalog import Row, is_usable, query
-from .declarations import NotAForeignKey, column_of, foreign_key, name_of
-from .tables import truncated
+from .declarations import NotAForeignKey, column_of, foreign_key, name_of, truncated
 
 __all__ = [
     "NotAForeignKey",

@@ -16,9 +16,7 @@ from psycopg import errors
 
 from . import catalog
 from .constraints import rehearse
-from .declarations import column_of, uniques
-from .diagnosis import is_refused_write, reported
-from .tables import kept, model_at
+from .declarations import column_of, kept, model_at, uniques
 
 
 class Refused(Exception):
@@ -97,7 +95,7 @@ def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | Non
 
     See Note [What is a refused write].
     """
-    report = reported(error)
+    report = catalog.reported(error)
     if report is None or not is_refused_write(report):
         return None
     table = catalog.root(report, using)
@@ -117,6 +115,39 @@ def refusal(error: Exception, *, using: str = DEFAULT_DB_ALIAS) -> Refused | Non
         detail=report.diag.message_detail,
         hint=report.diag.message_hint,
     )
+
+
+# Note [What is a refused write]
+# The server refuses what a user wants to write when the data breaks a rule: a constraint, the range
+# of a type, a policy, or a trigger. Everything else (a lost connection, a deadlock, a statement
+# that is wrong) is not caused by the data, and does not belong in a form.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+REFUSING_CLASSES = {
+    "22",  # data exception: out of range, too long, not valid for its type
+    "23",  # integrity constraint violation
+    "27",  # triggered data change violation
+    "44",  # WITH CHECK OPTION violation
+    "P0",  # raised by a PL/pgSQL function
+}
+
+
+def is_refused_write(error: psycopg.Error) -> bool:
+    """Return whether the server refused the data. See Note [What is a refused write]."""
+    sqlstate = error.sqlstate or ""
+    return (
+        sqlstate[:2] in REFUSING_CLASSES
+        or isinstance(error, errors.InsufficientPrivilege)  # a policy: CREATE POLICY … WITH CHECK
+        or _is_made_up(sqlstate)
+    )
+
+
+def _is_made_up(sqlstate: str) -> bool:
+    """Return whether the SQLSTATE is not one of PostgreSQL's; RAISE … USING ERRCODE accepts any."""
+    try:
+        errors.lookup(sqlstate)
+    except KeyError:
+        return True
+    return False
 
 
 class Ruled(Protocol):

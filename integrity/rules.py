@@ -17,9 +17,7 @@ from django.db.models import Model
 from psycopg import errors
 
 from . import catalog, declarations
-from .declarations import ModelHasNoPrimaryKey, RuleCannotMatch, name_of
-from .diagnosis import reported
-from .tables import kept, table_of, truncated
+from .declarations import ModelHasNoPrimaryKey, RuleCannotMatch, kept, name_of, table_of, truncated
 
 
 class Rule(Protocol):
@@ -39,7 +37,7 @@ class Named(Rule):
             raise RuleCannotMatch("Expected the name of a constraint, found an empty string.")
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         return report is not None and report.diag.constraint_name == truncated(self.name)
 
 
@@ -63,7 +61,7 @@ class Unique(Rule):
             )
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         if not isinstance(report, errors.UniqueViolation):
             return False
         owner, columns = self._columns()
@@ -101,7 +99,7 @@ class PrimaryKey(Rule):
             raise ModelHasNoPrimaryKey(f"{name_of(self.model)} is abstract and has no primary key.")
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         return isinstance(report, errors.UniqueViolation) and any(
             constraint.kind == "primary key" for constraint in _broken(self.model, report)
         )
@@ -120,7 +118,7 @@ class NotNull(Rule):
             raise RuleCannotMatch(f"{name_of(self.model)}.{self.field} may be null.")
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         if not isinstance(report, errors.NotNullViolation):
             return False
         (field,) = declarations.fields_of(self.model, [self.field])
@@ -152,7 +150,7 @@ class ForeignKey(Rule):
             )
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         # ON DELETE RESTRICT has its own SQLSTATE since PostgreSQL 18.
         if not isinstance(report, errors.ForeignKeyViolation | errors.RestrictViolation):
             return False
@@ -177,7 +175,7 @@ class Check(Rule):
             _reject_undeclared(self.model, "check constraint", self.name, declared)
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         return isinstance(report, errors.CheckViolation) and any(
             constraint.name == kept(self.name) for constraint in _broken(self.model, report)
         )
@@ -197,7 +195,7 @@ class Exclusion(Rule):
             _reject_undeclared(self.model, "exclusion constraint", self.name, declared)
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         return isinstance(report, errors.ExclusionViolation) and any(
             constraint.name == kept(self.name) for constraint in _broken(self.model, report)
         )
@@ -224,7 +222,7 @@ class Trigger(Rule):
             raise RuleCannotMatch("Expected the name of a trigger, found an empty string.")
 
     def is_match(self, error: Exception) -> bool:
-        report = reported(error)
+        report = catalog.reported(error)
         if not isinstance(report, errors.IntegrityConstraintViolation):
             return False
         if not _concerns(self.model, report):
@@ -248,7 +246,7 @@ class OutOfRange(Rule):
 
     def is_match(self, error: Exception) -> bool:
         return isinstance(
-            reported(error),
+            catalog.reported(error),
             errors.NumericValueOutOfRange | errors.SequenceGeneratorLimitExceeded,
         )
 

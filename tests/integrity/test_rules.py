@@ -30,7 +30,7 @@ from integrity.conversion import (
     Trigger,
     Unique,
 )
-from integrity.tables import table_of
+from integrity.declarations import table_of
 
 from .conftest import PUBLIC, Family, names, refusal, refused, refused_creation
 from .models import Child, Guest, Member, MemberProxy, Parent, Person, Seat, Team, Unchecked

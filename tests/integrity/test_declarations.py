@@ -1,6 +1,6 @@
 import pytest
 
-from integrity.tables import Table, kept, model_at, table_of, truncated
+from integrity.declarations import Table, kept, model_at, table_of, truncated
 
 from .models import ElsewhereGuest, ElsewhereMember, Member, MemberProxy
 
