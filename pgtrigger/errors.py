@@ -1,24 +1,24 @@
-"""The exceptions of broken rules, read from what PostgreSQL reports.
+"""The errors of broken rules: their DETAIL, which PostgreSQL writes, and the exceptions made of it.
 
-A rule raises SQLSTATE 23000 with a DETAIL in JSON: see `pgtrigger.detail`.
+A rule raises SQLSTATE 23000 with a DETAIL in JSON.
 
 https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, TypeVar
 
 import psycopg
 from django.apps import apps
 from django.db import IntegrityError, InternalError, ProgrammingError
 from django.db.models import Model
-
-from pgtrigger.detail import from_json, parse
+from psycopg import sql
 
 SQLSTATE = "23000"
 RAISED_SQLSTATE = "P0001"
-
 
 # Functions that are told of every refusal of this process, such as a test report's.
 observers: list[Callable[["TriggerError"], None]] = []
@@ -26,6 +26,65 @@ observers: list[Callable[["TriggerError"], None]] = []
 
 class DeclarationError(ValueError):
     """The declaration of a trigger is invalid; says what was declared, why, and what to write."""
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail(Generic[Value]):
+    """The keys of a rule's DETAIL, such as ``{"rule": "protect", "uri": "shop.Order:keep"}``.
+
+    Each value is SQL in a function, and a JSON value in an error.
+    """
+
+    # Every rule
+    rule: Value | None = None
+    uri: Value | None = None
+    operation: Value | None = None
+    key: Value | None = None
+    # FSM, and the rules that are about one foreign key
+    field: Value | None = None
+    # ReadOnly
+    fields: Value | None = None
+    # FSM
+    old: Value | None = None
+    new: Value | None = None
+    # Version
+    version: Value | None = None
+    based_on: Value | None = None
+    # AtMost
+    limit: Value | None = None
+    parent: Value | None = None
+    # ActiveParent: the table whose rows refer to the row
+    referring: Value | None = None
+
+    def to_sql(self: "Detail[sql.Composable]") -> sql.Composable:
+        """Return the SQL of the object as text, with the keys that have a value."""
+        values = {name: getattr(self, name) for name in NAMES}
+        arguments = sql.SQL(", ").join(
+            sql.SQL("{}, {}").format(sql.Literal(name), value)
+            for name, value in values.items()
+            if value is not None
+        )
+        return sql.SQL("pg_catalog.json_build_object({})::pg_catalog.text").format(arguments)
+
+
+NAMES = [field.name for field in fields(Detail)]
+
+
+def parse(text: str | None) -> dict[str, Any] | None:
+    """Return the object that the text is, or None if no rule has written the text."""
+    try:
+        parsed = json.loads(text or "")
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) and "uri" in parsed else None
+
+
+def from_json(parsed: Mapping[str, Any]) -> Detail[Any]:
+    """Return the values of a parsed object, without keys that are not listed above."""
+    return Detail(**{name: parsed[name] for name in NAMES if name in parsed})
 
 
 @dataclass(frozen=True)
@@ -60,13 +119,18 @@ class TriggerError(IntegrityError, InternalError):
         *args: object,
         table: str = "",
         detail: dict[str, Any] | None = None,
-        declared: Declared | None = None,
+        declared: Callable[[str], Declared | None] = lambda uri: None,
     ):
         super().__init__(*args)
         self.table = table
         self.detail = detail or {}
         self._detail = from_json(self.detail)
-        self.declared = declared or Declared()
+        self._declared = declared
+
+    @functools.cached_property
+    def declared(self) -> Declared:
+        """What the rule declares; it is looked up here, because most errors are not shown."""
+        return self._declared(self.uri) or Declared()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.table, self.detail, self.declared)
@@ -218,7 +282,7 @@ def translate(
         *error.args,
         table=error.diag.table_name or "",
         detail=detail,
-        declared=declared(str(detail["uri"])),
+        declared=declared,
     )
     for observe in observers:
         observe(translated)
@@ -232,4 +296,4 @@ def _restore(
     detail: dict[str, Any],
     declared: Declared,
 ) -> TriggerError:
-    return error_class(*args, table=table, detail=detail, declared=declared)
+    return error_class(*args, table=table, detail=detail, declared=lambda uri: declared)

@@ -24,7 +24,7 @@ from pgtrigger.migrating.post_migrate import grant_after_migrate, install_unmigr
 from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import loading, scopes
 from pgtrigger.session.synchronizer import Synchronizer
-from pgtrigger.triggers import registry, rule, written
+from pgtrigger.triggers import registry, written
 from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class TriggerErrorWrapper(DatabaseErrorWrapper):
         traceback: TracebackType | None,
     ) -> None:
         if exc_type is not None and issubclass(exc_type, self.wrapper.Database.Error):
-            translated = errors.translate(exc_value, rule.declared)  # type: ignore[arg-type]
+            translated = errors.translate(exc_value, registry.declared)  # type: ignore[arg-type]
             if translated is not None:
                 raise translated.with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)

@@ -25,8 +25,7 @@ from django.db.models.fields.related import lazy_related_operation
 from psycopg import sql
 
 from pgtrigger import naming
-from pgtrigger.detail import Detail
-from pgtrigger.errors import ProtectedError, RequirementError
+from pgtrigger.errors import Detail, ProtectedError, RequirementError
 from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import raising, registry, soft_delete

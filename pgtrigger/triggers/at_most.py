@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from psycopg import sql
 
 from pgtrigger import naming
-from pgtrigger.detail import Detail
-from pgtrigger.errors import LimitError
+from pgtrigger.errors import Detail, LimitError
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.declaration import own_path

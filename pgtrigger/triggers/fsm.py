@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
-from pgtrigger.detail import Detail
-from pgtrigger.errors import InvalidTransitionError
+from pgtrigger.errors import Detail, InvalidTransitionError
 from pgtrigger.triggers.forecast import NOTHING, Forecast, holds
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from psycopg import sql
 
 from pgtrigger import naming
-from pgtrigger.detail import Detail
-from pgtrigger.errors import CycleError
+from pgtrigger.errors import CycleError, Detail
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.raising import Refusal

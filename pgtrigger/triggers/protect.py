@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
-from pgtrigger.detail import Detail
-from pgtrigger.errors import ProtectedError, ReadOnlyError
+from pgtrigger.errors import Detail, ProtectedError, ReadOnlyError
 from pgtrigger.triggers.forecast import Forecast, holds, kept_fields
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from pgtrigger.detail import Detail
-from pgtrigger.errors import SQLSTATE
+from pgtrigger.errors import SQLSTATE, Detail
 from pgtrigger.sql.function_body import Body, Quoted
 from pgtrigger.triggers import pairing, reporting
 from pgtrigger.vocabulary import clauses

@@ -18,6 +18,7 @@ from django.apps import apps
 from django.core import checks
 
 from pgtrigger import naming
+from pgtrigger.errors import Declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,6 +143,17 @@ def remove_all(model: type[Model]) -> None:
 def find(uri: str) -> tuple[type[Model], Trigger]:
     """The model and trigger of a URI. ValueError for a bad URI, KeyError for an unknown one."""
     return _declaring(uri).by_uri[uri]
+
+
+def declared(uri: str) -> Declared | None:
+    """Return the message, field and code that the rule of this URI declares, if there is one."""
+    try:
+        rule: Any = find(uri)[1]
+    except (KeyError, ValueError):
+        return None
+    if not hasattr(rule, "message"):
+        return None
+    return Declared(rule.message, rule.field or "", rule.code or "")
 
 
 def _declaring(uri: str) -> _Declared:

@@ -14,8 +14,7 @@ from django.db import models
 from psycopg import sql
 
 from pgtrigger import naming
-from pgtrigger.detail import Detail
-from pgtrigger.errors import RequirementError
+from pgtrigger.errors import Detail, RequirementError
 from pgtrigger.sql.function_body import Body, Relation
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.declaration import own_path

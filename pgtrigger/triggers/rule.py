@@ -10,9 +10,8 @@ from django.utils.functional import Promise
 from psycopg import sql
 
 from pgtrigger import naming
-from pgtrigger.errors import Declared
 from pgtrigger.sql.function_body import Body
-from pgtrigger.triggers import pairing, raising, registry, reporting, standing
+from pgtrigger.triggers import pairing, raising, reporting, standing
 from pgtrigger.triggers.composer import Composer
 from pgtrigger.triggers.declaration import own_path
 from pgtrigger.vocabulary import clauses
@@ -185,17 +184,6 @@ class Rule(Composer):
     def _if_condition(self, model: type[Model]) -> str:
         """Return `` if`` and the condition in words; "" without a condition."""
         return f" if {sentence(self.condition, model)}" if self.condition is not None else ""
-
-
-def declared(uri: str) -> Declared | None:
-    """Return the message, field and code that the rule of this URI declares, if there is one."""
-    try:
-        _, trigger = registry.find(uri)
-    except (KeyError, ValueError):
-        return None
-    if not isinstance(trigger, Rule):
-        return None
-    return Declared(trigger.message, trigger.field or "", trigger.code or "")
 
 
 def untranslated(text: _StrOrPromise) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from django.db import models
 from psycopg import sql
 
-from pgtrigger.detail import Detail
-from pgtrigger.errors import StaleError
+from pgtrigger.errors import Detail, StaleError
 from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import raising
 from pgtrigger.triggers.forecast import Forecast

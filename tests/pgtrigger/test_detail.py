@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from pgtrigger.detail import NAMES, Detail, from_json, parse
+from pgtrigger.errors import NAMES, Detail, from_json, parse
 
 
 @pytest.mark.django_db
