@@ -69,7 +69,7 @@ from pgtrigger.vocabulary.conditions import (
     F,
     Q,
 )
-from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.vocabulary.row_query import IsDistinctFrom, IsNotDistinctFrom
 
 __version__ = "4.17.0"
 

@@ -33,7 +33,7 @@ from pgtrigger.vocabulary.conditions import (
     F,
     Q,
 )
-from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.vocabulary.row_query import IsDistinctFrom, IsNotDistinctFrom
 
 __all__ = [
     "INSTALLED",

@@ -25,7 +25,7 @@ from pgtrigger.migrating.schema_editor import DatabaseSchemaEditorMixin
 from pgtrigger.session import loading, scopes
 from pgtrigger.session.synchronizer import Synchronizer
 from pgtrigger.triggers import registry, written
-from pgtrigger.vocabulary.lookups import IsDistinctFrom, IsNotDistinctFrom
+from pgtrigger.vocabulary.row_query import IsDistinctFrom, IsNotDistinctFrom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

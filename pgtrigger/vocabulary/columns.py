@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models.lookups import Lookup
 from psycopg import sql
 
 from pgtrigger.errors import DeclarationError
@@ -18,16 +17,8 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Field, Model
 
-    _Lookup = Lookup[Any]
-else:
-    _Lookup = Lookup
-
-
 OLD = "old"
-
-
 NEW = "new"
-
 
 # Types of PostgreSQL's own, by the names that Django's fields have for them.
 # https://www.postgresql.org/docs/current/datatype.html
@@ -62,8 +53,6 @@ class Rows:
 
 
 ROW_VARIABLES = Rows()
-
-
 TRANSITION_TABLES = Rows("old_values", "new_values")
 
 
