@@ -76,14 +76,13 @@ class Capture:
 
     def of_paired_rows(self, condition: Condition | None) -> Body:
         """Capture the rows of an update, each new row together with its old one."""
-        return self._with_context(
-            pairing.of_updated_rows(
-                self.table,
-                self.rows,
-                one=lambda pair: self._insert([pair], condition, CONTEXT),
-                many=lambda pairs: self._execute(self._insert([pairs], condition, "$1")),
-            )
+        pairs = pairing.pairs(self.table, self.rows)
+        one = self._insert([pairs.one], condition, CONTEXT)
+        by_key, by_ordinal = (
+            self._execute(self._insert([source], condition, "$1"))
+            for source in (pairs.by_key, pairs.by_ordinal)
         )
+        return self._with_context(pairing.choose(self.table, self.rows, one, by_key, by_ordinal))
 
     def of_table(self, condition: Condition | None) -> Body:
         """Capture every row of the table."""

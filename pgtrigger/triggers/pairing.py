@@ -18,7 +18,7 @@ https://www.postgresql.org/docs/current/plpgsql-trigger.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
@@ -34,8 +34,6 @@ from pgtrigger.vocabulary.columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.db.models import Model
 
     from pgtrigger.vocabulary.columns import Rows
@@ -45,23 +43,35 @@ COMPARED_KEYS = 1_000_000
 _SHORT_KEYS = frozenset({"smallint", "integer", "bigint", "uuid"})
 
 
-def of_updated_rows(
-    model: type[Model],
-    rows: Rows,
-    one: Callable[[sql.Composable], Body],
-    many: Callable[[sql.Composable], Body],
-) -> Body:
-    """The statements that look at each updated row, the old one beside the new one.
+class Pairs(NamedTuple):
+    """FROM clauses with each updated row's old row beside its new one: of one row, or of many."""
 
-    ``one`` and ``many`` give a statement on the tables of a FROM clause; ``many`` by EXECUTE.
+    one: sql.Composable
+    by_key: sql.Composable
+    by_ordinal: sql.Composable
+
+
+def pairs(model: type[Model], rows: Rows) -> Pairs:
+    """Return the FROM clauses over these transition tables."""
+    one = sql.SQL("{}, {}").format(sql.SQL(rows.old), sql.SQL(rows.new))
+    return Pairs(one, _by_key(model, rows), _by_ordinal(model, rows))
+
+
+def choose(model: type[Model], rows: Rows, one: Body, by_key: Body, by_ordinal: Body) -> Body:
+    """Return statements that run the first of these that fits the updated rows.
+
+    Args:
+        one: A statement on ``Pairs.one``.
+        by_key: A statement on ``Pairs.by_key``, by EXECUTE.
+        by_ordinal: A statement on ``Pairs.by_ordinal``, by EXECUTE.
     """
-    by_key = Body("\nELSIF ", _keys_stay(model, rows), " THEN\n    ", many(_by_key(model, rows)))
+    if_keys_stay = Body("\nELSIF ", _keys_stay(model, rows), " THEN\n    ", by_key)
     return Body(
         f"PERFORM 1 FROM {rows.new} OFFSET 1 LIMIT 1;\nIF NOT FOUND THEN\n    ",
-        one(sql.SQL("{}, {}").format(sql.SQL(rows.old), sql.SQL(rows.new))),
-        by_key if _are_keys_short(model) else "",
+        one,
+        if_keys_stay if _are_keys_short(model) else "",
         "\nELSE\n    ",
-        many(_by_ordinal(model, rows)),
+        by_ordinal,
         "\nEND IF;",
     )
 

@@ -139,7 +139,8 @@ def _of_sides(
     """The statement on one transition table, or on both, paired."""
     if len(sides) == 1:
         return one(sql.SQL(rows.alias(sides[0])))
-    return pairing.of_updated_rows(model, rows, one=one, many=many)
+    pairs = pairing.pairs(model, rows)
+    return pairing.choose(model, rows, one(pairs.one), many(pairs.by_key), many(pairs.by_ordinal))
 
 
 def sides_of(operations: clauses.Operations) -> list[str]:
