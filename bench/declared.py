@@ -94,7 +94,7 @@ def execute(statement: str, **identifiers: str) -> None:
     """Run a statement, ``{name}`` in it replaced by the identifier of that name."""
     names = {key: sql.Identifier(name) for key, name in identifiers.items()}
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(statement).format(**names).as_string(None))
+        cursor.execute(sql.SQL(statement).format(**names).as_string())
 
 
 def vacuum(model: type[models.Model]) -> None:

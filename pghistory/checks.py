@@ -127,7 +127,7 @@ def _messages(alias: str) -> list[checks.CheckMessage]:
     if connections[alias].vendor != "postgresql":
         return []
     captured = {
-        naming.as_text(naming.table_identifier(model._meta.db_table)): model._meta.label
+        naming.table_identifier(model._meta.db_table).as_string(): model._meta.label
         for model, trigger in pgtrigger.registered()
         if isinstance(trigger, Event)
         and trigger.level == pgtrigger.Statement

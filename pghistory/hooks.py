@@ -17,7 +17,6 @@ from pghistory.reading import absent_columns
 from pghistory.tracking import event_models, rendering
 from pghistory.vocabulary.transaction_fields import AddedWithoutDefault
 from pghistory.writing import context
-from pgtrigger import naming
 
 MIDDLEWARE = "_pghistory_middleware"
 
@@ -78,12 +77,12 @@ class _IndexingPartitions:
             part = index.create_sql(model, editor, concurrently=True)
             name = sql.Identifier(partitions.name(f"{partition.name}_{index.name}", "idx"))
             part.parts |= {
-                "name": naming.as_text(name),
-                "table": naming.as_text(partition.identifier),
+                "name": name.as_string(),
+                "table": partition.identifier.as_string(),
             }
             editor.execute(part, params=None)
             attach = sql.SQL("ALTER INDEX {} ATTACH PARTITION {}")
-            editor.execute(naming.as_text(attach.format(sql.Identifier(index.name), name)))
+            editor.execute(attach.format(sql.Identifier(index.name), name).as_string())
 
 
 def render_new_models_alone() -> None:

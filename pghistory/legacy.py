@@ -16,7 +16,6 @@ from psycopg import sql
 from pghistory.config import settings
 from pghistory.vocabulary.constants import CONTEXT_ID
 from pghistory.writing import capture
-from pgtrigger import naming
 from pgtrigger.database import catalog
 from pgtrigger.sql import function_body
 
@@ -57,10 +56,10 @@ def install(connection: Any) -> None:
     )
     create = _CREATE.format(
         function=sql.Identifier(*schema, "_pgh_attach_context"),
-        body=sql.SQL(function_body.dollar_quote(naming.as_text(body))),
+        body=sql.SQL(function_body.dollar_quote(body.as_string())),
     )
     with connection.cursor() as cursor:
-        cursor.execute(naming.as_text(create))
+        cursor.execute(create.as_string())
 
 
 def install_in_migration(apps: Any, schema_editor: Any) -> None:

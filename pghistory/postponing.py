@@ -156,7 +156,7 @@ def _size(table: str) -> str:
     connection = connections[DEFAULT_DB_ALIAS]
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_SIZE, [naming.as_text(naming.table_identifier(table))])
+            cursor.execute(_SIZE, [naming.table_identifier(table).as_string()])
             found = cursor.fetchone()
     except DatabaseError:
         return ""

@@ -175,10 +175,10 @@ class UpsertTriggerSql:
         if self.search_path:
             schemas = target.search_path(self.search_path)
             path = sql.SQL(", ").join(map(sql.Identifier, schemas))
-            options.append(naming.as_text(sql.SQL("SET search_path TO {}").format(path)))
+            options.append(sql.SQL("SET search_path TO {}").format(path).as_string())
         for name, value in self.settings:
             setting = sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.Literal(value))
-            options.append(naming.as_text(setting))
+            options.append(setting.as_string())
         return " ".join([*options, "AS", dollar_quote(self.function_source(target))])
 
     def function_source(self, target: Target) -> str:
@@ -192,14 +192,14 @@ class UpsertTriggerSql:
         """Return CREATE OR REPLACE FUNCTION."""
         function = target.function(self.function_name)
         create = sql.SQL("CREATE OR REPLACE FUNCTION {}() RETURNS TRIGGER ").format(function)
-        statements = [f"{naming.as_text(create)}{self.function_definition(target)};"]
+        statements = [f"{create.as_string()}{self.function_definition(target)};"]
         if self.security == "DEFINER":
             revoke = sql.SQL("REVOKE EXECUTE ON FUNCTION {}() FROM PUBLIC;").format(function)
-            statements.append(naming.as_text(revoke))
+            statements.append(revoke.as_string())
         if self.reports:
             sequence = target.function(naming.report_sequence(self.uri))
             number = sql.SQL("CREATE SEQUENCE IF NOT EXISTS {};").format(sequence)
-            statements.append(naming.as_text(number))
+            statements.append(number.as_string())
         return "\n".join(statements)
 
     def trigger_sql(self, target: Target) -> str:
@@ -208,19 +208,19 @@ class UpsertTriggerSql:
             "CREATE" if self.constraint else "CREATE OR REPLACE",
             self.constraint,
             "TRIGGER",
-            naming.as_text(sql.Identifier(self.pgid)),
+            sql.Identifier(self.pgid).as_string(),
             self.when,
             self.operation,
             "ON",
-            naming.as_text(target.identifier),
+            target.identifier.as_string(),
             self.timing,
             self.referencing,
             f"FOR EACH {self.level}",
             self.condition,
             self.execute_clause
-            or naming.as_text(
-                sql.SQL("EXECUTE FUNCTION {}()").format(target.function(self.function_name))
-            ),
+            or sql.SQL("EXECUTE FUNCTION {}()")
+            .format(target.function(self.function_name))
+            .as_string(),
         ]
         create = " ".join(clause for clause in clauses if clause) + ";"
         if not self.constraint:
@@ -277,7 +277,7 @@ class DropTriggerSql(_TableCommand):
         drop_function = sql.SQL("DROP FUNCTION IF EXISTS {}();").format(
             target.function(naming.function_identifier(self.pgid, self.table))
         )
-        return f"{_drop_trigger(self.pgid, target)}\n{naming.as_text(drop_function)}"
+        return f"{_drop_trigger(self.pgid, target)}\n{drop_function.as_string()}"
 
 
 class EnableTriggerSql(_TableCommand):
@@ -340,16 +340,18 @@ def calls(execute: str, function: str) -> bool:
 
 def alter_trigger(pgid: str, target: Target, action: str) -> str:
     """``ALTER TABLE … ENABLE|DISABLE [ALWAYS|REPLICA] TRIGGER …``."""
-    return naming.as_text(
-        sql.SQL("ALTER TABLE {} {} {};").format(
-            target.identifier, sql.SQL(action), sql.Identifier(pgid)
-        )
+    return (
+        sql.SQL("ALTER TABLE {} {} {};")
+        .format(target.identifier, sql.SQL(action), sql.Identifier(pgid))
+        .as_string()
     )
 
 
 def _drop_trigger(pgid: str, target: Target) -> str:
-    return naming.as_text(
-        sql.SQL("DROP TRIGGER IF EXISTS {} ON {};").format(sql.Identifier(pgid), target.identifier)
+    return (
+        sql.SQL("DROP TRIGGER IF EXISTS {} ON {};")
+        .format(sql.Identifier(pgid), target.identifier)
+        .as_string()
     )
 
 

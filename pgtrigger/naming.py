@@ -116,17 +116,12 @@ def table_identifier(db_table: str, schema: str | None = None) -> sql.Identifier
     return sql.Identifier(found, name) if found else sql.Identifier(name)
 
 
-def as_text(composed: sql.Composable) -> str:
-    """Return composed SQL as text, rendered without a connection."""
-    return composed.as_string(None)
-
-
 def bind(text: str, params: Sequence[Any]) -> str:
     """Return compiled SQL with its parameters as literals, because DDL does not take parameters.
 
     As in the driver's client-side binding, ``%s`` is a parameter and ``%%`` stands for one ``%``.
     """
-    return text % tuple(as_text(sql.Literal(_plain(param))) for param in params)
+    return text % tuple(sql.Literal(_plain(param)).as_string() for param in params)
 
 
 def _plain(param: Any) -> Any:

@@ -66,7 +66,7 @@ def repair(model: type[Model], rule: Aggregate, database: str | None = None) -> 
         found = differences(model, rule, database)
         with connections[database or DEFAULT_DB_ALIAS].cursor() as cursor:
             for difference in found:
-                cursor.execute(naming.as_text(update), [difference.counted, difference.key])
+                cursor.execute(update.as_string(), [difference.counted, difference.key])
     return found
 
 
@@ -93,5 +93,5 @@ def _compare(model: type[Model], rule: Aggregate) -> sql.Composable:
 
 def _execute(statement: sql.Composable, database: str | None) -> list[Any]:
     with connections[database or DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(naming.as_text(statement))
+        cursor.execute(statement.as_string())
         return cursor.fetchall() if cursor.description else []

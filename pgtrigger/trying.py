@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.triggers.standing import key, table
@@ -92,7 +91,7 @@ class Trial:
             cursor.execute(
                 "SELECT reltuples::pg_catalog.int8 FROM pg_catalog.pg_class "
                 "WHERE oid = pg_catalog.to_regclass(%s)",
-                [naming.as_text(table(self.model))],
+                [table(self.model).as_string()],
             )
             [estimate] = cursor.fetchone() or (0,)
         return max(int(estimate), 0)
@@ -173,7 +172,7 @@ class Trial:
         self.read = 0
         connection = connections[self.database]
         with transaction.atomic(using=self.database), connection.chunked_cursor() as cursor:
-            cursor.execute(naming.as_text(query))
+            cursor.execute(query.as_string())
             size = FEW
             while rows := cursor.fetchmany(size):
                 for number, hit, *values in rows:

@@ -2,7 +2,6 @@
 
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.triggers.templates import AttrDict
 
 __all__ = ["AttrDict", "quote"]
@@ -12,4 +11,4 @@ def quote(label: str) -> str:
     """Return a name as SQL: in double quotes, unless it is quoted already."""
     if len(label) > 1 and label.startswith('"') and label.endswith('"'):
         return label
-    return naming.as_text(sql.Identifier(label))
+    return sql.Identifier(label).as_string()

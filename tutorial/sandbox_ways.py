@@ -9,7 +9,6 @@ from psycopg import sql
 
 import pgtrigger
 from integrity import conversion
-from pgtrigger import naming
 from tutorial.models import (
     FSM,
     CannotDelete,
@@ -87,7 +86,7 @@ def _replace_function(alias: str) -> str:
             replacement = sql.SQL(
                 "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS {}"
             ).format(sql.Identifier(*cursor.fetchone()), sql.Literal("BEGIN RETURN OLD; END"))
-            cursor.execute(naming.as_text(replacement))
+            cursor.execute(replacement.as_string())
     return _status()
 
 

@@ -23,8 +23,7 @@ LARGE = 1_000
 def find(event_models: Iterable[Any], column: str, using: str) -> list[Any]:
     """Return the event models with a large table and no index that begins with the column."""
     tables = {
-        naming.as_text(naming.table_identifier(model._meta.db_table)): model
-        for model in event_models
+        naming.table_identifier(model._meta.db_table).as_string(): model for model in event_models
     }
     with connections[using].cursor() as cursor:
         parameters: dict[str, Any] = {

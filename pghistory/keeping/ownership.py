@@ -34,7 +34,7 @@ def as_owner(model: Any, using: str) -> Iterator[None]:
     Raises:
         NotOwner: The connection's role is neither the owner nor a member of it.
     """
-    table = naming.as_text(naming.table_identifier(model._meta.db_table))
+    table = naming.table_identifier(model._meta.db_table).as_string()
     with connections[using].cursor() as cursor:
         cursor.execute(query(__package__, "owner"), {"table": table})
         owner, is_member, role, before = cursor.fetchone()

@@ -200,10 +200,10 @@ def _give_sequence(
         for each in (table, first.identifier):
             cursor.execute(
                 sql.SQL("ALTER TABLE {} ALTER COLUMN pgh_id SET DEFAULT nextval({})").format(
-                    each, sql.Literal(naming.as_text(sql.Identifier(schema, name)))
+                    each, sql.Literal(sql.Identifier(schema, name).as_string())
                 )
             )
-        sequence = naming.as_text(sql.Identifier(schema, name))
+        sequence = sql.Identifier(schema, name).as_string()
     if sequence is not None:
         cursor.execute(
             sql.SQL("ALTER SEQUENCE {} OWNED BY {}.pgh_id").format(sql.SQL(sequence), table)
@@ -221,7 +221,7 @@ def _restore(event_model: Any, using: str) -> None:
         position = partitions.position(table, using)
         surroundings = Surroundings.of(table, using)
         surroundings.take_off(using)
-        cursor.execute(query(__package__, "child_indexes"), [naming.as_text(first.identifier)])
+        cursor.execute(query(__package__, "child_indexes"), [first.identifier.as_string()])
         indexes = cursor.fetchall()
         partitions.detach(table, first, using)
         columns = sql.SQL(", ").join(
@@ -273,4 +273,4 @@ def _own(partition: Partition) -> str:
 
 
 def _text(table: str) -> str:
-    return naming.as_text(naming.table_identifier(table))
+    return naming.table_identifier(table).as_string()

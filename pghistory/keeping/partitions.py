@@ -186,7 +186,7 @@ def detach(table: str, detached: Partition, using: str) -> None:
 def close(partition: Partition, using: str) -> None:
     """Take all privileges on a partition from others than its owner."""
     with connections[using].cursor() as cursor:
-        cursor.execute(query(__package__, "grantees"), [naming.as_text(partition.identifier)])
+        cursor.execute(query(__package__, "grantees"), [partition.identifier.as_string()])
         for (role,) in cursor.fetchall():
             cursor.execute(
                 sql.SQL("REVOKE ALL ON {} FROM {}").format(
@@ -211,4 +211,4 @@ def _partition(schema: str, name: str, bounds: str) -> Partition:
 
 
 def _text(table: str) -> str:
-    return naming.as_text(naming.table_identifier(table))
+    return naming.table_identifier(table).as_string()

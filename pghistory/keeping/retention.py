@@ -112,7 +112,7 @@ class Retention:
 
 def referring(model: Any, using: str) -> list[tuple[str, str, str]]:
     """The (schema, table, column) of foreign keys that point to the model's table."""
-    table = naming.as_text(naming.table_identifier(model._meta.db_table))
+    table = naming.table_identifier(model._meta.db_table).as_string()
     with connections[using].cursor() as cursor:
         cursor.execute(query(__package__, "referring"), {"table": table})
         return list(cursor.fetchall())

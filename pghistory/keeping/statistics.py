@@ -73,7 +73,7 @@ def _of(event_model: Any, using: str) -> Statistics:
     table = event_model._meta.db_table
     identifier = naming.table_identifier(table)
     statement = sql.SQL(_STATISTICS).format(
-        name=sql.Literal(naming.as_text(identifier)), table=identifier
+        name=sql.Literal(identifier.as_string()), table=identifier
     )
     with connections[using].cursor() as cursor:
         cursor.execute(statement)

@@ -173,4 +173,4 @@ def _role(name: str) -> sql.Composable:
 
 
 def _text(table: str) -> str:
-    return naming.as_text(naming.table_identifier(table))
+    return naming.table_identifier(table).as_string()

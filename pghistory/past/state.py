@@ -49,7 +49,7 @@ class _PastTime(Variable):
                 "Write after the block."
             )
         for model in _models_with_a_schema():
-            if naming.as_text(naming.table_identifier(model._meta.db_table)) in _text(query):
+            if naming.table_identifier(model._meta.db_table).as_string() in _text(query):
                 raise PastError(
                     f"The table of {model._meta.label} has a schema in its name, "
                     f"{model._meta.db_table}, so a query finds today's rows: as_of() cannot read "
@@ -90,7 +90,7 @@ def _models_with_a_schema() -> Iterator[type[Model]]:
 
 
 def _text(query: Any) -> str:
-    text = query.as_string(None) if isinstance(query, sql.Composable) else query
+    text = query.as_string() if isinstance(query, sql.Composable) else query
     return text.decode(errors="replace") if isinstance(text, bytes) else text
 
 

@@ -34,7 +34,6 @@ from pghistory.reading import diffs, history, labels
 from pghistory.tracking import event_models
 from pghistory.vocabulary import inheritance
 from pghistory.writing import event_trigger
-from pgtrigger import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,7 +137,7 @@ def install(using: str) -> None:
     with transaction.atomic(using=using), connection.cursor() as cursor:
         schemas = Schemas.here(cursor)
         statements = _statements(_tables(cursor), _readers(cursor), schemas, using)
-        text = "\n".join(naming.as_text(each) for each in statements)
+        text = "\n".join(each.as_string() for each in statements)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if _installed(cursor, schemas) == digest:
             return

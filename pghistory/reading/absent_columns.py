@@ -33,7 +33,7 @@ def find(event_models: Iterable[Any], connection: Any) -> dict[Any, tuple[Any, .
         return {}
     place = (connection.alias, str(connection.settings_dict["NAME"]))
     unknown = {
-        naming.as_text(naming.table_identifier(model._meta.db_table)): model
+        naming.table_identifier(model._meta.db_table).as_string(): model
         for model in event_models
         if (*place, model) not in _complete
     }

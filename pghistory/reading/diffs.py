@@ -135,7 +135,7 @@ def _label_diff(table: EventTable) -> sql.Composable:
 
 def _rendered(composed: sql.Composable) -> sql.Composable:
     """Return the rendered SQL, which is cached."""
-    return sql.SQL(naming.as_text(composed))
+    return sql.SQL(composed.as_string())
 
 
 def _compared(table: EventTable, *, per_label: bool) -> sql.Composable:

@@ -19,7 +19,6 @@ from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
 
 from pghistory.reading import absent_columns
-from pgtrigger import naming
 from pgtrigger.vocabulary.columns import postgres_connection
 
 
@@ -69,7 +68,7 @@ class EventQuery(Query):
         if self.has_own_table:
             own = [each for each in event_model._meta.local_concrete_fields if each not in fields]
             columns = [f"{quote(table)}.{quote(each.column)}" for each in own]
-        selected = [*columns, *(naming.as_text(absent_columns.null(each)) for each in fields)]
+        selected = [*columns, *(absent_columns.null(each).as_string() for each in fields)]
         params: list[Any] = []
         for name, path in proxies.items():
             field = self.model._meta.get_field(name)

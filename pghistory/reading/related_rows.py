@@ -59,7 +59,7 @@ class Relation:
             sql.SQL("{{other}}.{0} = {{one}}.{0}").format(sql.Identifier(field.column))
             for field in self.identity
         )
-        text = naming.as_text(same)
+        text = same.as_string()
         return sql.SQL(_BRANCH).format(
             keys=keys,
             events=naming.table_identifier(self.event_model._meta.db_table),

@@ -77,7 +77,7 @@ class TimelineQuery(EventQuery):
             for relation in self._relations(connection.alias)
         ]
         union = sql.SQL("\nUNION ALL\n").join(selects) if selects else _NO_EVENTS
-        return naming.as_text(union).replace("%", "%%"), ()
+        return union.as_string().replace("%", "%%"), ()
 
     def event_models(self, alias: str) -> list[Any]:
         """The event models whose events these may be."""
@@ -181,7 +181,7 @@ class DerivedCol(Col):
         absent = absent_columns.find(found, connection)
         tables = [diffs.EventTable(model, absent.get(model, ())) for model in found]
         derived = self.target.derive(alias, tables)
-        return naming.as_text(derived).replace("%", "%%"), ()
+        return derived.as_string().replace("%", "%%"), ()
 
 
 # The columns of the subquery, each with what it is where there is no event table.
@@ -235,7 +235,7 @@ def _select_related(relation: related_rows.Relation, objs: Sequence[Model]) -> s
 def _select_all(event_model: Any) -> sql.Composable:
     table = naming.table_identifier(event_model._meta.db_table)
     select = sql.SQL("SELECT {} FROM {} AS e").format(_columns(_values(event_model)), table)
-    return sql.SQL(naming.as_text(select))
+    return sql.SQL(select.as_string())
 
 
 def _columns(values: Mapping[str, sql.Composable]) -> sql.Composable:

@@ -210,7 +210,7 @@ def declarations() -> list[tuple[str, str]]:
 
 def context_id() -> str:
     """The SQL of the id of the context that is open, NULL without one."""
-    return optional_setting(CONTEXT_ID, "uuid").as_string(None)
+    return optional_setting(CONTEXT_ID, "uuid").as_string()
 
 
 def _refuse_old_snapshot(table: str) -> sql.Composable:

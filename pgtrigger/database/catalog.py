@@ -178,7 +178,7 @@ def render(connection: Any, table: str, pgid: str) -> list[str]:
     if installed is None:
         return []
     with connection.cursor() as cursor:
-        name = naming.as_text(sql.Identifier(installed.function_schema, installed.function))
+        name = sql.Identifier(installed.function_schema, installed.function).as_string()
         cursor.execute(
             "SELECT pg_catalog.pg_get_functiondef((%s || '()')::pg_catalog.regprocedure)", [name]
         )
@@ -188,7 +188,7 @@ def render(connection: Any, table: str, pgid: str) -> list[str]:
 
 def tables(connection: Any, names: Iterable[str]) -> dict[str, Table]:
     """Return the tables that ``search_path`` finds by these names."""
-    by_text = {naming.as_text(naming.table_identifier(name)): name for name in names}
+    by_text = {naming.table_identifier(name).as_string(): name for name in names}
     with connection.cursor() as cursor:
         parameters = {"prefix": naming.PREFIX, "names": list(by_text)}
         cursor.execute(query(__package__, "tables"), parameters)
@@ -234,7 +234,7 @@ def on_table(connection: Any, name: str) -> list[InstalledTrigger]:
 def depending_on_column(connection: Any, table: str, column: str) -> list[InstalledTrigger]:
     """Return the engine's triggers on the table whose definition, not function, names a column."""
     with connection.cursor() as cursor:
-        identifier = naming.as_text(naming.table_identifier(table))
+        identifier = naming.table_identifier(table).as_string()
         parameters = {"table": identifier, "column": column}
         cursor.execute(query(__package__, "depending"), parameters)
         names = {name for (name,) in cursor.fetchall()}
@@ -254,4 +254,4 @@ def _triggers() -> str:
         "trigger_in_catalog": comments.TRIGGER,
         "function_in_catalog": comments.FUNCTION,
     }
-    return naming.as_text(sql.SQL(query(__package__, "triggers")).format(**expressions))
+    return sql.SQL(query(__package__, "triggers")).format(**expressions).as_string()

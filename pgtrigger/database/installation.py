@@ -156,7 +156,7 @@ def drop_trigger_sql(installed: InstalledTrigger, cursor: Any) -> Iterator[str]:
     table = f'"{installed.schema}"."{installed.table}"'
     for partition in partitions.with_copy(cursor, table, installed.pgid):
         drop = sql.SQL("DROP TRIGGER {} ON {};").format(sql.Identifier(installed.pgid), partition)
-        yield naming.as_text(drop)
+        yield drop.as_string()
     yield _drop_trigger(installed)
 
 
@@ -178,13 +178,13 @@ def forget_plans(installed: InstalledTrigger, cursor: Any) -> None:
     if installed.function.startswith(naming.PREFIX):
         name = sql.Identifier(installed.function_schema, installed.function)
         statement = sql.SQL("ALTER FUNCTION {}() CALLED ON NULL INPUT").format(name)
-        cursor.execute(naming.as_text(statement))
+        cursor.execute(statement.as_string())
 
 
 def drop_functions(functions: list[tuple[str, str]], cursor: Any) -> None:
     """Drop the functions of these (schema, name)."""
     for schema, name in functions:
-        cursor.execute(naming.as_text(_DROP_FUNCTION.format(sql.Identifier(schema, name))))
+        cursor.execute(_DROP_FUNCTION.format(sql.Identifier(schema, name)).as_string())
 
 
 def put_back(installed: InstalledTrigger, connection: Any) -> None:
@@ -225,10 +225,10 @@ def _enabled_as(state: str | None, pgid: str, target: function_body.Target) -> I
 
 
 def _drop_trigger(installed: InstalledTrigger) -> str:
-    return naming.as_text(
-        sql.SQL("DROP TRIGGER {} ON {};").format(
-            sql.Identifier(installed.pgid), sql.Identifier(installed.schema, installed.table)
-        )
+    return (
+        sql.SQL("DROP TRIGGER {} ON {};")
+        .format(sql.Identifier(installed.pgid), sql.Identifier(installed.schema, installed.table))
+        .as_string()
     )
 
 
@@ -236,7 +236,7 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
     is_ours = installed.function.startswith(naming.PREFIX)
     if is_ours and not installed.function_shared:
         name = sql.Identifier(installed.function_schema, installed.function)
-        yield naming.as_text(_DROP_FUNCTION.format(name))
+        yield _DROP_FUNCTION.format(name).as_string()
         if installed.reports:
             yield _drop_sequence(installed)
 
@@ -244,10 +244,10 @@ def _drop_function(installed: InstalledTrigger) -> Iterator[str]:
 def _drop_sequence(installed: InstalledTrigger) -> str:
     """A reporting rule numbers its records: see Note [Records without waiting]."""
     name = naming.report_sequence(installed.uri)
-    return naming.as_text(
-        sql.SQL("DROP SEQUENCE IF EXISTS {};").format(
-            sql.Identifier(installed.function_schema, name)
-        )
+    return (
+        sql.SQL("DROP SEQUENCE IF EXISTS {};")
+        .format(sql.Identifier(installed.function_schema, name))
+        .as_string()
     )
 
 

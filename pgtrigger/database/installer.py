@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg.errors
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 
-from pgtrigger import compiler, naming
+from pgtrigger import compiler
 from pgtrigger.database import catalog, installation, partitions
 from pgtrigger.sql import function_body
 
@@ -92,7 +92,7 @@ class Installer:
     def _alter(self, compiled: compiler.Trigger, action: str) -> None:
         table, pgid = compiled.table, compiled.pgid
         with self.connection.cursor() as cursor:
-            copies = [naming.as_text(each) for each in partitions.with_copy(cursor, table, pgid)]
+            copies = [each.as_string() for each in partitions.with_copy(cursor, table, pgid)]
             for each in (table, *copies):
                 target = function_body.Target(each)
                 cursor.execute(compiler.alter_trigger(pgid, target, action))

@@ -50,4 +50,4 @@ def with_copy(cursor: Any, table: str, pgid: str) -> list[sql.Identifier]:
 
 
 def _name(table: str) -> str:
-    return naming.as_text(naming.table_identifier(table))
+    return naming.table_identifier(table).as_string()

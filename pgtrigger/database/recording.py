@@ -53,7 +53,7 @@ def install(connection: Any) -> None:
         largest=sql.Literal(LARGEST),
     )
     with connection.cursor() as cursor:
-        cursor.execute(naming.as_text(script))
+        cursor.execute(script.as_string())
 
 
 def uninstall(connection: Any) -> None:
@@ -68,7 +68,7 @@ def uninstall(connection: Any) -> None:
             statement = sql.SQL("DROP FUNCTION IF EXISTS {}() CASCADE").format(
                 sql.Identifier(found.schema, name)
             )
-            cursor.execute(naming.as_text(statement))
+            cursor.execute(statement.as_string())
 
 
 @cache

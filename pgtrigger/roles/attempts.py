@@ -129,9 +129,9 @@ class Attempts:
 
         There may be hundreds, so that the server is asked for the privileges, with one query.
         """
-        views = {naming.as_text(each.identifier): each for each in self.objects.views}
+        views = {each.identifier.as_string(): each for each in self.objects.views}
         partitions = {
-            naming.as_text(each.identifier): each
+            each.identifier.as_string(): each
             for each in self.objects.relations
             if each.is_partition and each.is_written_by_triggers
         }
@@ -198,7 +198,7 @@ class Attempts:
                 continue
             key = array(frozenset([naming.ignore_key(found.table, found.pgid)]))
             state, message = self._attempt(
-                statement, f"SET LOCAL {IGNORE_SETTING} = {naming.as_text(sql.Literal(key))}"
+                statement, f"SET LOCAL {IGNORE_SETTING} = {sql.Literal(key).as_string()}"
             )
             count = self._rows_written
             yield Result("ignore a rule", uri, state is None and count > 0, message or "no rows")
@@ -360,4 +360,4 @@ def _label(trigger: InstalledTrigger) -> str:
 
 
 def _as_text(statement: str | sql.Composable) -> str:
-    return statement if isinstance(statement, str) else naming.as_text(statement)
+    return statement if isinstance(statement, str) else statement.as_string()

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from pgtrigger import naming
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -139,4 +137,4 @@ OPERATOR_NAMES = {
 
 
 def _text(composed: sql.Composable) -> str:
-    return naming.as_text(composed)
+    return composed.as_string()

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.conf import settings
 from pgtrigger.database import installation
 from pgtrigger.roles import objects
@@ -71,7 +70,7 @@ def plan(roles: Roles, database: str | None = None) -> list[str]:
         *_on_functions(roles, found),
         *_for_new_tables(roles, existing, found, connection),
     ]
-    return [f"{naming.as_text(statement)};" for statement in script]
+    return [f"{statement.as_string()};" for statement in script]
 
 
 def apply(roles: Roles, database: str | None = None) -> list[str]:

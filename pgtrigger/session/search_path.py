@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.session.databases import aliases
 from pgtrigger.session.scopes import Scope
 from pgtrigger.session.statements import ANYTHING
@@ -25,7 +24,7 @@ def _render_search_path(value: Mapping[str, Sequence[str]], database: str) -> st
     schemas = value.get(database)
     if schemas is None:
         return None
-    return naming.as_text(sql.SQL(", ").join(map(sql.Identifier, schemas)))
+    return sql.SQL(", ").join(map(sql.Identifier, schemas)).as_string()
 
 
 _search_path = RestoredVariable("search_path", _render_search_path, statements=ANYTHING)

@@ -119,7 +119,7 @@ def may_control_a_transaction(query: Any) -> bool:
 
 
 def _text_of(query: Any) -> str:
-    text = query.as_string(None) if isinstance(query, sql.Composable) else query
+    text = query.as_string() if isinstance(query, sql.Composable) else query
     return text.decode(errors="replace") if isinstance(text, bytes) else cast("str", text)
 
 

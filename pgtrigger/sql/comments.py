@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.sql.function_body import Target, dollar_quote
 
 # What of a function PostgreSQL holds, `p` being its row in pg_proc. A dump and restore keeps it.
@@ -58,11 +57,11 @@ def comment_sql(pgid: str, target: Target, trigger_mark: str, function_mark: str
             _COMMENT_ON_FUNCTION.format(declared=sql.Literal(function_mark), catalog=FUNCTION)
         )
     block = _COMMENT_BLOCK.format(
-        table=sql.Literal(naming.as_text(target.identifier)),
+        table=sql.Literal(target.identifier.as_string()),
         comments=sql.SQL(" ||\n").join(comments),
         pgid=sql.Literal(pgid),
     )
-    return f"DO {dollar_quote(naming.as_text(block))};"
+    return f"DO {dollar_quote(block.as_string())};"
 
 
 _COMMENT_BLOCK = sql.SQL(

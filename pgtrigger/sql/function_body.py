@@ -231,7 +231,7 @@ def _merge(
     for part in parts:
         for piece in part.parts if isinstance(part, Body) else (part,):
             if isinstance(piece, sql.Composable):
-                text += naming.as_text(piece)
+                text += piece.as_string()
             elif isinstance(piece, str):
                 text += piece
             else:
@@ -245,24 +245,24 @@ def _merge(
 
 def _render_part(part: Part, target: Target) -> str:
     if isinstance(part, Relation):
-        return naming.as_text(naming.table_identifier(part.table, target.schemas.get(part.table)))
+        return naming.table_identifier(part.table, target.schemas.get(part.table)).as_string()
     if isinstance(part, Operator):
         schema = target.types.get(part.type)
         qualified = sql.SQL("OPERATOR({}.{})").format(
             sql.Identifier(schema or "public"), sql.SQL(part.symbol)
         )
-        return naming.as_text(qualified)
+        return qualified.as_string()
     if isinstance(part, TextSearch):
-        return naming.as_text(sql.Literal(target.configurations.get(part.name, part.name)))
+        return sql.Literal(target.configurations.get(part.name, part.name)).as_string()
     if isinstance(part, SearchPath):
         path = ", ".join(map(_in_path, target.search_path(part.places)))
-        return naming.as_text(sql.Literal(path))
+        return sql.Literal(path).as_string()
     if isinstance(part, Quoted):
-        return naming.as_text(sql.Literal(part.body.render(target)))
+        return sql.Literal(part.body.render(target)).as_string()
     return part
 
 
 def _in_path(schema: str) -> str:
     """The schema as search_path names it: quoted if it must be."""
     plain = re.fullmatch("[a-z_][a-z0-9_]*", schema)
-    return schema if plain else naming.as_text(sql.Identifier(schema))
+    return schema if plain else sql.Identifier(schema).as_string()

@@ -10,8 +10,6 @@ import functools
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 
-from pgtrigger import naming
-
 # The triggers that are ignored, by their keys, in an array.
 IGNORE_SETTING = "pgtrigger.ignore"
 # Where every trigger is ignored but a few, those few.
@@ -27,13 +25,11 @@ def array(keys: frozenset[str]) -> str:
 
 def check(key: str, leave: str) -> str:
     """Return the statements that ``leave`` a function if the trigger of this key is ignored."""
-    return naming.as_text(
-        _CHECK.format(
-            key=sql.Literal(key),
-            escaped=sql.Literal(_array_literal([key])[1:-1]),
-            leave=sql.SQL(leave),
-        )
-    )
+    return _CHECK.format(
+        key=sql.Literal(key),
+        escaped=sql.Literal(_array_literal([key])[1:-1]),
+        leave=sql.SQL(leave),
+    ).as_string()
 
 
 def _array_literal(texts: list[str]) -> str:

@@ -103,13 +103,13 @@ class Composer(Trigger):
         table = sql.SQL(rows.alias(side))
         condition = self.get_condition(model)
         if condition is None:
-            return naming.as_text(table)
+            return table.as_string()
         if condition.sides(model) - {side}:
             return self._joined(model)
-        return naming.as_text(
-            sql.SQL("(SELECT * FROM {} WHERE {}) AS {}").format(
-                table, sql.SQL(condition.render(model, rows)), table
-            )
+        return (
+            sql.SQL("(SELECT * FROM {} WHERE {}) AS {}")
+            .format(table, sql.SQL(condition.render(model, rows)), table)
+            .as_string()
         )
 
     def _joined(self, model: type[Model]) -> str:
@@ -124,10 +124,10 @@ class Composer(Trigger):
         ]
         if condition is not None:
             on.append(sql.SQL("({})").format(sql.SQL(condition.render(model, rows))))
-        return naming.as_text(
-            sql.SQL("{} JOIN {} ON {}").format(
-                sql.SQL(rows.old), sql.SQL(rows.new), sql.SQL(" AND ").join(on)
-            )
+        return (
+            sql.SQL("{} JOIN {} ON {}")
+            .format(sql.SQL(rows.old), sql.SQL(rows.new), sql.SQL(" AND ").join(on))
+            .as_string()
         )
 
 
@@ -138,7 +138,7 @@ _SAME_IMAGE = sql.SQL("ROW({}) OPERATOR(pg_catalog.*=) ROW({})")
 
 def _reference(name: str | None, usual: str) -> str:
     """A transition table's name as SQL: quoted, unless it is the usual one."""
-    return naming.as_text(naming.sql_name(name)) if name and name != usual else usual
+    return naming.sql_name(name).as_string() if name and name != usual else usual
 
 
 def _rendered(render: Callable[[], str]) -> Any:

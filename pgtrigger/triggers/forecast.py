@@ -102,7 +102,7 @@ def holds(model: type[Model], conditions: Iterable[Condition], row: Model | None
         ),
     )
     with connection.cursor() as cursor:
-        cursor.execute(naming.as_text(query))
+        cursor.execute(query.as_string())
         found = cursor.fetchone()
     return bool(found and found[0])
 

@@ -131,7 +131,7 @@ class Requires(Rule):
             column_identifier(key),
             sql.SQL(self._required().render(key.related_model, Rows(new="required"))),
         )
-        return Standing(KEPT, ROW_VARIABLES.old, naming.as_text(where))
+        return Standing(KEPT, ROW_VARIABLES.old, where.as_string())
 
     def refusal(self, model: type[Model]) -> Refusal:
         key = foreign_key(self, model, self.key_name)

@@ -9,7 +9,6 @@ from django.utils import translation
 from django.utils.functional import Promise
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import pairing, raising, reporting, standing
 from pgtrigger.triggers.composer import Composer
@@ -164,7 +163,7 @@ class Rule(Composer):
         """Return the function: an error ends it, and after a record it needs ``end``."""
         if isinstance(statements, Body):
             return Body(statements, end)
-        return naming.as_text(statements)
+        return statements.as_string()
 
     def declared_refusal(self, model: type[Model]) -> Refusal:
         """Return the error to raise, with the declaration's own message and field if it has any."""

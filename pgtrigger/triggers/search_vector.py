@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.sql.function_body import Body, TextSearch
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
@@ -71,7 +70,7 @@ class UpdateSearchVector(Trigger):
         texts = [ROW_VARIABLES.column(NEW, field) for field in documents]
         name = self.config_name
         is_qualified = "." in name
-        configuration = naming.as_text(sql.Literal(name)) if is_qualified else TextSearch(name)
+        configuration = sql.Literal(name).as_string() if is_qualified else TextSearch(name)
         made = Body(
             sql.SQL("{} := pg_catalog.to_tsvector(").format(ROW_VARIABLES.column(NEW, vector)),
             configuration,

@@ -57,10 +57,10 @@ class Touch(Trigger):
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None:
             return ""
-        return naming.as_text(
-            sql.SQL("{} := pg_catalog.now();\nRETURN NEW;").format(
-                ROW_VARIABLES.column(NEW, self._time_field(model))
-            )
+        return (
+            sql.SQL("{} := pg_catalog.now();\nRETURN NEW;")
+            .format(ROW_VARIABLES.column(NEW, self._time_field(model)))
+            .as_string()
         )
 
     def describe(self, model: type[Model]) -> str:

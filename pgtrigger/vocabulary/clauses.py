@@ -143,7 +143,7 @@ class UpdateOf(Operation):
 
     def _quoted(self, model: type[Model] | None) -> list[str]:
         return [
-            naming.as_text(sql.Identifier(self._column(model, name) if model else name))
+            sql.Identifier(self._column(model, name) if model else name).as_string()
             for name in self.columns
         ]
 
@@ -192,7 +192,7 @@ class Referencing(Deconstructible):
             for side, name in named
             if name
         ]
-        return naming.as_text(sql.SQL(" ").join([sql.SQL("REFERENCING"), *tables]))
+        return sql.SQL(" ").join([sql.SQL("REFERENCING"), *tables]).as_string()
 
 
 Row = Level("ROW")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from django.db import models
 from psycopg import sql
 
-from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
 from pgtrigger.vocabulary import comparison
 from pgtrigger.vocabulary.columns import (
@@ -69,8 +68,10 @@ class Condition:
             sql.SQL("(SELECT {}.*) AS {}").format(sql.SQL(rows.alias(side)), sql.Identifier(side))
             for side in rows.for_text
         ]
-        return naming.as_text(
-            sql.SQL("(SELECT ({}) FROM {})").format(sql.SQL(self.sql), sql.SQL(", ").join(tables))
+        return (
+            sql.SQL("(SELECT ({}) FROM {})")
+            .format(sql.SQL(self.sql), sql.SQL(", ").join(tables))
+            .as_string()
         )
 
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
@@ -248,7 +249,7 @@ class F(models.F):
         """The column as a row-level trigger has it, with the field's name for its column."""
         side, name = split_side(self.name)
         row = sql.SQL(ROW_VARIABLES.alias(side))
-        return naming.as_text(sql.SQL("{}.{}").format(row, sql.Identifier(name)))
+        return sql.SQL("{}.{}").format(row, sql.Identifier(name)).as_string()
 
 
 class Q(models.Q, Condition):
@@ -329,10 +330,10 @@ class _FieldsCondition(Condition):
         compared = self.compared_fields(model)
         if compared is None:
             whole = comparison.row_changed if self.changes else comparison.row_unchanged
-            return naming.as_text(whole(rows))
+            return whole(rows).as_string()
         of_field = comparison.changed if self.changes else comparison.unchanged
         comparisons = [of_field(rows, field) for field in compared]
-        text = naming.as_text(sql.SQL(f" {self.connector} ").join(comparisons))
+        text = sql.SQL(f" {self.connector} ").join(comparisons).as_string()
         return f"({text})" if len(comparisons) > 1 else text
 
     def is_text(self) -> bool:

@@ -30,7 +30,7 @@ class _RowCompiler(SQLCompiler):
             sql.SQL(self.alias), sql.Identifier(str(node.target.column))
         )
         # In Django's compiled SQL a "%" begins a placeholder.
-        return naming.as_text(column).replace("%", "%%"), ()
+        return column.as_string().replace("%", "%%"), ()
 
 
 def expression(field: Field[Any, Any], alias: str, connection: Any) -> sql.Composable:

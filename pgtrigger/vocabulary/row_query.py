@@ -53,7 +53,7 @@ class RowColumn(Expression):
         self.side, self.rows = side, rows
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        column = naming.as_text(self.rows.column(self.side, self.output_field))
+        column = self.rows.column(self.side, self.output_field).as_string()
         # In Django's compiled SQL a "%" begins a placeholder.
         return column.replace("%", "%%"), ()
 
@@ -100,7 +100,7 @@ class IsDistinctFrom(FieldGetDbPrepValueMixin, _Lookup):
         values = [naming.bind(left, left_params), naming.bind(right, right_params)]
         condition = self._of_rows(rows, *map(sql.SQL, values))
         # In Django's compiled SQL a "%" begins a placeholder.
-        return naming.as_text(condition).replace("%", "%%"), ()
+        return condition.as_string().replace("%", "%%"), ()
 
     def _of_rows(self, rows: Rows, left: sql.Composable, right: sql.Composable) -> sql.Composable:
         """Compare as a change is compared: see Note [What is a change]."""

@@ -17,7 +17,7 @@ def test_python_reads_the_values_that_postgresql_writes():
 
 
 def test_a_value_that_is_not_given_is_not_written():
-    assert "based_on" not in Detail(uri=sql.Literal("a.B:c")).to_sql().as_string(None)
+    assert "based_on" not in Detail(uri=sql.Literal("a.B:c")).to_sql().as_string()
 
 
 @pytest.mark.parametrize("text", [None, "", "Key (id)=(1)", "[1]", '{"rule": "protect"}'])
