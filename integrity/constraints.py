@@ -57,7 +57,7 @@ class NotDeferrable(ProgrammingError):
 
 
 @dataclass(frozen=True)
-class _Constraint:
+class _DeferrableConstraint:
     schema: str
     name: str
     is_deferrable: bool
@@ -200,7 +200,7 @@ def _require_transaction(using: str) -> None:
         )
 
 
-def _find(names: Collection[str], using: str) -> list[_Constraint]:
+def _find(names: Collection[str], using: str) -> list[_DeferrableConstraint]:
     """The constraints that these names mean, as SET CONSTRAINTS finds them.
 
     A name that is not in the search_path may be in one other schema.
@@ -214,7 +214,7 @@ def _find(names: Collection[str], using: str) -> list[_Constraint]:
     return [_choose(name, [row[1:] for row in rows if row[0] == name], using) for name in wanted]
 
 
-def _choose(name: str, candidates: list[Row], using: str) -> _Constraint:
+def _choose(name: str, candidates: list[Row], using: str) -> _DeferrableConstraint:
     """Return the first schema of search_path that has the name, else the only one that has it."""
     if not candidates:
         raise UnknownConstraint(f"The database {using!r} has no constraint named {name!r}.")
@@ -224,10 +224,10 @@ def _choose(name: str, candidates: list[Row], using: str) -> _Constraint:
             f"The constraint {name!r} is in several schemas"
             f" ({', '.join(schema for schema, *_ in candidates)}), none of them in the search_path."
         )
-    return _Constraint(schema, name, is_deferrable, is_initially_deferred)
+    return _DeferrableConstraint(schema, name, is_deferrable, is_initially_deferred)
 
 
-def _set(constraints: list[_Constraint], mode: str, using: str) -> None:
+def _set(constraints: list[_DeferrableConstraint], mode: str, using: str) -> None:
     if constraints:
         _execute(
             sql.SQL("SET CONSTRAINTS {} {}").format(_identifiers(constraints), sql.SQL(mode)), using
@@ -235,7 +235,7 @@ def _set(constraints: list[_Constraint], mode: str, using: str) -> None:
         _remember(_modes(using) | {constraint.key: mode for constraint in constraints}, using)
 
 
-def _identifiers(constraints: list[_Constraint]) -> sql.Composed:
+def _identifiers(constraints: list[_DeferrableConstraint]) -> sql.Composed:
     return sql.SQL(", ").join(constraint.identifier for constraint in constraints)
 
 

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
 
     from django.db.models import Field, Model
 
+    from pgtrigger.triggers.registry import Registered
     from pgtrigger.triggers.trigger import Trigger
-
-    Declared = tuple[type[Model], Trigger]
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _RETURN = re.compile(r"\b(RETURN|RAISE)\b", re.IGNORECASE)
@@ -77,7 +76,7 @@ def lint(*uris: str, database: str | None = None) -> list[Finding]:
     return sorted(found, key=lambda finding: (finding.uri, finding.id))
 
 
-def _order(declared: Sequence[Declared]) -> Iterator[Finding]:
+def _order(declared: Sequence[Registered]) -> Iterator[Finding]:
     """Find pairs of BEFORE triggers whose first one does not see what the second one sets.
 
     https://www.postgresql.org/docs/current/trigger-definition.html
@@ -198,7 +197,7 @@ def _has_index(model: type[Model], field: Any) -> bool:
     return any(fields and fields[0] == field.name for fields in lists)
 
 
-def _checked_by_extension(declared: Iterable[Declared], database: str | None) -> list[Finding]:
+def _checked_by_extension(declared: Iterable[Registered], database: str | None) -> list[Finding]:
     """Return plpgsql_check's findings on installed functions, in a transaction that is rolled back.
 
     https://github.com/okbob/plpgsql_check

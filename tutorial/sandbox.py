@@ -43,7 +43,7 @@ class Step(TypedDict):
 
 
 @dataclass
-class Row:
+class SandboxRow:
     """The present state of a row; `instance` and `form` are None if it is deleted."""
 
     place: int
@@ -58,7 +58,7 @@ class Section:
     """One model's part of the sandbox."""
 
     model: type[models.Model]
-    rows: list[Row]
+    rows: list[SandboxRow]
     add_form: Form
     refusal: dict[str, str] = field(default_factory=dict)
     ways: list[tuple[int, Way]] = field(default_factory=list)
@@ -193,11 +193,11 @@ class _World:
             return None
         return form_for(self.models[name], self.keys, data, instance=row.instance, place=place)
 
-    def row(self, name: str, place: int) -> Row | None:
+    def row(self, name: str, place: int) -> SandboxRow | None:
         if place >= len(self.keys[name]):
             return None
         found = self.models[name]._base_manager.filter(pk=self.keys[name][place]).first()
-        return Row(place, found)
+        return SandboxRow(place, found)
 
     def section(self, model: type[models.Model]) -> Section:
         name = model.__name__

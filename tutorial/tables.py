@@ -10,7 +10,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """`state` is how it stands to the frame before: added, changed, removed or empty; `changed`
     are the places of the values that differ.
     """
@@ -32,7 +32,7 @@ class Table:
 
     model: type[models.Model]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ def read_table(model: type[models.Model]) -> Table:
     """The rows there are now."""
     columns = tuple(field.attname for field in model._meta.concrete_fields)
     newest = model._base_manager.order_by("-pk").values_list("pk", *columns)[:SHOWN]
-    rows = (Row(key, tuple(values)) for key, *values in reversed(newest))
+    rows = (TableRow(key, tuple(values)) for key, *values in reversed(newest))
     return Table(model, columns, tuple(rows))
 
 
@@ -66,7 +66,7 @@ def compare(before: Table, now: Table) -> Table:
     new = {row.key: row for row in now.rows}
     is_cut = len(now.rows) == SHOWN
     gone = [row for row in before.rows if row.key not in new and not is_cut]
-    removed = [Row(row.key, row.values, "removed") for row in gone]
+    removed = [TableRow(row.key, row.values, "removed") for row in gone]
     return Table(now.model, now.columns, (*removed, *(_marked(old.get(k), new[k]) for k in new)))
 
 
@@ -82,7 +82,7 @@ class TableChanges:
 
     name: str
     columns: tuple[str, ...]
-    steps: list[tuple[int | None, tuple[Row, ...]]]
+    steps: list[tuple[int | None, tuple[TableRow, ...]]]
 
 
 def changes_by_table(frames: Sequence[Frame]) -> list[TableChanges]:
@@ -103,10 +103,10 @@ def newest_tables(frames: Sequence[Frame]) -> dict[type[models.Model], Table]:
     return {table.model: table for frame in frames for table in frame.tables}
 
 
-def _marked(old: Row | None, new: Row) -> Row:
+def _marked(old: TableRow | None, new: TableRow) -> TableRow:
     if old is None:
-        return Row(new.key, new.values, "added")
+        return TableRow(new.key, new.values, "added")
     differing = frozenset(
         place for place, value in enumerate(new.values) if value != old.values[place]
     )
-    return Row(new.key, new.values, "changed" if differing else "", differing)
+    return TableRow(new.key, new.values, "changed" if differing else "", differing)

@@ -200,7 +200,7 @@ class ChangeSetPages(HistoryPages):
             text = ngettext("%d change was undone.", "%d changes were undone.", count) % count
             self.message_user(request, text, messages.SUCCESS)
 
-    def _step(self, step: undoing.Step, changes_of: dict[str, Any]) -> dict[str, Any]:
+    def _step(self, step: undoing.UndoStep, changes_of: dict[str, Any]) -> dict[str, Any]:
         """A step with its row, and what it changes: the opposite of what the event did."""
         changed = changes_of.get(f"{step.event._meta.label}:{step.event.pk}", ())
         is_change = step.action == undoing.RESTORE and step.target is not step.event

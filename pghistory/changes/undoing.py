@@ -24,7 +24,7 @@ RESTORE = "restore"
 
 
 @dataclass(frozen=True)
-class Step:
+class UndoStep:
     """The undoing of one event: delete the row, or restore what ``target`` holds."""
 
     event: Any
@@ -52,7 +52,7 @@ class Conflict:
 class UndoPlan:
     """The steps that undo a change set, in order, and the conflicts."""
 
-    steps: list[Step]
+    steps: list[UndoStep]
     conflicts: list[Conflict]
 
     @property
@@ -104,7 +104,7 @@ def has_obj(event_model: Any) -> bool:
 
 
 def _planned(events: list[Any], using: str) -> UndoPlan:
-    steps: list[Step] = []
+    steps: list[UndoStep] = []
     conflicts: list[Conflict] = []
     told: list[Any] = []
     unknown: set[Any] = set()
@@ -164,21 +164,21 @@ def _lost(event: Any) -> str:
     return ", ".join(names)
 
 
-def _step(event: Any, using: str, was_inserted: bool) -> Step | None:
+def _step(event: Any, using: str, was_inserted: bool) -> UndoStep | None:
     witness = history.witness(event.pgh_tracked_model)
     operations = _operations(event)
     if event.pgh_label in witness.gone:
-        return Step(event, RESTORE, event)
+        return UndoStep(event, RESTORE, event)
     if operations == {pgtrigger.Insert}:
-        return Step(event, DELETE)
+        return UndoStep(event, DELETE)
     told = [*witness.stayed, *witness.gone]
     earlier = _of_row(event, using).filter(pgh_label__in=told, pgh_id__lt=event.pgh_id)
     before = earlier.order_by("-pgh_id").first()
     if before is not None and before.pgh_label in witness.stayed:
-        return Step(event, RESTORE, before)
+        return UndoStep(event, RESTORE, before)
     can_insert = pgtrigger.Insert in operations
     if can_insert and (before is not None or was_inserted):
-        return Step(event, DELETE)
+        return UndoStep(event, DELETE)
     return None
 
 

@@ -37,7 +37,7 @@ class CannotBackfill(ValueError):
 
 
 @dataclass(frozen=True)
-class Backfill:
+class FirstEvents:
     """First events of the label for the rows of one tracked model.
 
     ``event_model`` and ``tracked_model`` may be those of a migration's state.
@@ -154,7 +154,7 @@ class Backfill:
         return sql.SQL("({}) IN (SELECT * FROM ROWS FROM ({}) AS chosen)").format(self._key, arrays)
 
 
-def of_event_model(event_model: Any, *, label: str | None, using: str, batch: int) -> Backfill:
+def of_event_model(event_model: Any, *, label: str | None, using: str, batch: int) -> FirstEvents:
     """Return the backfill of a declared event model.
 
     Raises:
@@ -178,7 +178,7 @@ def of_event_model(event_model: Any, *, label: str | None, using: str, batch: in
             f"{event_model._meta.label} has no pgh_obj and does not hold the key of "
             f"{tracked._meta.label}: its events cannot be compared with rows."
         )
-    return Backfill(event_model, tracked, label, using, batch)
+    return FirstEvents(event_model, tracked, label, using, batch)
 
 
 def default_label(event_model: Any) -> str | None:

@@ -59,7 +59,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Emptying:
     """An update of some rows of one table, which leaves out those that have it already."""
 
     model: Any
@@ -160,7 +160,7 @@ def _default_contexts(obj: models.Model) -> dict[str, Any]:
     return {"user": obj.pk} if is_user else {}
 
 
-def _in_events(obj: Any, tables: list[Any], values: dict[str, Any]) -> Iterator[_Step]:
+def _in_events(obj: Any, tables: list[Any], values: dict[str, Any]) -> Iterator[_Emptying]:
     """The steps of the events: the object's own, and those of others that refer to it."""
     unknown = set(values)
     chosen = [(each, "", _is_about(each, obj)) for each in tables if _is_of(each, obj)]
@@ -177,7 +177,7 @@ def _in_events(obj: Any, tables: list[Any], values: dict[str, Any]) -> Iterator[
         }
         if erased:
             left = Q(*(_differs(*item) for item in erased.items()), _connector=Q.OR)
-            steps.append(_Step(event_model, condition & left, erased, {}))
+            steps.append(_Emptying(event_model, condition & left, erased, {}))
     if unknown:
         raise ValueError(
             f"{', '.join(sorted(unknown))}: not a field that the events of {obj._meta.label} hold. "
@@ -254,7 +254,7 @@ def _is_key(event_model: Any, column: Any) -> bool:
 
 def _in_contexts(
     obj: Any, tables: list[Any], acted_as: dict[str, Any], metadata: list[str]
-) -> Iterator[_Step]:
+) -> Iterator[_Emptying]:
     """The steps of the contexts, in their own table and in events that hold a copy."""
     own = [each for each in tables if _is_of(each, obj)]
     context = apps.get_model("pghistory.Context")
@@ -275,18 +275,18 @@ def _in_contexts(
 
 def _acted(
     model: Any, column: str, key: str, acted_as: dict[str, Any], metadata: list[str]
-) -> Iterator[_Step]:
+) -> Iterator[_Emptying]:
     """The contexts in which a metadata key has the person's value lose this and other keys."""
     is_same = Q(pgh_erased_key=str(acted_as[key]))
     keys = [*acted_as, *metadata]
     annotations = {"pgh_erased_key": KeyTextTransform(key, column)}
-    yield _Step(model, is_same, {column: _Without.of(column, keys)}, annotations)
+    yield _Emptying(model, is_same, {column: _Without.of(column, keys)}, annotations)
 
 
-def _without(model: Any, column: str, chosen: Q, keys: list[str]) -> Iterator[_Step]:
+def _without(model: Any, column: str, chosen: Q, keys: list[str]) -> Iterator[_Emptying]:
     if keys:
         has_one = Q(**{f"{column}__has_any_keys": keys})
-        yield _Step(model, chosen & has_one, {column: _Without.of(column, keys)}, {})
+        yield _Emptying(model, chosen & has_one, {column: _Without.of(column, keys)}, {})
 
 
 class _Without(Func):

@@ -25,7 +25,7 @@ from django.db import OperationalError, connections, transaction
 from psycopg import errors, sql
 
 from pghistory.keeping import ownership, partitions, retention, runs
-from pghistory.keeping.partitions import Partition
+from pghistory.keeping.partitions import EventPartition
 from pgtrigger import naming
 
 if TYPE_CHECKING:
@@ -83,15 +83,15 @@ class Care:
         """Return how many events are in the default partition, because their range was missing."""
         return partitions.events_in_default(self.found, self.using)
 
-    def missing(self, ahead: int) -> list[Partition]:
+    def missing(self, ahead: int) -> list[EventPartition]:
         """The ranges to create so that ``ahead`` partitions are empty before the newest event."""
         found = self.found
         newest = partitions.position(self.table, self.using)
-        added: list[Partition] = []
+        added: list[EventPartition] = []
         end, schema = found.end, found.ranges[-1].schema
         while found.ahead_of(newest) + sum(each.lower > newest for each in added) < ahead:  # type: ignore[operator]
             name = partitions.name(self.table, end)
-            added.append(Partition(schema, name, end, end + found.every))
+            added.append(EventPartition(schema, name, end, end + found.every))
             end += found.every
         return added
 
@@ -102,7 +102,7 @@ class Care:
             runs.persist(partial(self._create, each))
         return [each.name for each in created]
 
-    def _create(self, created: Partition) -> None:
+    def _create(self, created: EventPartition) -> None:
         with runs.Run(runs.PARTITION, self.event_model, self.using).batch() as cursor:
             cursor.execute("SELECT pg_catalog.set_config('lock_timeout', %s, true)", ["2s"])
             with ownership.as_owner(self.event_model, self.using):
@@ -131,7 +131,7 @@ class Care:
             if newest is None:
                 return None
             ranges = (newest - found.end) // found.every + 1
-            new = Partition(
+            new = EventPartition(
                 old.schema,
                 partitions.name(self.table, found.end),
                 found.end,
@@ -148,14 +148,14 @@ class Care:
             partitions.attach(self.table, old, self.using)
             return new.name
 
-    def removable(self, before: datetime) -> list[tuple[Partition, datetime | None]]:
+    def removable(self, before: datetime) -> list[tuple[EventPartition, datetime | None]]:
         """The oldest partitions all of whose events are of before the time, each with its newest.
 
         Those that hold only what was kept are not among them.
         """
         found = self.found
         position = partitions.position(self.table, self.using)
-        chosen: list[tuple[Partition, datetime | None]] = []
+        chosen: list[tuple[EventPartition, datetime | None]] = []
         with connections[self.using].cursor() as cursor:
             for each in found.ranges:
                 cursor.execute(
@@ -188,7 +188,7 @@ class Care:
             run.finish(partitions=done)
 
     def _remove(
-        self, run: runs.Run, partition: Partition, newest: datetime | None, export: Path | None
+        self, run: runs.Run, partition: EventPartition, newest: datetime | None, export: Path | None
     ) -> Removed:
         with (
             run.batch() as cursor,
@@ -205,7 +205,9 @@ class Care:
                 cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(each.identifier))
             count = self._count(old)
             file = _export(partition, export, self.using) if export else None
-            kept = Partition(partition.schema, self._kept_name(partition), None, partition.upper)
+            kept = EventPartition(
+                partition.schema, self._kept_name(partition), None, partition.upper
+            )
             partitions.create(self.table, kept, self.using)
             stays = self._copy_needed(old, kept, newest)
             lock(self.table, self.using)
@@ -218,7 +220,9 @@ class Care:
             run.add(count - stays)
         return Removed(partition.name, count - stays, stays, file)
 
-    def _copy_needed(self, old: list[Partition], kept: Partition, newest: datetime | None) -> int:
+    def _copy_needed(
+        self, old: list[EventPartition], kept: EventPartition, newest: datetime | None
+    ) -> int:
         """Copy what ``as_of()`` needs of the old partitions, and return how many events."""
         if newest is None:
             newest = retention.time_before(timedelta(0), self.using)
@@ -239,7 +243,7 @@ class Care:
                 copied += int(cursor.rowcount)
         return copied
 
-    def _count(self, old: list[Partition]) -> int:
+    def _count(self, old: list[EventPartition]) -> int:
         with connections[self.using].cursor() as cursor:
             counts = []
             for each in old:
@@ -249,7 +253,7 @@ class Care:
                 counts.append(int(cursor.fetchone()[0]))
         return sum(counts)
 
-    def _reject_references(self, partition: Partition) -> None:
+    def _reject_references(self, partition: EventPartition) -> None:
         with connections[self.using].cursor() as cursor:
             for schema, table, column in retention.referring(self.event_model, self.using):
                 cursor.execute(
@@ -266,10 +270,10 @@ class Care:
                         "events."
                     )
 
-    def _kept_name(self, partition: Partition) -> str:
+    def _kept_name(self, partition: EventPartition) -> str:
         return partitions.name(self.table, f"kept_{partition.upper}")
 
-    def _is_kept(self, partition: Partition) -> bool:
+    def _is_kept(self, partition: EventPartition) -> bool:
         return partition.lower is None and partition.name == self._kept_name(partition)
 
 
@@ -297,7 +301,7 @@ def lock(table: str, using: str) -> None:
             time.sleep(0.25)
 
 
-def _export(partition: Partition, directory: Path, using: str) -> str:
+def _export(partition: EventPartition, directory: Path, using: str) -> str:
     """Write the events of a partition to a file of its name, whole or not at all.
 
     A file that exists may hold the events of another table's partition of this name, so the new

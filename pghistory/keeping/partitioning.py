@@ -18,7 +18,7 @@ from django.db import connections, transaction
 from psycopg import sql
 
 from pghistory.keeping import ownership, partitions, runs
-from pghistory.keeping.partitions import Partition
+from pghistory.keeping.partitions import EventPartition
 from pghistory.keeping.surroundings import Surroundings, validate
 from pgtrigger import naming
 from pgtrigger.sql.queries import query
@@ -152,7 +152,7 @@ def _convert(event_model: Any, bound: int, every: int, using: str) -> None:
         schema = state[0]
         surroundings = Surroundings.of(table, using)
         surroundings.take_off(using)
-        first = Partition(schema, partitions.name(table, "first"), None, bound)
+        first = EventPartition(schema, partitions.name(table, "first"), None, bound)
         _rename(cursor, identifier, first.name)
         for index, _ in [*surroundings.primary_key, *surroundings.indexes]:
             _rename_index(cursor, schema, index, partitions.name(index, "first"))
@@ -173,7 +173,7 @@ def _convert(event_model: Any, bound: int, every: int, using: str) -> None:
         )
         for lower, suffix in ((bound, bound), (None, "rest")):
             upper = None if lower is None else lower + every
-            added = Partition(schema, partitions.name(table, suffix), lower, upper)
+            added = EventPartition(schema, partitions.name(table, suffix), lower, upper)
             partitions.create(table, added, using)
             partitions.attach(table, added, using)
         surroundings.put_rest(using)
@@ -181,7 +181,7 @@ def _convert(event_model: Any, bound: int, every: int, using: str) -> None:
 
 
 def _give_sequence(
-    cursor: Any, table: sql.Identifier, first: Partition, state: tuple[Any, ...], position: int
+    cursor: Any, table: sql.Identifier, first: EventPartition, state: tuple[Any, ...], position: int
 ) -> None:
     """Let the keys of the partitioned table come from a sequence that goes on after the last one.
 
@@ -267,7 +267,7 @@ def _rename_index(cursor: Any, schema: str, index: str, name: str) -> None:
     )
 
 
-def _own(partition: Partition) -> str:
+def _own(partition: EventPartition) -> str:
     """The partition as a ``Meta.db_table``."""
     return f'"{partition.schema}"."{partition.name}"'
 

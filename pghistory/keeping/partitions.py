@@ -29,7 +29,7 @@ _BOUNDS = re.compile(r"FROM \('?(-?\d+|MINVALUE)'?\) TO \('?(-?\d+)'?\)")
 
 
 @dataclass(frozen=True)
-class Partition:
+class EventPartition:
     """One partition: the events with ``lower <= pgh_id < upper``. Without both it is the default.
 
     ``lower`` is None in the first one.
@@ -54,11 +54,11 @@ class Partitions:
     """All partitions of an event table, ``ranges`` in their order."""
 
     table: str
-    ranges: Sequence[Partition]
-    default: Partition | None
+    ranges: Sequence[EventPartition]
+    default: EventPartition | None
 
     @property
-    def all(self) -> list[Partition]:
+    def all(self) -> list[EventPartition]:
         return [*self.ranges, *([self.default] if self.default else [])]
 
     @property
@@ -137,7 +137,7 @@ def name(table: str, suffix: str | int) -> str:
     return f"{plain.encode()[:room].decode(errors='ignore')}_{digest}_{suffix}"
 
 
-def create(table: str, created: Partition, using: str) -> None:
+def create(table: str, created: EventPartition, using: str) -> None:
     """Create the table of a partition beside the event table, with its indexes, not attached yet.
 
     The event table is not locked for that. Nobody but the owner may use a partition directly.
@@ -151,7 +151,7 @@ def create(table: str, created: Partition, using: str) -> None:
     close(created, using)
 
 
-def attach(table: str, attached: Partition, using: str) -> None:
+def attach(table: str, attached: EventPartition, using: str) -> None:
     """Attach a table as a partition, with the event table's rules on TRUNCATE.
 
     https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-ATTACH-PARTITION
@@ -170,7 +170,7 @@ def copy_triggers(table: str, using: str) -> None:
     triggers.copy_truncate_triggers(connections[using], table)
 
 
-def detach(table: str, detached: Partition, using: str) -> None:
+def detach(table: str, detached: EventPartition, using: str) -> None:
     """Detach a partition, which needs the whole table for itself for a moment.
 
     https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION
@@ -183,7 +183,7 @@ def detach(table: str, detached: Partition, using: str) -> None:
         )
 
 
-def close(partition: Partition, using: str) -> None:
+def close(partition: EventPartition, using: str) -> None:
     """Take all privileges on a partition from others than its owner."""
     with connections[using].cursor() as cursor:
         cursor.execute(query(__package__, "grantees"), [partition.identifier.as_string()])
@@ -195,19 +195,19 @@ def close(partition: Partition, using: str) -> None:
             )
 
 
-def _bounds(partition: Partition) -> sql.Composable:
+def _bounds(partition: EventPartition) -> sql.Composable:
     if partition.is_default:
         return sql.SQL("DEFAULT")
     lower = sql.SQL("MINVALUE") if partition.lower is None else sql.Literal(partition.lower)
     return sql.SQL("FOR VALUES FROM ({}) TO ({})").format(lower, sql.Literal(partition.upper))
 
 
-def _partition(schema: str, name: str, bounds: str) -> Partition:
+def _partition(schema: str, name: str, bounds: str) -> EventPartition:
     found = _BOUNDS.search(bounds)
     if found is None:
-        return Partition(schema, name, None, None)
+        return EventPartition(schema, name, None, None)
     lower = None if found[1] == "MINVALUE" else int(found[1])
-    return Partition(schema, name, lower, int(found[2]))
+    return EventPartition(schema, name, lower, int(found[2]))
 
 
 def _text(table: str) -> str:

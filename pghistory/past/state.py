@@ -25,7 +25,7 @@ class PastError(RuntimeError):
     """The past cannot be read in this way, or cannot be written."""
 
 
-class Shown(Protocol):
+class PointInTime(Protocol):
     """A scope that shows a point in time on some databases."""
 
     time: datetime
@@ -33,14 +33,14 @@ class Shown(Protocol):
     reads: Any
 
 
-def _render(found: Shown, alias: str) -> str | None:
+def _render(found: PointInTime, alias: str) -> str | None:
     return found.time.isoformat() if alias in found.aliases else None
 
 
 class _PastTime(Variable):
     """The time, while which nothing can be written."""
 
-    def check(self, value: Shown, alias: str, query: Any) -> None:
+    def check(self, value: PointInTime, alias: str, query: Any) -> None:
         if alias not in value.aliases:
             return
         if _writes(query):
@@ -60,9 +60,9 @@ class _PastTime(Variable):
 variable = _PastTime(views.TIME, _render, statements=ANYTHING)
 
 
-def current() -> Shown | None:
+def current() -> PointInTime | None:
     """The scope that is open here and now."""
-    found: Shown | None = variable.get()
+    found: PointInTime | None = variable.get()
     return found
 
 

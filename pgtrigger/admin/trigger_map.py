@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Entry:
+class MapLine:
     """A line of the map.
 
     ``status`` and ``state`` are those of ``manage.py pgtrigger ls``. ``drift`` says what differs
@@ -44,7 +44,7 @@ class Entry:
         return "off" if self.state == "DISABLED" else "good"
 
 
-def trigger_map(search: str = "", database: str = DEFAULT_DB_ALIAS) -> list[Entry]:
+def trigger_map(search: str = "", database: str = DEFAULT_DB_ALIAS) -> list[MapLine]:
     """Return the entries in which each word of ``search`` occurs, in the order of their URIs."""
     declared = {trigger.get_uri(model): trigger for model, trigger in registry.registered()}
     sizes = _sizes({_event_table(trigger) for trigger in declared.values()}, database)
@@ -59,9 +59,9 @@ def trigger_map(search: str = "", database: str = DEFAULT_DB_ALIAS) -> list[Entr
     ]
 
 
-def _declared(entry: administration.Entry, trigger: Trigger, sizes: dict[str, str]) -> Entry:
+def _declared(entry: administration.Entry, trigger: Trigger, sizes: dict[str, str]) -> MapLine:
     event_table = _event_table(trigger)
-    return Entry(
+    return MapLine(
         uri=entry.uri,
         pgid=entry.compiled.pgid if entry.installed else "",
         label=entry.uri.partition(":")[0],
@@ -76,8 +76,8 @@ def _declared(entry: administration.Entry, trigger: Trigger, sizes: dict[str, st
     )
 
 
-def _undeclared(installed: InstalledTrigger) -> Entry:
-    return Entry(
+def _undeclared(installed: InstalledTrigger) -> MapLine:
+    return MapLine(
         uri=f"{installed.table}:{installed.pgid}",
         pgid=installed.pgid,
         label="",

@@ -63,7 +63,7 @@ def settled(operations: Iterable[Operation]) -> list[Operation]:
     result: list[Operation] = []
     for is_movable, part in itertools.groupby(operations, _is_movable):
         found = [*part]
-        result += _Part(found).settled() if is_movable else found
+        result += _Stretch(found).settled() if is_movable else found
     return result
 
 
@@ -71,7 +71,7 @@ def _is_movable(operation: Operation) -> bool:
     return isinstance(operation, _OF_SCHEMA) or operation.elidable
 
 
-class _Part:
+class _Stretch:
     """Operations in a row that are on models and triggers alone."""
 
     def __init__(self, operations: list[Operation]) -> None:

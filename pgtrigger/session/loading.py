@@ -17,12 +17,10 @@ from pgtrigger.vocabulary import clauses
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pgtrigger.triggers.trigger import Trigger
-
-    Declared = tuple[Any, Trigger]
+    from pgtrigger.triggers.registry import Registered
 
 
-def truncate_triggers() -> list[Declared]:
+def truncate_triggers() -> list[Registered]:
     """Return the declared triggers that fire on TRUNCATE, each with its model."""
     return [
         (model, trigger)
@@ -31,7 +29,7 @@ def truncate_triggers() -> list[Declared]:
     ]
 
 
-def triggers_not_for_fixtures(contains: Callable[[type[Any]], bool]) -> list[Declared]:
+def triggers_not_for_fixtures(contains: Callable[[type[Any]], bool]) -> list[Registered]:
     """Return the declared triggers that do not fire for rows of a fixture, each with its model.
 
     ``contains`` tells whether the fixture has rows of a model.
@@ -44,13 +42,13 @@ def triggers_not_for_fixtures(contains: Callable[[type[Any]], bool]) -> list[Dec
 
 
 @contextlib.contextmanager
-def without(declared: Iterable[Declared], database: str) -> Iterator[None]:
+def without(declared: Iterable[Registered], database: str) -> Iterator[None]:
     """Ignore these triggers; those with ``ignorable=False`` are disabled in a transaction."""
     if connections[database].vendor != "postgresql":
         yield
         return
-    ignorable: list[Declared] = []
-    strict: list[Declared] = []
+    ignorable: list[Registered] = []
+    strict: list[Registered] = []
     for model, trigger in declared:
         (ignorable if trigger.ignorable else strict).append((model, trigger))
     uris = [trigger.get_uri(model) for model, trigger in ignorable]

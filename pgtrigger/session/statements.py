@@ -67,7 +67,7 @@ _COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
 @dataclass(frozen=True)
-class Statement:
+class ParsedStatement:
     """A statement of a query: its unquoted words in lower case, or at least the first ones."""
 
     words: tuple[str, ...]
@@ -98,13 +98,13 @@ class Statement:
         )
 
 
-def statements(query: Any) -> Sequence[Statement]:
+def statements(query: Any) -> Sequence[ParsedStatement]:
     """The statements of a query as it is given to a cursor."""
     text = _text_of(query)
     return _remembered(text) if len(text) <= _MEMORABLE else _read(text)
 
 
-def _read(text: str) -> Sequence[Statement]:
+def _read(text: str) -> Sequence[ParsedStatement]:
     return tuple(_split(text, is_one=";" not in text))
 
 
@@ -123,7 +123,7 @@ def _text_of(query: Any) -> str:
     return text.decode(errors="replace") if isinstance(text, bytes) else cast("str", text)
 
 
-def _split(text: str, *, is_one: bool = False) -> Iterator[Statement]:
+def _split(text: str, *, is_one: bool = False) -> Iterator[ParsedStatement]:
     """The statements; of what is one statement no more words than are needed.
 
     A semicolon ends a statement outside parentheses and outside the body of a function, which is
@@ -147,10 +147,10 @@ def _split(text: str, *, is_one: bool = False) -> Iterator[Statement]:
             parentheses -= 1
         elif token == ";" and parentheses <= 0 and not blocks:
             if words:
-                yield Statement(tuple(words))
+                yield ParsedStatement(tuple(words))
             words, parentheses = [], 0
     if words:
-        yield Statement(tuple(words))
+        yield ParsedStatement(tuple(words))
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from django.db.backends.postgresql.base import DatabaseWrapper
     from psycopg import Connection
 
-    from pgtrigger.session.statements import Statement
+    from pgtrigger.session.statements import ParsedStatement
     from pgtrigger.session.variables import Values, Variable
 
 # What a statement reports that may have changed, taken back or ended the settings sent.
@@ -46,7 +46,7 @@ class _Rendered:
     texts: Mapping[Variable, str]
     _needed_by: dict[str, bool] = field(default_factory=dict)
 
-    def are_needed_by(self, statement: Statement) -> bool:
+    def are_needed_by(self, statement: ParsedStatement) -> bool:
         """Return whether the statement needs any of them even outside a transaction."""
         word = statement.first_word
         if word not in self._needed_by:
@@ -141,7 +141,7 @@ class Synchronizer:
             self._synchronize()
             yield
 
-    def _reject_what_loses_settings(self, found: Sequence[Statement]) -> None:
+    def _reject_what_loses_settings(self, found: Sequence[ParsedStatement]) -> None:
         """NotSupportedError if a statement would come after the end of its settings.
 
         The string goes to the server as one, so nothing can be sent between its statements.
@@ -178,7 +178,7 @@ class Synchronizer:
 
     def _execute_alone(
         self,
-        found: Sequence[Statement],
+        found: Sequence[ParsedStatement],
         execute: Callable[..., Any],
         query: Any,
         params: Any,
@@ -220,7 +220,7 @@ class Synchronizer:
                 return result
         return execute(query, params, many, context)
 
-    def _has_committed(self, error: BaseException, found: Sequence[Statement]) -> bool:
+    def _has_committed(self, error: BaseException, found: Sequence[ParsedStatement]) -> bool:
         """Return whether it failed because it is a procedure that ends its transaction itself.
 
         Such a one is executed again as it is, without variables, but for those that every
@@ -296,7 +296,7 @@ class Synchronizer:
         return self._driver.cursor(row_factory=tuple_row)
 
 
-def _may_change_settings(query: Any, found: Sequence[Statement], cursor: Any) -> bool:
+def _may_change_settings(query: Any, found: Sequence[ParsedStatement], cursor: Any) -> bool:
     tag = cursor.pgresult.command_status if cursor.pgresult else None
     if tag in _CONTROL_TAGS:
         return True
@@ -304,7 +304,7 @@ def _may_change_settings(query: Any, found: Sequence[Statement], cursor: Any) ->
     return (tag is None or len(found) > 1) and may_control_a_transaction(query)
 
 
-def _fits_a_pipeline(found: Sequence[Statement], cursor: Any) -> bool:
+def _fits_a_pipeline(found: Sequence[ParsedStatement], cursor: Any) -> bool:
     """It takes one statement at a time, declares no cursors, and passes no data of COPY."""
     return (
         Pipeline.is_supported()

@@ -139,7 +139,7 @@ def _merge(opened: Iterable[_Opened]) -> Values:
     return found or NOTHING
 
 
-class _State:
+class _OpenScopes:
     """All open scopes of one context, the innermost last. Immutable."""
 
     def __init__(self, opened: tuple[_Opened, ...] = ()):
@@ -172,7 +172,7 @@ class _State:
 
 
 # So that threads and tasks do not see each other's. See Note [Generators].
-_state: ContextVar[_State] = ContextVar("state", default=_State())  # noqa: B039
+_state: ContextVar[_OpenScopes] = ContextVar("state", default=_OpenScopes())  # noqa: B039
 
 
 def current() -> Values:
@@ -185,7 +185,7 @@ def enter(scope: object, values: Values, frame: FrameType | None) -> None:
     generator = None if frame is None else weakref.ref(generators.of(frame))
     opened = tuple(each for each in _state.get().opened if each.can_go_on)
     suspended = frozenset(each.key for each in opened if not each.is_active)
-    _state.set(_State((*opened, _Opened(scope, values, generator, suspended))))
+    _state.set(_OpenScopes((*opened, _Opened(scope, values, generator, suspended))))
 
 
 def leave(scope: object, frame: FrameType | None) -> None:
@@ -198,7 +198,7 @@ def leave(scope: object, frame: FrameType | None) -> None:
     closed = next((each for each in of_scope if each.is_in(frame)), None) or next(
         (each for each in of_scope if each.is_in(None)), None
     )
-    _state.set(_State(tuple(each for each in opened if each is not closed)))
+    _state.set(_OpenScopes(tuple(each for each in opened if each is not closed)))
 
 
 def change(variable: object, value: Any) -> None:
@@ -206,4 +206,4 @@ def change(variable: object, value: Any) -> None:
     state = _state.get()
     setter = next(each for each in reversed(state.active()) if variable in each.values)
     changed = replace(setter, values={**setter.values, variable: value})
-    _state.set(_State(tuple(changed if each is setter else each for each in state.opened)))
+    _state.set(_OpenScopes(tuple(changed if each is setter else each for each in state.opened)))

@@ -31,19 +31,21 @@ if TYPE_CHECKING:
     from pgtrigger.triggers.trigger import Trigger
 
     M = TypeVar("M", bound=Model)
+    # A declared trigger, with the model that declares it.
+    Registered = tuple[type[Model], Trigger]
 
 
-class _Named(Protocol):
+class _Identified(Protocol):
     def get_uri(self, model: type[Model]) -> str: ...
 
     def get_pgid(self, model: type[Model]) -> str: ...
 
 
 @dataclass
-class _Declared:
+class _TriggersOfApps:
     """The triggers of the models in one registry of apps."""
 
-    by_uri: dict[str, tuple[type[Model], Trigger]] = field(default_factory=dict)
+    by_uri: dict[str, Registered] = field(default_factory=dict)
     uri_by_key: dict[str, str] = field(default_factory=dict)
     by_model: dict[type[Model], list[Trigger]] = field(default_factory=dict)
     companions: dict[str, list[str]] = field(default_factory=dict)
@@ -54,26 +56,26 @@ _ATTRIBUTE = "_pgtrigger_declared"
 # Functions that are called when the triggers of a model have changed.
 listeners: list[Callable[[type[Model]], None]] = []
 
-_project = _Declared()
+_project = _TriggersOfApps()
 _isolated: WeakSet[Apps] = WeakSet()
 
 
-def _beside(model: type[Model]) -> _Declared:
+def _beside(model: type[Model]) -> _TriggersOfApps:
     """The triggers that are declared in the model's registry of apps."""
     own_apps = model._meta.apps
-    return _project if own_apps is apps else vars(own_apps).get(_ATTRIBUTE, _Declared())
+    return _project if own_apps is apps else vars(own_apps).get(_ATTRIBUTE, _TriggersOfApps())
 
 
-def _kept_beside(model: type[Model]) -> _Declared:
+def _kept_beside(model: type[Model]) -> _TriggersOfApps:
     """Create the same for an isolated registry of apps, and store it there."""
     own_apps = model._meta.apps
     if own_apps is not apps:
-        vars(own_apps).setdefault(_ATTRIBUTE, _Declared())
+        vars(own_apps).setdefault(_ATTRIBUTE, _TriggersOfApps())
         _isolated.add(own_apps)
     return _beside(model)
 
 
-def _everywhere() -> Iterator[_Declared]:
+def _everywhere() -> Iterator[_TriggersOfApps]:
     """Return those of the project and of each isolated registry of apps that still exists."""
     yield _project
     for isolated in tuple(_isolated):
@@ -140,7 +142,7 @@ def remove_all(model: type[Model]) -> None:
             remove(*declared[uri])
 
 
-def find(uri: str) -> tuple[type[Model], Trigger]:
+def find(uri: str) -> Registered:
     """The model and trigger of a URI. ValueError for a bad URI, KeyError for an unknown one."""
     return _declaring(uri).by_uri[uri]
 
@@ -156,7 +158,7 @@ def declared(uri: str) -> Declared | None:
     return Declared(rule.message, rule.field or "", rule.code or "")
 
 
-def _declaring(uri: str) -> _Declared:
+def _declaring(uri: str) -> _TriggersOfApps:
     naming.validate_uri(uri)
     for declared in _everywhere():
         if uri in declared.by_uri:
@@ -166,7 +168,7 @@ def _declaring(uri: str) -> _Declared:
     )
 
 
-def registered(*uris: str) -> list[tuple[type[Model], Trigger]]:
+def registered(*uris: str) -> list[Registered]:
     """The declared triggers of these URIs, or all of the project's, each with its model.
 
     A rule that consists of several triggers stands for all of them.
@@ -177,13 +179,13 @@ def registered(*uris: str) -> list[tuple[type[Model], Trigger]]:
     return list({trigger.get_uri(model): (model, trigger) for model, trigger in found}.values())
 
 
-def family(uri: str) -> list[tuple[type[Model], Trigger]]:
+def family(uri: str) -> list[Registered]:
     """The trigger of a URI and its companions, each with its model."""
     companions = _declaring(uri).companions.get(uri, ())
     return [find(uri), *(found for each in companions for found in family(each))]
 
 
-def everywhere() -> list[tuple[type[Model], Trigger]]:
+def everywhere() -> list[Registered]:
     """All declared triggers, each with its model. See Note [Isolated models]."""
     return [each for declared in _everywhere() for each in declared.by_uri.values()]
 
@@ -212,7 +214,7 @@ def on_table_of(model: type[Model]) -> list[CompiledTrigger]:
     ]
 
 
-def ignore_key(model: type[Model], trigger: _Named) -> str:
+def ignore_key(model: type[Model], trigger: _Identified) -> str:
     """The name of the trigger in the setting ``pgtrigger.ignore``."""
     return naming.ignore_key(model._meta.db_table, trigger.get_pgid(model))
 

@@ -96,7 +96,7 @@ class Exercise:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgedWrite:
     """A write as a row of the verdict."""
 
     write: Write
@@ -113,11 +113,11 @@ class Outcome:
 class Verdict:
     """The outcomes of all writes, or the error that kept the answer from being judged."""
 
-    outcomes: Sequence[Outcome] = ()
+    outcomes: Sequence[JudgedWrite] = ()
     error: str = ""
 
     @property
-    def wrong(self) -> list[Outcome]:
+    def wrong(self) -> list[JudgedWrite]:
         """The writes that should have ended otherwise."""
         return [outcome for outcome in self.outcomes if not outcome.is_right]
 
@@ -157,7 +157,7 @@ class _Trial:
         else:
             self._install(declared)
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[JudgedWrite]:
         return [
             self._outcome(write, pk)
             for write, pk in zip(self.exercise.writes, self.rows, strict=True)
@@ -218,7 +218,7 @@ class _Trial:
         except Exception as error:  # the declaration is the visitor's
             raise AnswerError(f"{trigger.name}: {describe(error)}") from None
 
-    def _outcome(self, write: Write, pk: Any) -> Outcome:
+    def _outcome(self, write: Write, pk: Any) -> JudgedWrite:
         refining = conversion.refine_integrity_error(self.rules) if self.rules else nullcontext()
         is_executed, error = False, None
         try:
@@ -230,7 +230,7 @@ class _Trial:
         except Exception as raised:  # also an exception of the exercise
             error = raised
         happened = self._happened(write, pk, error, is_executed)
-        return Outcome(
+        return JudgedWrite(
             write,
             _text(happened),
             happened == write.expected,

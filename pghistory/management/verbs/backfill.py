@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pghistory.keeping import backfill, selection
-from pghistory.management.verbs import options
+from pghistory.management.verbs import arguments
 
 if TYPE_CHECKING:
     import argparse
@@ -24,10 +24,10 @@ interrupted is continued by the same command. Exit codes: 0 done, 1 an error.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    options.add_labels(parser)
-    options.add_database(parser)
+    arguments.add_labels(parser)
+    arguments.add_database(parser)
     parser.add_argument("--label", help="label of the events (default: that of inserts)")
-    options.add_batch(parser)
+    arguments.add_batch(parser)
 
 
 def handle(

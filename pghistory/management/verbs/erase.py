@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 
 from pghistory.keeping import erasure
-from pghistory.management.verbs import options
+from pghistory.management.verbs import arguments
 
 if TYPE_CHECKING:
     import argparse
@@ -55,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="metadata key to erase in those contexts and in those of the object's events "
         "(default: url)",
     )
-    options.add_database(parser)
-    options.add_batch(parser)
-    options.add_dry_run(parser)
-    options.add_format(parser)
+    arguments.add_database(parser)
+    arguments.add_batch(parser)
+    arguments.add_dry_run(parser)
+    arguments.add_format(parser)
 
 
 def handle(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pghistory.keeping import partition_care, partitions, retention, selection
-from pghistory.management.verbs import options
+from pghistory.management.verbs import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +32,17 @@ tables can run it. Exit codes: 0 done, 1 an error.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    options.add_labels(parser)
-    options.add_database(parser)
+    arguments.add_labels(parser)
+    arguments.add_database(parser)
     parser.add_argument(
         "--ahead",
-        type=options.positive,
+        type=arguments.positive,
         default=3,
         help="empty partitions that there should be (default: 3)",
     )
     parser.add_argument(
         "--older-than",
-        type=options.age,
+        type=arguments.age,
         metavar="AGE",
         help="days, weeks or years, such as 2555d, 52w or 7y (default: track(keep=...) of each)",
     )
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIRECTORY",
         help="write the events of each partition there before it is removed, as compressed CSV",
     )
-    options.add_dry_run(parser)
-    options.add_format(parser)
+    arguments.add_dry_run(parser)
+    arguments.add_format(parser)
 
 
 def handle(

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pghistory.keeping import pruning, retention, selection
-from pghistory.management.verbs import options
+from pghistory.management.verbs import arguments
 
 if TYPE_CHECKING:
     import argparse
@@ -32,17 +32,17 @@ continued by the same command. Only the owner of the event tables can run it. Ex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    options.add_labels(parser)
-    options.add_database(parser)
+    arguments.add_labels(parser)
+    arguments.add_database(parser)
     parser.add_argument(
         "--older-than",
-        type=options.age,
+        type=arguments.age,
         metavar="AGE",
         help="days, weeks or years, such as 2555d, 52w or 7y (default: track(keep=...) of each)",
     )
-    options.add_batch(parser)
-    options.add_dry_run(parser)
-    options.add_format(parser)
+    arguments.add_batch(parser)
+    arguments.add_dry_run(parser)
+    arguments.add_format(parser)
 
 
 def handle(

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pghistory.keeping import selection, statistics
-from pghistory.management.verbs import options
+from pghistory.management.verbs import arguments
 
 if TYPE_CHECKING:
     import argparse
@@ -25,8 +25,8 @@ in the default partition. Exit codes: 0 done, 1 an error.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    options.add_labels(parser)
-    options.add_database(parser)
+    arguments.add_labels(parser)
+    arguments.add_database(parser)
     parser.add_argument(
         "--format", choices=["table", "json"], default="table", help="output (default: table)"
     )

@@ -11,7 +11,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from pgtrigger import trying
-from pgtrigger.management.verbs import options
+from pgtrigger.management.verbs import arguments
 from pgtrigger.triggers.standing import KEPT
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ Exit codes: 0 if nothing is found, 1 if a row breaks the rule or a change would 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("uri")
-    options.add_database(parser)
-    options.add_format(parser)
+    arguments.add_database(parser)
+    arguments.add_format(parser)
     parser.add_argument("--rows", action="store_true", help="list the keys of the rows")
     parser.add_argument("--history", action="store_true", help="also look at recorded changes")
     parser.add_argument(
-        "--since", type=options.duration, metavar="90d", help="with --history: the last d, h, m"
+        "--since", type=arguments.duration, metavar="90d", help="with --history: the last d, h, m"
     )
 
 

@@ -12,7 +12,7 @@ from django.forms.models import model_to_dict
 from django.utils import timezone
 
 from pgtrigger import naming, violations
-from pgtrigger.management.verbs import options
+from pgtrigger.management.verbs import arguments
 
 if TYPE_CHECKING:
     import argparse
@@ -42,16 +42,19 @@ rules have them all. --delete needs a role that owns the tables.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("uris", nargs="*", metavar="uri")
-    options.add_database(parser)
-    options.add_format(parser)
+    arguments.add_database(parser)
+    arguments.add_format(parser)
     parser.add_argument("--by", choices=(*violations.GROUPS, "record"), default="rule")
     parser.add_argument(
-        "--since", type=options.duration, metavar="7d", help="only the last d, h, m"
+        "--since", type=arguments.duration, metavar="7d", help="only the last d, h, m"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="no more than N lines")
     parser.add_argument("--delete", action="store_true", help="remove records and counters")
     parser.add_argument(
-        "--older-than", type=options.duration, metavar="30d", help="with --delete: only older ones"
+        "--older-than",
+        type=arguments.duration,
+        metavar="30d",
+        help="with --delete: only older ones",
     )
 
 
