@@ -22,7 +22,7 @@ from integrity import conversion
 from tutorial.private_tables import PrivateConnection, private_tables
 from tutorial.recording import diagnostics
 from tutorial.sandbox_forms import NOWHERE, form_for
-from tutorial.sandbox_outcomes import Outcome, in_python, observed
+from tutorial.sandbox_outcomes import StepOutcome, in_python, observed
 from tutorial.sandbox_ways import REFINEMENTS, Way, ways_of
 
 MAX_STEPS = 40
@@ -75,7 +75,7 @@ class Sandbox:
     sections: list[Section]
     journal: list[Step]
     was_refused: bool = False
-    outcome: Outcome | None = None
+    outcome: StepOutcome | None = None
 
     @property
     def token(self) -> str:
@@ -214,7 +214,9 @@ class _World:
         ways = [each for each in ways_of(self.chapter, model) if not each[1].is_of_row]
         return Section(model, [], form_for(model, self.keys), ways=ways)
 
-    def attempt(self, step: Step, connection: PrivateConnection) -> tuple[dict[str, str], Outcome]:
+    def attempt(
+        self, step: Step, connection: PrivateConnection
+    ) -> tuple[dict[str, str], StepOutcome]:
         """Apply the step as a transaction.
 
         Returns:

@@ -20,7 +20,7 @@ ATTRIBUTES = (
 
 
 @dataclass
-class Outcome:
+class StepOutcome:
     """The effects of a step. `error` is the exception that ended it, as lines of text."""
 
     statements: list[Statement] = field(default_factory=list)
@@ -38,9 +38,9 @@ class Outcome:
 @contextmanager
 def observed(
     connection: PrivateConnection, shown: Sequence[type[models.Model]]
-) -> Iterator[Outcome]:
-    """Record in the Outcome what the block sends and writes. An exception is left to the caller."""
-    outcome = Outcome()
+) -> Iterator[StepOutcome]:
+    """Record in the StepOutcome what the block sends and writes. An exception is left to the caller."""
+    outcome = StepOutcome()
     tables = [table for model in shown for table in (model, *event_models(model))]
     before = [read_table(model) for model in tables]
     # No code of a chapter runs here, so there are no lines to record.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pgtrigger.database.catalog import InstalledTrigger
 
-    Result = TypeVar("Result")
+    Changed = TypeVar("Changed")
 
 RETRIES = 10
 
@@ -97,7 +97,7 @@ class Installer:
                 target = function_body.Target(each)
                 cursor.execute(compiler.alter_trigger(pgid, target, action))
 
-    def _locked(self, change: Callable[[], Result]) -> Result:
+    def _locked(self, change: Callable[[], Changed]) -> Changed:
         """Return the result of a change that is made in a transaction under the engine's lock.
 
         A change that may be tried again is made in its own transaction, or in a savepoint.

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pgtrigger.database.catalog import InstalledTrigger
-    from pgtrigger.roles.objects import Function, GrantedRelation, Objects
+    from pgtrigger.roles.objects import Function, Objects, Relation
 
 SCHEMA = "pgtrigger_planted"
 FORBIDDEN = "42501"  # insufficient_privilege
 
 
 @dataclass(frozen=True)
-class AttemptResult:
+class Result:
     """The result of an attempt. ``found`` is true if the role can do what it should not, or cannot
     do what it should."""
 
@@ -46,7 +46,7 @@ class CannotTry(LookupError):
     """The role does not exist, or the connection may not become it."""
 
 
-def run(role: str, database: str | None = None) -> list[AttemptResult]:
+def run(role: str, database: str | None = None) -> list[Result]:
     """Make all attempts as ``role``. Raise CannotTry if the connection cannot become it."""
     connection = connections[database or DEFAULT_DB_ALIAS]
     with transaction.atomic(using=connection.alias):
@@ -75,7 +75,7 @@ class Attempts:
                     "of the owner or of a superuser."
                 ) from error
 
-    def all(self) -> Iterator[AttemptResult]:
+    def all(self) -> Iterator[Result]:
         yield from self.standing()
         yield from self.ordinary_writes()
         yield from self.forgery()
@@ -88,50 +88,43 @@ class Attempts:
         yield from self.searched_schemas()
         yield from self.planted_objects()
 
-    def standing(self) -> Iterator[AttemptResult]:
+    def standing(self) -> Iterator[Result]:
         """Try whether the role is a superuser, an owner, or a member of an owner."""
         [(is_superuser,)] = self._execute(
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [self.role]
         )
-        yield AttemptResult("superuser", self.role, is_superuser, "no rule binds a superuser")
-        everything: list[GrantedRelation | Function] = [
-            *self.objects.relations,
-            *self.objects.functions,
-        ]
+        yield Result("superuser", self.role, is_superuser, "no rule binds a superuser")
+        everything: list[Relation | Function] = [*self.objects.relations, *self.objects.functions]
         owned = sorted({each.label for each in everything if each.owner == self.role})
-        yield AttemptResult("owner", ", ".join(owned[:3]) or self.role, bool(owned), _OWNER)
+        yield Result("owner", ", ".join(owned[:3]) or self.role, bool(owned), _OWNER)
         for owner in sorted({each.owner for each in everything} - {self.role}):
             [(is_member,)] = self._execute(
                 "SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", [self.role, owner]
             )
-            yield AttemptResult("member of the owner", owner, is_member, _OWNER)
+            yield Result("member of the owner", owner, is_member, _OWNER)
 
-    def ordinary_writes(self) -> Iterator[AttemptResult]:
+    def ordinary_writes(self) -> Iterator[Result]:
         """Try statements on no rows: privileges are checked, and statement triggers fire."""
         for table in self.objects.tables:
             if table.is_written_by_triggers or table.kind not in ("r", "p"):
                 continue
             for name, statement in _statements(table).items():
                 state, message = self._attempt(statement)
-                yield AttemptResult(
-                    f"ordinary {name}", table.label, state is not None, message or "works"
-                )
+                yield Result(f"ordinary {name}", table.label, state is not None, message or "works")
 
-    def forgery(self) -> Iterator[AttemptResult]:
+    def forgery(self) -> Iterator[Result]:
         """Try to write to the tables that only triggers write: events and contexts."""
         for table in self.objects.tables:
             if not table.is_written_by_triggers:
                 continue
             state, message = self._attempt(_statements(table)["SELECT"])
-            yield AttemptResult(
-                "ordinary SELECT", table.label, state is not None, message or "works"
-            )
+            yield Result("ordinary SELECT", table.label, state is not None, message or "works")
             state, message = self._attempt(_statements(table)["DELETE"])
             yield self._must_be_refused("DELETE", table.label, state, message)
             for name in ("INSERT", "UPDATE"):
                 yield self._on_each_column(name, table)
 
-    def reading_views(self) -> Iterator[AttemptResult]:
+    def reading_views(self) -> Iterator[Result]:
         """Ask whether the role may read the views over tables, and use partitions directly.
 
         There may be hundreds, so that the server is asked for the privileges, with one query.
@@ -151,13 +144,13 @@ class Attempts:
         for name, may_read, may_write in asked:
             if name in views:
                 detail = "works" if may_read else "permission denied"
-                yield AttemptResult("ordinary SELECT", views[name].label, not may_read, detail)
+                yield Result("ordinary SELECT", views[name].label, not may_read, detail)
             else:
                 found = may_read or may_write
                 detail = "the role can do it" if found else "permission denied"
-                yield AttemptResult("partition", partitions[name].label, found, detail)
+                yield Result("partition", partitions[name].label, found, detail)
 
-    def truncation(self) -> Iterator[AttemptResult]:
+    def truncation(self) -> Iterator[Result]:
         """TRUNCATE fires no row-level trigger."""
         for table in self.objects.tables:
             if table.kind in ("r", "p"):
@@ -165,7 +158,7 @@ class Attempts:
                 state, message = self._attempt(statement)
                 yield self._must_be_refused("TRUNCATE", table.label, state, message)
 
-    def triggers_and_functions(self) -> Iterator[AttemptResult]:
+    def triggers_and_functions(self) -> Iterator[Result]:
         for table, trigger in self._one_trigger_of_each_table():
             name = sql.Identifier(trigger.pgid)
             tries = {
@@ -187,7 +180,7 @@ class Attempts:
             state, message = self._attempt(replaced)
             yield self._must_be_refused("replace a function", function.label, state, message)
 
-    def ignoring(self) -> Iterator[AttemptResult]:
+    def ignoring(self) -> Iterator[Result]:
         """Try writes that a rule with ``ignorable=False`` refuses, inside its ``ignore()``."""
         installed = {(found.table, found.pgid): found for found in self.triggers}
         for model, trigger in registry.registered():
@@ -197,26 +190,24 @@ class Attempts:
                 continue
             uri = trigger.get_uri(model)
             if IGNORE_SETTING in found.function_source:
-                yield AttemptResult("ignore a rule", uri, True, "its function asks what is ignored")
+                yield Result("ignore a rule", uri, True, "its function asks what is ignored")
                 continue
             statement = _forbidden_write(trigger, found)
             if statement is None:
-                yield AttemptResult("ignore a rule", uri, False, "its function has no such check")
+                yield Result("ignore a rule", uri, False, "its function has no such check")
                 continue
             key = array(frozenset([naming.ignore_key(found.table, found.pgid)]))
             state, message = self._attempt(
                 statement, f"SET LOCAL {IGNORE_SETTING} = {sql.Literal(key).as_string()}"
             )
             count = self._rows_written
-            yield AttemptResult(
-                "ignore a rule", uri, state is None and count > 0, message or "no rows"
-            )
+            yield Result("ignore a rule", uri, state is None and count > 0, message or "no rows")
 
-    def replication_role(self) -> Iterator[AttemptResult]:
+    def replication_role(self) -> Iterator[Result]:
         state, message = self._attempt("SET LOCAL session_replication_role = replica")
         yield self._must_be_refused("session_replication_role", self.role, state, message)
 
-    def definer_functions(self) -> Iterator[AttemptResult]:
+    def definer_functions(self) -> Iterator[Result]:
         """Attach a function that runs as its owner to a temporary table."""
         table = sql.Identifier("pgtrigger_attempt")
         for function in self.objects.functions:
@@ -231,13 +222,13 @@ class Attempts:
             )
             yield self._must_be_refused("EXECUTE", function.label, state, message)
 
-    def searched_schemas(self) -> Iterator[AttemptResult]:
+    def searched_schemas(self) -> Iterator[Result]:
         """Schemas in which a function looks for names, and in which the role may create some."""
         for function in self.objects.functions:
             path = function.path
             if (path is None or path[-1:] != ("pg_temp",)) and function.is_definer:
                 detail = "it runs as its owner, and its search_path does not end with pg_temp"
-                yield AttemptResult("search_path", function.label, True, detail)
+                yield Result("search_path", function.label, True, detail)
             for schema in path or ():
                 if schema in ("pg_catalog", "pg_temp"):
                     continue
@@ -247,9 +238,9 @@ class Attempts:
                     [self.role, schema],
                 ) or [(False,)]
                 detail = f"the function looks for names in the schema {schema}"
-                yield AttemptResult("CREATE", f"{schema} ({function.label})", may_create, detail)
+                yield Result("CREATE", f"{schema} ({function.label})", may_create, detail)
 
-    def planted_objects(self) -> Iterator[AttemptResult]:
+    def planted_objects(self) -> Iterator[Result]:
         """Try ordinary writes with objects that hide those of PostgreSQL."""
         tables = {each.name: each for each in self.objects.tables}
         hidden = [each.name for each in self.objects.tables if each.is_written_by_triggers]
@@ -262,7 +253,7 @@ class Attempts:
                     self._execute(statement)
             except DatabaseError as error:
                 detail = f"not tried: a schema or a type cannot be created ({error})"
-                yield AttemptResult("planted objects", self.role, False, detail)
+                yield Result("planted objects", self.role, False, detail)
                 return
             for installed in dict.fromkeys(found.table for found in self.triggers):
                 table = tables.get(installed)
@@ -276,13 +267,13 @@ class Attempts:
                     )
                     found = planting.MESSAGE in message
                     detail = message if found else "not used"
-                    yield AttemptResult(f"planted objects, {name}", table.label, found, detail)
+                    yield Result(f"planted objects, {name}", table.label, found, detail)
 
     def _one_trigger_of_each_table(self) -> Iterator[tuple[sql.Identifier, InstalledTrigger]]:
         for trigger in {(each.schema, each.table): each for each in self.triggers}.values():
             yield sql.Identifier(trigger.schema, trigger.table), trigger
 
-    def _on_each_column(self, name: str, table: GrantedRelation) -> AttemptResult:
+    def _on_each_column(self, name: str, table: Relation) -> Result:
         """A privilege may be granted for one column."""
         for column in table.columns:
             one = replace(table, columns=(column,))
@@ -292,10 +283,8 @@ class Attempts:
                 break
         return replace(result, object=result.object if result.found else table.label)
 
-    def _must_be_refused(
-        self, check: str, name: str, state: str | None, message: str
-    ) -> AttemptResult:
-        return AttemptResult(check, name, state != FORBIDDEN, message or "the role can do it")
+    def _must_be_refused(self, check: str, name: str, state: str | None, message: str) -> Result:
+        return Result(check, name, state != FORBIDDEN, message or "the role can do it")
 
     def _attempt(
         self, statement: str | sql.Composable, *before: str | sql.Composable
@@ -334,7 +323,7 @@ class Attempts:
                 transaction.set_rollback(True, using=self.connection.alias)
 
 
-def _statements(table: GrantedRelation, rows: int = 0) -> dict[str, sql.Composable]:
+def _statements(table: Relation, rows: int = 0) -> dict[str, sql.Composable]:
     """Return a statement of each kind of write, on the first rows of the table or on no row."""
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     first = sql.Identifier(table.columns[0])

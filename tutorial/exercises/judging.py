@@ -96,7 +96,7 @@ class Exercise:
 
 
 @dataclass(frozen=True)
-class JudgedWrite:
+class Outcome:
     """A write as a row of the verdict."""
 
     write: Write
@@ -113,11 +113,11 @@ class JudgedWrite:
 class Verdict:
     """The outcomes of all writes, or the error that kept the answer from being judged."""
 
-    outcomes: Sequence[JudgedWrite] = ()
+    outcomes: Sequence[Outcome] = ()
     error: str = ""
 
     @property
-    def wrong(self) -> list[JudgedWrite]:
+    def wrong(self) -> list[Outcome]:
         """The writes that should have ended otherwise."""
         return [outcome for outcome in self.outcomes if not outcome.is_right]
 
@@ -157,7 +157,7 @@ class _Trial:
         else:
             self._install(declared)
 
-    def outcomes(self) -> list[JudgedWrite]:
+    def outcomes(self) -> list[Outcome]:
         return [
             self._outcome(write, pk)
             for write, pk in zip(self.exercise.writes, self.rows, strict=True)
@@ -218,7 +218,7 @@ class _Trial:
         except Exception as error:  # the declaration is the visitor's
             raise AnswerError(f"{trigger.name}: {describe(error)}") from None
 
-    def _outcome(self, write: Write, pk: Any) -> JudgedWrite:
+    def _outcome(self, write: Write, pk: Any) -> Outcome:
         refining = conversion.refine_integrity_error(self.rules) if self.rules else nullcontext()
         is_executed, error = False, None
         try:
@@ -230,7 +230,7 @@ class _Trial:
         except Exception as raised:  # also an exception of the exercise
             error = raised
         happened = self._happened(write, pk, error, is_executed)
-        return JudgedWrite(
+        return Outcome(
             write,
             _text(happened),
             happened == write.expected,
@@ -261,7 +261,7 @@ class _Trial:
         else:
             table = naming.table_identifier(self.model._meta.db_table)
             with connection.cursor() as cursor:
-                cursor.execute(_TRUNCATE.format(table).as_string())
+                cursor.execute(naming.as_text(_TRUNCATE.format(table)))
         return pk
 
     def _happened(self, write: Write, pk: Any, error: Exception | None, is_executed: bool) -> Any:
