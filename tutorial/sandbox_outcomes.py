@@ -39,7 +39,7 @@ class StepOutcome:
 def observed(
     connection: PrivateConnection, shown: Sequence[type[models.Model]]
 ) -> Iterator[StepOutcome]:
-    """Record in the StepOutcome what the block sends and writes. An exception is left to the caller."""
+    """Record what the block sends and writes. An exception is left to the caller."""
     outcome = StepOutcome()
     tables = [table for model in shown for table in (model, *event_models(model))]
     before = [read_table(model) for model in tables]
