@@ -312,6 +312,7 @@ class TestPartitions:
             trigger.uninstall(partitioned)
         partitioned.objects.create(number=1)
         execute("DELETE FROM part_low")
+        assert not partitioned.objects.exists()
 
 
 class TestSchemas:

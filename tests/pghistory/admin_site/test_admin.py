@@ -75,7 +75,9 @@ class TestTimeline:
         book.delete()
         assert "It has been deleted" in text(admin_client.get(url))
 
-    def test_pages_follow_one_another_by_key(self, admin_client):
+    @pytest.mark.parametrize("use_tz", [True, False])
+    def test_pages_follow_one_another_by_key(self, admin_client, settings, use_tz):
+        settings.USE_TZ = use_tz
         row = RowLevel.objects.create(number=0)
         for number in range(1, 60):
             RowLevel.objects.update(number=number)
@@ -88,10 +90,6 @@ class TestTimeline:
         ]
         assert numbers == list(range(59, -1, -1))
         assert second.context_data["page"].next_key == ""
-
-    def test_pages_follow_one_another_without_time_zones(self, admin_client, settings):
-        settings.USE_TZ = False
-        self.test_pages_follow_one_another_by_key(admin_client)
 
     def test_pages_follow_one_another_at_one_time_and_number(self, monkeypatch):
         monkeypatch.setattr(presenting, "PAGE_SIZE", 1)

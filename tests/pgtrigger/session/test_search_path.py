@@ -68,6 +68,8 @@ class TestSchema:
         with connection.cursor() as cursor:
             cursor.execute("CREATE MATERIALIZED VIEW one.copied AS SELECT 1 AS n")
             cursor.execute("CREATE PROCEDURE one.noted() LANGUAGE sql AS 'SELECT 1'")
+            with pytest.raises(DatabaseError, match="does not exist"):
+                cursor.execute(statement)
             with pgtrigger.schema("one"):
                 cursor.execute(statement)
 
@@ -97,8 +99,9 @@ class TestSchema:
             cursor.execute("CREATE TABLE one.part PARTITION OF one.whole DEFAULT")
             cursor.execute("ALTER TABLE one.whole DETACH PARTITION one.part")
             cursor.execute("ALTER TABLE one.whole ATTACH PARTITION one.part FOR VALUES IN (1)")
-            with pgtrigger.schema("public"):
+            with pgtrigger.schema("public"), traffic(connection) as seen:
                 cursor.execute(statement)
+        assert seen.sent("BEGIN") == seen.sent("SET LOCAL") == 0
 
     def test_a_transaction_opened_by_a_statement_has_the_path(self, schemas):
         with pgtrigger.schema("one"), connection.cursor() as cursor:
@@ -186,5 +189,6 @@ class TestSchema:
             pgtrigger.schema()
 
     def test_entering_a_session_leaves_the_path_as_it_is(self):
+        before = current("search_path")
         with pgtrigger.schema.session(databases=["default"]):
-            pass
+            assert current("search_path") == before

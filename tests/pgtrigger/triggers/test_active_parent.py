@@ -153,6 +153,7 @@ def test_it_is_uninstalled_from_both_tables(family):
     member.objects.create(team=row)
     execute(f"DELETE FROM {team._meta.db_table}")
     member.objects.create(team=row)
+    assert member.objects.filter(team=row).count() == 2
 
 
 def test_rows_that_are_never_soft_deleted_are_active(make_model):

@@ -30,6 +30,8 @@ class TestFSM:
         row = models.Machine.objects.create()
         row.state = models.Machine.State.LIVE
         row.save()
+        row.refresh_from_db()
+        assert row.state == models.Machine.State.LIVE
 
     def test_any_other_is_refused(self):
         row = models.Machine.objects.create(state=models.Machine.State.LIVE)
@@ -46,6 +48,7 @@ class TestFSM:
 
     def test_staying_is_no_transition(self):
         models.Machine.objects.create(state="gone").save()
+        assert models.Machine.objects.get().state == "gone"
 
     def test_null_is_a_state(self):
         row = models.Machine.objects.create(state=None)
@@ -62,6 +65,7 @@ class TestFSM:
         models.Machine.objects.create(state=None)
         models.Machine.objects.create(state="draft")
         models.Machine.objects.update(state="gone")
+        assert models.Machine.objects.filter(state="gone").count() == 2
 
     def test_states_may_be_of_any_type(self):
         models.Machine.objects.create(step=1)

@@ -265,8 +265,10 @@ class TestNegating:
                 )
             ],
         )
-        model.objects.create(status="draft")
+        row = model.objects.create(status="draft")
         model.objects.update(status="live")
+        row.refresh_from_db()
+        assert row.status == "live"
 
 
 @pytest.mark.django_db
