@@ -10,6 +10,7 @@ from django.db.transaction import atomic
 import pgtrigger
 from tests.pgtrigger.models import Protected
 from tests.pgtrigger.session.ignored import current
+from tests.pgtrigger.session.wire import traffic
 
 pytestmark = pytest.mark.django_db
 
