@@ -15,7 +15,8 @@ import pghistory
 import pgtrigger
 from life.model.expected import Expected, Refused, Transaction
 from life.model.tables import COLUMNS
-from life.model.writes import Write, Writes, attname, execute
+from life.model.writes import Writes
+from life.model.written import Write, attname, execute
 
 if TYPE_CHECKING:
     from life.model.tables import Tables
