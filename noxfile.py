@@ -6,7 +6,7 @@
     make matrix ARGS="-s 'suite(django-6.1-python-3.13-postgres-18)'"
 
 Every Python must be on PATH. PostgreSQL comes from Debian's package, or from a wheel. Each
-combination runs in a clone of its own, so uncommitted changes are not tested. ``matrix.json`` gets
+combination runs in a separate clone, so uncommitted changes are not tested. ``matrix.json`` gets
 the number of tests that passed, failed and were skipped.
 """
 

@@ -37,7 +37,7 @@ DESCRIPTION = """\
 Measures what the engines cost, each against the same work without them or written by hand.
 
 Variants take turns in interleaved rounds; a ratio is the median of the rounds' ratios. It makes a
-database of its own beside the one of DATABASE_URL (or on the embedded server), and drops it.
+separate database beside the one of DATABASE_URL (or on the embedded server), and drops it.
 """
 
 EPILOG = """\

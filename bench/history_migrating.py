@@ -14,7 +14,7 @@ from bench.declared import execute
 from bench.rounds import Report, Target, Turn, benchmark
 
 # In ten apps: makemigrations takes many minutes for so many models with indexes in one. Two rounds,
-# for each event table refers to the context, so that Django renders all of them anew for each one.
+# for each event table refers to the context, so that Django renders all of them again for each one.
 APPS, MODELS, ROUNDS = 10, 30, 2
 
 # Without row events there are event tables, and no triggers.

@@ -1,7 +1,7 @@
 """One plot for each area of results: medians with quartiles, and the bounds.
 
-matplotlib is not a requirement of the project. It is installed in an environment of its own from
-``plots.txt``, and draws in a process of its own (``drawing.py``).
+matplotlib is not a requirement of the project. It is installed in a separate environment from
+``plots.txt``, and draws in a separate process (``drawing.py``).
 """
 
 from __future__ import annotations

@@ -257,7 +257,7 @@ def insert_all(model: type[models.Model], rows: int) -> None:
 
 
 def move_all(model: type[models.Model]) -> None:
-    """Every row gets another one of the first hundred as its previous row; these have none."""
+    """Every row gets another one of the first hundred as its previous row; these do not."""
     execute(
         "UPDATE {table} SET previous_id = 1 + COALESCE(previous_id, id) % 100 WHERE id > 100",
         table=model._meta.db_table,

@@ -1,6 +1,6 @@
 """``python -m bench.scale``: how start-up and commands grow with models and triggers.
 
-Each size is a project of its own, generated in a temporary folder, with a database of its own. Each
+Each size is a separate project with its own database, generated in a temporary folder. Each
 figure is taken in a new process and is the fastest of several. A straight line is fitted to the
 figures (least squares), and the curvature says whether they lie on one: the exponent of the power
 of the number of models with which the time above that of an empty project grows. 1 is linear.

@@ -18,7 +18,7 @@ EVOLUTION = Path(__file__).with_name("evolution.txt")
 TRANSCRIPT = Path(__file__).with_name("takeover.txt")
 
 DESCRIPTION = """\
-Installs large apps from PyPI in environments of their own and migrates each from an empty database,
+Installs large apps from PyPI in separate environments and migrates each from an empty database,
 with pgtrigger, pghistory and integrity and without. The schemas, as pg_dump prints them, must be
 the same; rules must refuse, history must be written, and migrations must go back as far.
 

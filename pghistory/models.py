@@ -170,7 +170,7 @@ class Event(models.Model):
         if not isinstance(cls._meta.pk, models.IntegerField):
             found.append(
                 checks.Error(
-                    f"The primary key of {cls._meta.label} is no integer.",
+                    f"The primary key of {cls._meta.label} is not an integer.",
                     hint="Events are ordered by pgh_id, and Events shows it as an integer.",
                     obj=cls,
                     id="pghistory.E002",

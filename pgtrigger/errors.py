@@ -129,7 +129,7 @@ class TriggerError(IntegrityError, InternalError):
 
     @functools.cached_property
     def declared(self) -> Declared:
-        """What the rule declares; it is looked up here, because most errors are not shown."""
+        """The declaration's words, which are looked up here: most errors are not shown."""
         return self._declared(self.uri) or Declared()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ BOUND = 1.1
 
 DESCRIPTION = """\
 Runs one project with these libraries and with django-pgtrigger and django-pghistory from PyPI,
-which are installed in an environment of their own. Both work on databases of one server and take
+which are installed in a separate environment. Both work on databases of one server and take
 turns, so that a busy machine disturbs both. A ratio below 1 means that these libraries are faster.
 """
 

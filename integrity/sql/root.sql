@@ -1,4 +1,4 @@
--- The root of the partition tree that a table belongs to; a table that is no partition is its own.
+-- The root of the partition tree that a table belongs to; a table that is not a partition is its own root.
 
 select n_root.nspname, root.relname
   from pg_catalog.pg_class c

@@ -35,7 +35,7 @@ class ModelChanges(Steps):
 
     @rule(data=st.data())
     def add_child(self, data: Any) -> None:
-        """With a table of its own, as a proxy, or from an abstract model."""
+        """With its own table, as a proxy, or from an abstract model."""
         base = self._model(
             data,
             lambda model: (

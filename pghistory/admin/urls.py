@@ -111,7 +111,7 @@ def unsaved(model: Any, key: str) -> Any:
         pairs = zip(parts, values, strict=True)
         return model(**{part.attname: _value(part, value) for part, value in pairs})
     except (ValidationError, ValueError, TypeError, RecursionError):
-        raise Http404(f"{key!r} is no key of {model._meta.label}.") from None
+        raise Http404(f"{key!r} is not a key of {model._meta.label}.") from None
 
 
 def _value(field: Any, given: Any) -> Any:

@@ -35,7 +35,7 @@ class EventTable:
 
     @property
     def source(self) -> sql.Composable:
-        """Return the SQL in the place of the table in FROM."""
+        """Return the SQL that stands for the table in FROM."""
         return absent_columns.table(self.event_model, self.absent)
 
 

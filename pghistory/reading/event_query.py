@@ -29,7 +29,7 @@ def quoted(compiler: Any, name: str) -> str:
 
 
 class DerivedTable(BaseTable):
-    """A subquery in the place of a table, where the query has one."""
+    """A subquery that replaces a table, if the query has one."""
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         # What Django makes of the query for an UPDATE or DELETE is about the table itself.

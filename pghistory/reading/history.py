@@ -168,4 +168,4 @@ def _lack(witness: Witness) -> str:
         # Rows of an automatic many-to-many table are inserted and deleted only.
         del needed[pgtrigger.Update, NEW]
     lacking = [what for each, what in needed.items() if each not in told]
-    return f"has no event, of a label of its own, of {' and '.join(lacking)}" if lacking else ""
+    return f"has no event with a separate label of {' and '.join(lacking)}" if lacking else ""

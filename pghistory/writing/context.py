@@ -139,8 +139,8 @@ def create_event(obj: Model, *, label: str, using: str | None = None) -> Any:
     models = getattr(type(obj), "pgh_event_models", {})
     if label not in models:
         raise ValueError(
-            f'"{label}" is no label of {obj._meta.label}. '
-            f"It has: {', '.join(sorted(models)) or 'none, for it is not tracked'}."
+            f'"{label}" is not a label of {obj._meta.label}. '
+            f"It has: {', '.join(sorted(models)) or 'none, because it is not tracked'}."
         )
     return _record(models[label], obj, label, using)
 

@@ -188,7 +188,7 @@ def _registered(named: type[Model] | Trigger) -> list[tuple[type[Model], Trigger
         for member in registry.family(trigger.get_uri(model))
     ]
     if not found:
-        raise KeyError(f"No trigger found: {named!r} has none declared.")
+        raise KeyError(f"No trigger found: {named!r} does not declare one.")
     return found
 
 

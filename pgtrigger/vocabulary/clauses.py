@@ -156,7 +156,7 @@ class UpdateOf(Operation):
             if name in (field.name, field.attname, field.column):
                 return str(field.column)
         raise DeclarationError(
-            f"UpdateOf names {name!r}, which is no field or column of the table of "
+            f"UpdateOf names {name!r}, which is not a field or column of the table of "
             f"{model._meta.label}. It has: {', '.join(sorted(f.name for f in fields))}."
         )
 

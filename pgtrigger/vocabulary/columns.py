@@ -129,7 +129,9 @@ def postgres_connection() -> BaseDatabaseWrapper:
     for alias in aliases:
         if connections[alias].vendor == "postgresql":
             return connections[alias]
-    raise DeclarationError("Triggers need a PostgreSQL database: settings.DATABASES has none.")
+    raise DeclarationError(
+        "Triggers need a PostgreSQL database: settings.DATABASES has no such entry."
+    )
 
 
 def foreign_type(field: Field[Any, Any]) -> str | None:

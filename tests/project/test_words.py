@@ -44,6 +44,15 @@ def texts(path: Path) -> Iterator[tuple[int, str, bool]]:
             yield token.start[0], token.string.lstrip("# "), False
 
 
+def found_in(place: str, text: str) -> list[str]:
+    """Return the habits in a text."""
+    return [
+        f"{place}: {match[0]!r}: write {better!r}"
+        for habit, better in HABITS.items()
+        for match in re.finditer(habit, " ".join(text.split()))
+    ]
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_docstrings_and_comments_are_plain_english(package: str) -> None:
     found = []
@@ -54,9 +63,34 @@ def test_docstrings_and_comments_are_plain_english(package: str) -> None:
             place = f"{path.relative_to(ROOT)}:{line}"
             if is_docstring and re.match(FRAGMENT, text):
                 found.append(f"{place}: begins with {text.split()[0]!r}: begin with a noun or verb")
-            found.extend(
-                f"{place}: {match[0]!r}: write {better!r}"
-                for habit, better in HABITS.items()
-                for match in re.finditer(habit, " ".join(text.split()))
-            )
+            found.extend(found_in(place, text))
+    assert found == []
+
+
+def test_pages_are_plain_english() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")]
+    found = []
+    for page in sorted(pages):
+        if page.name == "CHANGELOG.md":
+            continue
+        prose = re.sub(r"^( *)```.*?^\1```|`[^`\n]+`", "", page.read_text(), flags=re.M | re.S)
+        for line in prose.split("\n\n"):
+            found.extend(found_in(str(page.relative_to(ROOT)), line))
+    assert found == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_errors_are_plain_english(package: str) -> None:
+    found = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if "migrations" in path.parts or package == "tests":
+            continue
+        for raised in ast.walk(ast.parse(path.read_text())):
+            if isinstance(raised, ast.Raise) and raised.exc is not None:
+                text = " ".join(
+                    str(part.value)
+                    for part in ast.walk(raised.exc)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
+                found.extend(found_in(f"{path.relative_to(ROOT)}:{raised.lineno}", text))
     assert found == []

@@ -67,7 +67,7 @@ class Role(Group):
 
 
 class Reorder(models.Model):
-    """What has to be ordered again."""
+    """An item that has to be ordered again."""
 
     item = models.CharField(max_length=32)
     missing = models.IntegerField()

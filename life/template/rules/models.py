@@ -14,7 +14,7 @@ def _models():
             is_ours = options.managed and not (
                 options.proxy or options.auto_created or options.swapped
             )
-            # A parent's table gets triggers too, in the migrations of its own app.
+            # A parent's table gets triggers too, in the migrations of the parent's app.
             parents = {parent._meta.app_label for parent in options.get_parent_list()}
             if is_ours and parents <= set(settings.MIGRATION_MODULES):
                 yield model

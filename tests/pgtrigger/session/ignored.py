@@ -1,4 +1,4 @@
-"""What a rule does at this point: whether it lets a row be deleted, or made negative."""
+"""Attempts that say whether a rule is ignored at this point."""
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.transaction import atomic

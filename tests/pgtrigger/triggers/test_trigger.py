@@ -138,7 +138,7 @@ class TestWhatPostgresDoesNotHave:
                 {"level": pgtrigger.Statement, "condition": pgtrigger.Q(new__number=1)},
                 "a statement-level trigger does not have",
             ),
-            ({"operation": pgtrigger.UpdateOf("nope")}, "no field or column"),
+            ({"operation": pgtrigger.UpdateOf("nope")}, "not a field or column"),
             *(
                 ({"func": pgtrigger.Func(text)}, "Trigger pgtrigger_tests.Plain:made.*filled in")
                 for text in ("{nope}", "{", "{}", "{fields.nope}")

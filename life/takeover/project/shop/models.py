@@ -32,7 +32,7 @@ class Customer(models.Model):
 
 @pghistory.track(pghistory.UpdateEvent("vip.changed"), fields=["is_vip"], model_name="VipEvent")
 class Vip(Customer):
-    """A proxy with history and a rule of its own."""
+    """A proxy with history and its own rule."""
 
     class Meta:
         proxy = True
