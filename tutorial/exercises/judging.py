@@ -261,7 +261,7 @@ class _Trial:
         else:
             table = naming.table_identifier(self.model._meta.db_table)
             with connection.cursor() as cursor:
-                cursor.execute(naming.as_text(_TRUNCATE.format(table)))
+                cursor.execute(_TRUNCATE.format(table).as_string())
         return pk
 
     def _happened(self, write: Write, pk: Any, error: Exception | None, is_executed: bool) -> Any:

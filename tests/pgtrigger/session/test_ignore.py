@@ -205,7 +205,7 @@ class TestBadInput:
             pass
 
     def test_a_model_without_triggers_is_rejected(self):
-        with pytest.raises(KeyError, match=r"Plain.* does not declare one"), pgtrigger.ignore(Plain):
+        with pytest.raises(KeyError, match=r"does not declare one"), pgtrigger.ignore(Plain):
             pass
 
     @pytest.mark.parametrize("named", [1, None, object, ["a.B:c"]])
