@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pgtrigger.database.catalog import InstalledTrigger
-    from pgtrigger.roles.objects import Function, Objects, Relation
+    from pgtrigger.roles.objects import Function, GrantedRelation, Objects
 
 SCHEMA = "pgtrigger_planted"
 FORBIDDEN = "42501"  # insufficient_privilege
@@ -94,7 +94,10 @@ class Attempts:
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [self.role]
         )
         yield Result("superuser", self.role, is_superuser, "no rule binds a superuser")
-        everything: list[Relation | Function] = [*self.objects.relations, *self.objects.functions]
+        everything: list[GrantedRelation | Function] = [
+            *self.objects.relations,
+            *self.objects.functions,
+        ]
         owned = sorted({each.label for each in everything if each.owner == self.role})
         yield Result("owner", ", ".join(owned[:3]) or self.role, bool(owned), _OWNER)
         for owner in sorted({each.owner for each in everything} - {self.role}):
@@ -273,7 +276,7 @@ class Attempts:
         for trigger in {(each.schema, each.table): each for each in self.triggers}.values():
             yield sql.Identifier(trigger.schema, trigger.table), trigger
 
-    def _on_each_column(self, name: str, table: Relation) -> Result:
+    def _on_each_column(self, name: str, table: GrantedRelation) -> Result:
         """A privilege may be granted for one column."""
         for column in table.columns:
             one = replace(table, columns=(column,))
@@ -323,7 +326,7 @@ class Attempts:
                 transaction.set_rollback(True, using=self.connection.alias)
 
 
-def _statements(table: Relation, rows: int = 0) -> dict[str, sql.Composable]:
+def _statements(table: GrantedRelation, rows: int = 0) -> dict[str, sql.Composable]:
     """Return a statement of each kind of write, on the first rows of the table or on no row."""
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     first = sql.Identifier(table.columns[0])

@@ -41,7 +41,7 @@ def read_only(schemas: Callable[[Any], Iterable[str]]) -> None:
 
 
 @dataclass(frozen=True)
-class Relation:
+class GrantedRelation:
     """A table, view or sequence. ``grants`` are (grantee, privilege); "" is PUBLIC."""
 
     schema: str
@@ -92,12 +92,12 @@ class Objects:
     ``views`` are in separate schemas: see ``read_only()``.
     """
 
-    relations: tuple[Relation, ...]
+    relations: tuple[GrantedRelation, ...]
     functions: tuple[Function, ...]
-    views: tuple[Relation, ...] = ()
+    views: tuple[GrantedRelation, ...] = ()
 
     @property
-    def tables(self) -> list[Relation]:
+    def tables(self) -> list[GrantedRelation]:
         """Tables and views that a statement can name; a partition is written through its table."""
         return [each for each in self.relations if each.kind != "S" and not each.is_partition]
 
@@ -148,11 +148,11 @@ def read(connection: Any) -> Objects:
 
 def _relations(
     connection: Any, schemas: list[str], protected: set[tuple[str, str]]
-) -> tuple[Relation, ...]:
+) -> tuple[GrantedRelation, ...]:
     with connection.cursor() as cursor:
         cursor.execute(query(__package__, "relations"), {"schemas": schemas})
         return tuple(
-            Relation(
+            GrantedRelation(
                 **dict(zip(_NAMES, described, strict=True)),
                 columns=tuple(columns),
                 grants=frozenset(map(tuple, grants)),

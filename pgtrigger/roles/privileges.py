@@ -25,7 +25,7 @@ from pgtrigger.sql.queries import query
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pgtrigger.roles.objects import Objects, Relation
+    from pgtrigger.roles.objects import GrantedRelation, Objects
 
 READ = ("SELECT",)
 WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -104,7 +104,7 @@ def apply_after_migrate(using: str) -> None:
         apply(roles, using)
 
 
-def wanted(relation: Relation, role: str, roles: Roles) -> tuple[str, ...]:
+def wanted(relation: GrantedRelation, role: str, roles: Roles) -> tuple[str, ...]:
     """The privileges that a role of ``grantees`` should have on a relation."""
     if relation.is_partition:
         return ()
@@ -204,7 +204,7 @@ def _ownership(roles: Roles, found: Objects) -> Iterator[sql.Composable]:
             yield sql.SQL("ALTER FUNCTION {}() OWNER TO {}").format(function.identifier, owner)
 
 
-def _on_relation(roles: Roles, relation: Relation) -> Iterator[sql.Composable]:
+def _on_relation(roles: Roles, relation: GrantedRelation) -> Iterator[sql.Composable]:
     word = sql.SQL("SEQUENCE ") if relation.kind == "S" else sql.SQL("")
     subjects = [("", sql.SQL("PUBLIC"), ())] + [
         (role, sql.Identifier(role), wanted(relation, role, roles)) for role in roles.grantees
