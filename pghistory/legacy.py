@@ -2,7 +2,7 @@
 
 Like the project's own functions, it does not wait for another transaction that writes the row: see
 Note [One context row] of ``pghistory.writing.capture``. No trigger of this project calls it. A
-migration creates the function, so that old migrations with such triggers run, and so that a
+migration creates the function for two reasons: old migrations with such triggers can run, and a
 database that is taken over writes events until its triggers are replaced.
 """
 
@@ -79,6 +79,6 @@ def remove_in_migration(apps: Any, schema_editor: Any) -> None:
 
 
 def install_on_migrate(using: str, **kwargs: Any) -> None:
-    """Install the function after each ``migrate``, if a setting says so."""
+    """Install the function after ``migrate`` if PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE is on."""
     if settings.install_context_func_on_migrate:
         install(connections[using])

@@ -19,13 +19,13 @@ Value = TypeVar("Value")
 class Setting(Generic[Value]):
     """An attribute that reads one of Django's settings at each access.
 
-    Its setting has the name of the attribute, in upper case, after the ``prefix`` of the class.
+    The name of the setting is the class's ``prefix`` and the attribute's name in upper case.
 
     Args:
         default: the value if the project does not have the setting.
-        of: the class, or the classes, that a value must be an instance of; a class as value is not
-            an instance of itself.
-        read: makes the attribute's value out of the setting's.
+        of: the class or classes of which the value must be an instance. For a value that is itself
+            a class, that is ``type``.
+        read: converts the value of the setting to that of the attribute.
 
     Raises:
         ImproperlyConfigured: at an access, if the setting is not an instance of ``of``.
@@ -93,7 +93,7 @@ class Settings(SettingsOf):
     roles = Setting[dict[str, str]]({}, of=dict)
     """The roles whose privileges every ``migrate`` completes: ``{"app": …, "read_only": …}``.
 
-    ``manage.py pgtrigger roles`` takes its defaults from here, also ``"owner"``.
+    They are the defaults of ``manage.py pgtrigger roles``, which also reads the key ``"owner"``.
     """
 
     schema_editor = Setting[bool](True, of=bool)

@@ -1,4 +1,4 @@
-"""Requests that Django or PostgreSQL cannot read: no error of the server is the answer."""
+"""Answer requests that Django or PostgreSQL cannot read with status 400 instead of 500."""
 
 import codecs
 import re
@@ -48,7 +48,7 @@ def reject_unstorable_text(
 
 def _is_about_text(error: DataError) -> bool:
     code = getattr(error.__cause__, "sqlstate", None)
-    # Without a code it is the driver that refused a parameter.
+    # An error without a code comes from the driver, which checks the parameters.
     is_nul = code is None and "NUL" in str(error)
     return is_nul or code in (CHARACTER_NOT_IN_REPERTOIRE, UNTRANSLATABLE_CHARACTER)
 

@@ -130,7 +130,7 @@ class Attempts:
     def reading_views(self) -> Iterator[Result]:
         """Ask whether the role may read the views over tables, and use partitions directly.
 
-        There may be hundreds, so that the server is asked for the privileges, with one query.
+        There may be hundreds of them, so one query asks for all privileges.
         """
         views = {each.identifier.as_string(): each for each in self.objects.views}
         partitions = {
@@ -154,7 +154,7 @@ class Attempts:
                 yield Result("partition", partitions[name].label, found, detail)
 
     def truncation(self) -> Iterator[Result]:
-        """TRUNCATE fires no row-level trigger."""
+        """Try TRUNCATE, which does not fire row-level triggers."""
         for table in self.objects.tables:
             if table.kind in ("r", "p"):
                 statement = sql.SQL("TRUNCATE {} CASCADE").format(table.identifier)
@@ -184,7 +184,7 @@ class Attempts:
             yield self._must_be_refused("replace a function", function.label, state, message)
 
     def ignoring(self) -> Iterator[Result]:
-        """Try writes that a rule with ``ignorable=False`` refuses, inside its ``ignore()``."""
+        """Try writes that a rule with ``ignorable=False`` refuses, while the setting names it."""
         installed = {(found.table, found.pgid): found for found in self.triggers}
         for model, trigger in registry.registered():
             name = naming.split_table(model._meta.db_table)[1]
@@ -193,7 +193,7 @@ class Attempts:
                 continue
             uri = trigger.get_uri(model)
             if IGNORE_SETTING in found.function_source:
-                yield Result("ignore a rule", uri, True, "its function asks what is ignored")
+                yield Result("ignore a rule", uri, True, "its function reads the setting")
                 continue
             statement = _forbidden_write(trigger, found)
             if statement is None:
@@ -226,7 +226,7 @@ class Attempts:
             yield self._must_be_refused("EXECUTE", function.label, state, message)
 
     def searched_schemas(self) -> Iterator[Result]:
-        """Schemas in which a function looks for names, and in which the role may create some."""
+        """Ask whether the role may create objects in a schema where a function looks up names."""
         for function in self.objects.functions:
             path = function.path
             if (path is None or path[-1:] != ("pg_temp",)) and function.is_definer:
@@ -277,7 +277,7 @@ class Attempts:
             yield sql.Identifier(trigger.schema, trigger.table), trigger
 
     def _on_each_column(self, name: str, table: GrantedRelation) -> Result:
-        """A privilege may be granted for one column."""
+        """Try each column, because a privilege may be granted for one of them."""
         for column in table.columns:
             one = replace(table, columns=(column,))
             state, message = self._attempt(_statements(one)[name])

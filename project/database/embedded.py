@@ -5,8 +5,8 @@ Note [The lock]
     One file is locked with flock(2). The process that starts the server passes the locked
     descriptor on to it, so the lock lasts exactly as long as any process of initdb or of the
     server. A process that gets the lock therefore knows three things: no server process is left,
-    ``postmaster.pid`` is stale even if another process has the number in it, and it must start the
-    server itself. All other processes wait until the server answers. If the server, its children
+    ``postmaster.pid`` is stale, even if another process has the same number now, and it must start
+    the server itself. All others wait until the server answers. If the server, its children
     or the process that started it is killed, nothing has to be cleaned up by hand.
 
 Note [The socket]
@@ -35,7 +35,7 @@ from project.database import binaries
 from project.errors import DatabaseUnavailable
 
 PATIENCE = 60  # seconds to wait for a server that does not answer
-GRACE = 2  # seconds that the process that starts a server needs to remove old files
+GRACE = 2  # seconds after which a starting process has removed old files
 ROOM = 64 << 20  # bytes that a data folder and its first log need
 
 SETTINGS = """\

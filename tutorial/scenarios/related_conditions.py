@@ -3,11 +3,11 @@
 The invoice of the last chapter is final, and its lines are not: somebody adds a line to an issued
 invoice, and its amount is no longer the sum of its lines.
 
-`if line.invoice.status == 'draft'` before `line.save()` is true when it is read. Until the line is
-committed, another request can issue the invoice. A `CheckConstraint` cannot read another table.
+`if line.invoice.status == 'draft'` before `line.save()` reads the invoice too early: until the line
+is committed, another request can issue it. A `CheckConstraint` cannot read another table.
 
 `pgtrigger.Requires('invoice__status', 'draft')` refuses to insert, change, move or delete a line
-unless its invoice is a draft. To compare otherwise, name a lookup: `invoice__status__in`.
+unless its invoice is a draft. For another comparison, name a lookup: `invoice__status__in`.
 
 The trigger locks the invoice with `FOR SHARE` until the end of the transaction. So nobody can issue
 it between the check and the COMMIT, and lines of the same invoice can still be added at the same
@@ -17,7 +17,7 @@ time.
 
 - A change of the invoice itself. If it is issued, its lines stay as they are, and nobody looks at
   them again. `Frozen` on the invoice makes that safe.
-- A line without an invoice, if the foreign key may be NULL: it requires nothing.
+- A line without an invoice, if the foreign key may be NULL.
 """
 
 from tutorial.models import Invoice, Line

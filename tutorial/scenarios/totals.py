@@ -3,14 +3,13 @@
 A post shows "3 comments", and there are four. Counting all comments for each post of a list is
 slow, so the number is stored in the post, and somewhere a comment was written without counting it.
 
-`post.comment_count += 1` loses a count if two requests do it at the same time. With `F()` it does
-not, but a deletion by cascade, a comment that moves to another post, a bulk insert and a comment
-that becomes public are other places, and one is forgotten.
+`post.comment_count += 1` loses a count if two requests do it at the same time. `F()` solves
+that, but a deletion by cascade, a comment that moves to another post, a bulk insert and a comment
+that becomes public also change the number, and one of them is forgotten.
 
 `pgtrigger.Count('post.comment_count')` keeps the number of comments, and
 `pgtrigger.Sum('post.likes', of='likes')` the sum of a field, in the same transaction as the write.
-With `where`, only rows are counted that the condition is true of: a comment that is hidden leaves
-the count.
+With `where`, only rows that meet the condition are counted: hiding a comment lowers the number.
 
 The triggers are at statement level. A statement that writes a thousand comments updates each post
 once. Posts are updated in the order of their keys, so two statements cannot wait for each other.

@@ -51,7 +51,7 @@ _LEXERS = {
 
 
 _NUMBER = re.compile(r"\d+")
-_A_NUMBER = "8888888888"  # longer than those in the HTML itself
+_A_NUMBER = "8888888888"  # does not occur in the HTML around it
 
 
 @register.filter
@@ -62,10 +62,10 @@ def markdown(text: str) -> SafeString:
 
 @register.filter
 def coloured(code: str, language: str) -> SafeString:
-    """The code as HTML, its tokens in classes; `language` is python, sql or json."""
+    """Return the code as HTML with a class for each token; `language` is python, sql or json."""
     if language != "sql":
         return _coloured(code, language)
-    # From one run to the next a statement differs in its numbers, which do not change its colours.
+    # A statement has other numbers in each run. It is coloured, and cached, without them.
     numbers = iter(_NUMBER.findall(code))
     html = _coloured(_NUMBER.sub(_A_NUMBER, code), language)
     return mark_safe(re.sub(_A_NUMBER, lambda _: next(numbers), html))
@@ -87,7 +87,7 @@ def _coloured(code: str, language: str) -> SafeString:
 
 @register.filter
 def as_json(text: str) -> SafeString | str:
-    """The text indented and coloured where it is a JSON object, as it is where not."""
+    """Return a JSON object indented and coloured, and any other text as it is."""
     try:
         parsed = json.loads(text)
     except ValueError:
@@ -102,7 +102,7 @@ def first_line(text: str) -> str:
 
 @register.filter
 def cell(value: Any) -> str:
-    """A value as psql shows it, but for a NULL that can be seen."""
+    """Return a value as psql shows it, with NULL written out."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 HELP = "Erases what events and contexts hold of one object, and prints a receipt."
 EXAMPLES = """\
-Live rows are not touched: change or delete the row first, with or without its own events. A run
-that was interrupted is continued by the same command. Only the owner of the event tables can run
-it. Exit codes: 0 done, 1 an error.
+Change or delete the row first: this command does not touch live rows, and it also erases the
+events of that change. The same command continues an interrupted run. Only the owner of the event
+tables can run it. Exit codes: 0 done, 1 an error.
 
   manage.py pghistory erase shop.Customer 17 --field email --field name --dry-run
   manage.py pghistory erase shop.Customer 17 --field name=Anonymous --field shop.Order.address
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="field to erase, or app.Model.field of events that refer to the object; with a value "
-        "that takes its place",
+        help="field to erase, or app.Model.field for events that refer to the object; NAME=VALUE "
+        "writes VALUE instead",
     )
     parser.add_argument(
         "--context",

@@ -1,4 +1,4 @@
-"""``manage.py pghistory upgrade``: event tables that the PyPI package made, brought up to date."""
+"""``manage.py pghistory upgrade``: write the migrations that event tables still need."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ the migration with --fake: see docs/moving-from-pypi.md.
 
   manage.py pghistory upgrade shop.OrderEvent    write the migration for this event model
   manage.py pghistory upgrade --all              for every event model
-  manage.py pghistory upgrade --list             what waits, with the size of each table
+  manage.py pghistory upgrade --list             the tables that still need it, with their sizes
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", nargs="*", metavar="app.EventModel", help="event models")
     parser.add_argument("--all", action="store_true", help="every event model")
-    parser.add_argument("--list", action="store_true", help="list what waits, write nothing")
+    parser.add_argument(
+        "--list", action="store_true", help="list the tables that still need it; write nothing"
+    )
 
 
 def handle(stdout: OutputWrapper, *, labels: list[str], **options: Any) -> None:
