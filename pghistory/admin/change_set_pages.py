@@ -190,10 +190,10 @@ class ChangeSetPages(HistoryPages):
         try:
             with open_context(undoes=name):
                 plan = changes.undo()
-        except undoing.CannotUndo as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        except DatabaseError as refusal:
-            reason = str(refusal).partition("\n")[0]
+        except undoing.CannotUndo as error:
+            self.message_user(request, str(error), messages.ERROR)
+        except DatabaseError as error:
+            reason = str(error).partition("\n")[0]
             self.message_user(request, _("The database refused it: %s") % reason, messages.ERROR)
         else:
             count = len(plan.steps)

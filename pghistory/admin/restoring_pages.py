@@ -65,10 +65,10 @@ class RestoringPages(HistoryPages):
         try:
             with transaction.atomic(using=event._state.db):
                 restored = event.revert()
-        except revert.CannotRevert as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-        except DatabaseError as refusal:
-            reason = str(refusal).partition("\n")[0]
+        except revert.CannotRevert as error:
+            self.message_user(request, str(error), messages.ERROR)
+        except DatabaseError as error:
+            reason = str(error).partition("\n")[0]
             self.message_user(request, _("The database refused it: %s") % reason, messages.ERROR)
         else:
             self.message_user(request, _("%s was restored.") % restored, messages.SUCCESS)

@@ -81,8 +81,8 @@ def plan(events: list[Any], using: str) -> UndoPlan:
         with transaction.atomic(using=using):
             _carry_out(made, using)
             transaction.set_rollback(True, using=using)
-    except CannotUndo as refusal:
-        return refusal.plan
+    except CannotUndo as error:
+        return error.plan
     return made
 
 
@@ -192,15 +192,15 @@ def _carry_out(made: UndoPlan, using: str) -> None:
                 revert.revert(step.target, using=using)
         # Deferred foreign keys are checked here, so that an error is the undo's.
         connections[using].check_constraints()
-    except revert.CannotRevert as refusal:
+    except revert.CannotRevert as error:
         assert step is not None
-        reasons = "; ".join(str(problem) for problem in refusal.plan.problems)
+        reasons = "; ".join(str(problem) for problem in error.plan.problems)
         conflict = Conflict(step.event, reasons)
-        raise CannotUndo(UndoPlan(made.steps, [conflict])) from refusal
-    except IntegrityError as refusal:
+        raise CannotUndo(UndoPlan(made.steps, [conflict])) from error
+    except IntegrityError as error:
         assert step is not None
-        conflict = Conflict(step.event, str(refusal).partition("\n")[0])
-        raise CannotUndo(UndoPlan(made.steps, [conflict])) from refusal
+        conflict = Conflict(step.event, str(error).partition("\n")[0])
+        raise CannotUndo(UndoPlan(made.steps, [conflict])) from error
 
 
 def _delete(event: Any, using: str) -> None:

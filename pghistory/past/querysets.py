@@ -82,7 +82,7 @@ class PastQuerySet(ReadOnlyQuerySet):
     """Objects of a model as they were, to be read only."""
 
     query: Any
-    refusal = "{} as it was cannot be changed: change it as it is."
+    read_only_reason = "{} as it was cannot be changed: change it as it is."
 
     def _fetch_all(self) -> None:
         # Objects are created and relations prefetched here, in the past too.

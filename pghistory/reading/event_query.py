@@ -122,11 +122,11 @@ class EventQuerySet(models.QuerySet[Any]):
 class ReadOnlyQuerySet(models.QuerySet[Any]):
     """A queryset of a query, which has no table that could be written."""
 
-    refusal = ""
+    read_only_reason = ""
 
     @classmethod
     def reject(cls, model: Any) -> NoReturn:
-        raise TypeError(cls.refusal.format(model.__name__))
+        raise TypeError(cls.read_only_reason.format(model.__name__))
 
     def _reject(self, *args: Any, **kwargs: Any) -> Any:
         self.reject(self.model)

@@ -108,7 +108,7 @@ class TimelineQuery(EventQuery):
 class TimelineQuerySet(ReadOnlyQuerySet):
     """Events of several event models, to be read only."""
 
-    refusal = "{} is a view of event tables: change their own models."
+    read_only_reason = "{} is a view of event tables: change their own models."
 
     def __init__(self, model: Any = None, query: Any = None, **kwargs: Any):
         super().__init__(model, query or TimelineQuery(model), **kwargs)
