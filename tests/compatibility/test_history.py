@@ -80,7 +80,7 @@ class TestTrackers:
         change(model)
         assert labels(model) == [("written", "a"), ("written", "b")]
 
-    def test_a_condition(self, track):
+    def test_a_tracker_with_a_condition_writes_the_same_events(self, track):
         condition = pghistory.Q(old__n__lt=pghistory.F("new__n"))
         model = track(pghistory.UpdateEvent("raised", condition=condition))
         model.objects.create(name="a")
@@ -112,7 +112,7 @@ class TestTrackers:
             ("snapshot", "b"),
         ]
 
-    def test_manual_events(self, track):
+    def test_manual_events_are_the_same(self, track):
         model = track(pghistory.ManualEvent("user.login"))
         row = model.objects.create(name="a")
         event = pghistory.create_event(row, label="user.login", using="default")
@@ -145,25 +145,25 @@ class TestTrackers:
 
 class TestOptions:
     @pytest.mark.parametrize("options", [{"fields": ["name"]}, {"exclude": ["n", "id"]}])
-    def test_fields(self, track, options):
+    def test_the_tracked_fields_are_the_same(self, track, options):
         model = track(**options)
         of_events = {"pgh_id", "pgh_created_at", "pgh_label", "pgh_obj", "pgh_context"}
         assert columns(model) >= of_events | {"name"}
         assert not columns(model) & {"n", "id"}
 
-    def test_obj_field(self, track):
+    def test_the_options_of_pgh_obj_are_the_same(self, track):
         field = pghistory.ObjForeignKey(related_name="history_of", related_query_name="event")
         model = track(obj_field=field)
         row = model.objects.create(name="a")
         assert row.history_of.get().name == "a"
         assert model.objects.filter(event__pgh_label="insert").exists()
 
-    def test_no_obj_field(self, track):
+    def test_an_event_model_may_have_no_pgh_obj(self, track):
         model = track(obj_field=None)
         change(model)
         assert "pgh_obj" not in columns(model)
 
-    def test_context_as_json(self, track):
+    def test_a_context_can_be_copied_as_json(self, track):
         model = track(
             context_field=pghistory.ContextJSONField(),
             context_id_field=pghistory.ContextUUIDField(),
@@ -180,14 +180,14 @@ class TestOptions:
             model.objects.create(name="a")
         assert model.pgh_event_model.objects.get().pgh_context.metadata == {"user": 1}
 
-    def test_no_context(self, track):
+    def test_an_event_model_may_have_no_context(self, track):
         model = track(context_field=None, context_id_field=None)
         with pghistory.context(user=1):
             model.objects.create(name="a")
         assert labels(model) == [("insert", "a")]
         assert not {"pgh_context", "pgh_context_id"} & columns(model)
 
-    def test_append_only(self, track):
+    def test_append_only_events_are_protected(self, track):
         model = track(append_only=True)
         model.objects.create(name="a")
         with pytest.raises(InternalError, match="Cannot update or delete"), transaction.atomic():
@@ -293,7 +293,7 @@ class TestContext:
             assert opened.metadata == {"user": 1, "reason": "import", "inner": True}
         assert self.said(model) == [{"user": 1, "reason": "import", "inner": True}]
 
-    def test_as_a_decorator(self, model):
+    def test_context_decorates_a_function(self, model):
         @pghistory.context(user=1)
         def create():
             model.objects.create(name="a")
@@ -301,7 +301,7 @@ class TestContext:
         create()
         assert self.said(model) == [{"user": 1}]
 
-    def test_async(self):
+    def test_context_works_in_asynchronous_code(self):
         @pghistory.context(user=1)
         async def inside():
             async with pghistory.context(key=2) as opened:
@@ -314,7 +314,7 @@ class TestContext:
         model.objects.create(name="a")
         assert model.pgh_event_model.objects.get().pgh_context is None
 
-    def test_the_middleware(self, rf, admin_user, model):
+    def test_the_middleware_opens_a_context(self, rf, admin_user, model):
         class Own(HistoryMiddleware):
             def get_context(self, request):
                 return super().get_context(request) | {"agent": "test"}
@@ -363,14 +363,14 @@ class TestTimelines:
             lambda row: pghistory.models.MiddlewareEvents.objects.tracks(row),
         ],
     )
-    def test_querysets(self, row, choose):
+    def test_the_querysets_of_timelines_are_the_same(self, row, choose):
         assert choose(row).count() == 2
 
-    def test_middleware_events(self, row):
+    def test_middleware_events_have_user_and_url(self, row):
         event = pghistory.models.MiddlewareEvents.objects.tracks(row).order_by("pgh_id")[0]
         assert (event.user_id, event.url) == (1, "/here/")
 
-    def test_revert(self, row):
+    def test_an_event_can_be_reverted(self, row):
         event = RowLevel.pgh_event_model.objects.get(pgh_label="insert")
         assert event.can_revert
         assert event.revert().number == 1

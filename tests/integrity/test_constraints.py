@@ -357,7 +357,9 @@ class TestForeignKeyConstraintName:
     def test_a_parent_link_is_one(self) -> None:
         assert "parent_ptr_id" in foreign_key_constraint_name(Child, "parent_ptr")
 
-    def test_an_unknown_field(self, django_assert_num_queries: Any) -> None:
+    def test_the_name_of_an_unknown_fields_constraint_is_an_error(
+        self, django_assert_num_queries: Any
+    ) -> None:
         with django_assert_num_queries(0), pytest.raises(FieldDoesNotExist):
             foreign_key_constraint_name(Member, "shoe")
 

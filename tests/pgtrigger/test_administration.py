@@ -152,7 +152,7 @@ class TestInstall:
         pgtrigger.uninstall(URI)
         assert found.function in functions()
 
-    def test_enable_and_disable(self):
+    def test_triggers_can_be_disabled_and_enabled(self):
         with pgtrigger.disable(URI):
             assert administration.entries(URI)[0].state == "DISABLED"
         assert administration.entries(URI)[0].state == "ENABLED"
@@ -207,7 +207,7 @@ class TestInstall:
         pgtrigger.install()
         assert trigger.get_installation_status(model) == ("UNINSTALLED", None)
 
-    def test_progress_is_reported(self):
+    def test_an_install_reports_its_progress(self):
         heard = []
         pgtrigger.uninstall(URI)
         administration.install(URI, progress=lambda *report: heard.append(report))
@@ -362,7 +362,7 @@ class TestSeveralDatabases:
             assert administration.entries(URI, database="other")[0].status == "UNINSTALLED"
             assert administration.entries(URI)[0].status == "INSTALLED"
 
-    def test_routers_are_asked(self, settings):
+    def test_routers_decide_where_triggers_are_installed(self, settings):
         settings.DATABASE_ROUTERS = ["tests.pgtrigger.routers.FrozenOnOther"]
         uri = "pgtrigger_tests.Frozen:kept"
         assert administration.entries(uri)[0].status == "UNALLOWED"

@@ -39,7 +39,7 @@ class TestLs:
             f"UNINSTALLED  N/A      {OTHER}\n"
         )
 
-    def test_it_lists_everything(self):
+    def test_ls_lists_every_trigger(self):
         assert len(run("ls").splitlines()) == len(pgtrigger.registered()) + 1
 
     def test_what_no_model_declares_is_shown_by_table_and_name(self):

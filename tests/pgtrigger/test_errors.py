@@ -42,7 +42,7 @@ def raise_in_sql(detail, errcode=SQLSTATE, message="no"):
 
 
 class TestWhereItComesFrom:
-    def test_a_statement(self):
+    def test_a_statement_raises_the_rules_exception(self):
         row = Protected.objects.create()
         error = refusal(row.delete)
         assert type(error) is pgtrigger.ProtectedError
@@ -50,7 +50,7 @@ class TestWhereItComesFrom:
         assert isinstance(error, InternalError)
         assert isinstance(error.__cause__, psycopg.errors.IntegrityConstraintViolation)
 
-    def test_executemany(self):
+    def test_executemany_raises_the_rules_exception(self):
         rows = [Protected.objects.create() for _ in range(2)]
 
         def delete():
@@ -102,7 +102,7 @@ class TestWhereItComesFrom:
         error = refusal(update_and_check)
         assert (error.model, error.key) == (Deferred, {"id": row.pk})
 
-    def test_the_commit(self, committing):
+    def test_a_commit_raises_the_rules_exception(self, committing):
         row = Deferred.objects.create()
         with pytest.raises(pgtrigger.ProtectedError) as caught, transaction.atomic():
             Deferred.objects.update(number=1)
@@ -115,7 +115,7 @@ class TestWhereItComesFrom:
             Deferred.objects.update(number=1)
         assert Deferred.objects.get().number == 0
 
-    def test_a_task(self, committing):
+    def test_asynchronous_code_raises_the_rules_exception(self, committing):
         connection = connections[DEFAULT_DB_ALIAS]
         row = Protected.objects.create()
 
@@ -130,7 +130,7 @@ class TestWhereItComesFrom:
 
 
 class TestWhatItSays:
-    def test_a_protected_row(self):
+    def test_the_exception_of_a_protected_row_names_its_key(self):
         row = Protected.objects.create()
         error = refusal(row.delete)
         assert error.uri == "pgtrigger_tests.Protected:no_delete"
@@ -144,7 +144,7 @@ class TestWhatItSays:
         assert type(error) is pgtrigger.ReadOnlyError
         assert error.fields == ["kept"]
 
-    def test_a_transition(self):
+    def test_the_exception_of_a_transition_has_both_states(self):
         Machine.objects.create(step=1)
         error = refusal(lambda: Machine.objects.update(step=3))
         assert type(error) is pgtrigger.InvalidTransitionError
@@ -166,7 +166,7 @@ class TestWhatItSays:
             raise_in_sql(detail)
         assert type(caught.value) is IntegrityError
 
-    def test_a_plain_raise(self):
+    def test_a_plain_raise_is_two_kinds_of_exception(self):
         expected = pytest.raises(pgtrigger.RaisedError, match=r"^100% \{no\}")
         with expected as caught, transaction.atomic():
             Raising.objects.create()

@@ -295,6 +295,6 @@ class TestRefused:
         with pytest.raises(CannotEject, match="use"):
             check(copy, name)
 
-    def test_twice(self, ejected: Path) -> None:
+    def test_ejecting_twice_is_an_error(self, ejected: Path) -> None:
         with pytest.raises(CannotEject, match="ejected already"):
             check(ejected, "another")

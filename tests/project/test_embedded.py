@@ -176,7 +176,7 @@ class TestAfterAKill:
 
 
 class TestStopping:
-    def test_the_server_ends(self, server: Server) -> None:
+    def test_stopping_ends_the_server(self, server: Server) -> None:
         server.start()
         assert server.stop() is True
         assert not server.answers()
@@ -240,7 +240,7 @@ class TestRefusing:
         (server.data / "global" / "pg_control").write_bytes(b"")
         assert "pg_control" in self.refusal(server)
 
-    def test_a_full_disk(self, tmp_path: Path) -> None:
+    def test_a_full_disk_is_named_in_the_error(self, tmp_path: Path) -> None:
         mounting = ["unshare", "--mount"] + ["--map-root-user"] * (os.geteuid() != 0)
         script = f"mount -t tmpfs -o size=16m none '{tmp_path}' && exec \"$@\""
         if subprocess.run([*mounting, "sh", "-c", script, "sh", "true"]).returncode != 0:

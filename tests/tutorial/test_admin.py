@@ -44,7 +44,9 @@ def page(client: Client, *arguments: object, **data: object) -> str:
 
 class TestEveryModel:
     @EVERY_MODEL
-    def test_it_is_there(self, admin_client: Client, model: type[models.Model]) -> None:
+    def test_every_model_has_its_page(
+        self, admin_client: Client, model: type[models.Model]
+    ) -> None:
         assert admin.site.is_registered(model)
         assert admin_client.get(url(model, "changelist")).status_code == 200
 

@@ -196,7 +196,7 @@ class TestTimeline:
 
 
 class TestEvents:
-    def test_all_events(self, admin_client, book):
+    def test_the_page_lists_the_events_of_all_models(self, admin_client, book):
         shown = text(admin_client.get(events_url()))
         assert timeline(book) in shown
         assert SCRIPT not in shown
@@ -251,7 +251,7 @@ class TestEvents:
         assert found.status_code == 404
 
     @pytest.mark.parametrize("name", ["history", "delete", "change"])
-    def test_no_address_fails(self, admin_client, name):
+    def test_no_address_of_an_event_fails(self, admin_client, name):
         assert admin_client.get(events_url(name, "a\0b")).status_code in (302, 403, 404)
         assert admin_client.get(events_url(name, "9" * 5000)).status_code in (302, 403, 404)
 
@@ -380,7 +380,7 @@ class TestRevert:
         assert "<ins>One</ins>" in shown
         assert book.events.count() == 2
 
-    def test_a_confirmed_revert(self, admin_client, book):
+    def test_a_confirmed_revert_restores_the_row(self, admin_client, book):
         first = book.events.order_by("pgh_id").first()
         assert admin_client.post(revert(first)).url == timeline(book)
         assert Book.objects.get().title == "One"

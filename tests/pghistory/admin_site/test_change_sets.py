@@ -127,7 +127,7 @@ class TestUndo:
         assert Book.objects.get().title == "Persuasion"
         assert RowLevel.objects.count() == 1
 
-    def test_a_confirmed_undo(self, admin_client, admin_user, changes):
+    def test_a_confirmed_undo_restores_the_rows(self, admin_client, admin_user, changes):
         followed = admin_client.post(address("undo", changes), follow=True)
         assert "2 changes were undone" in followed.content.decode()
         assert (Book.objects.get().title, RowLevel.objects.count()) == ("Emma", 0)
@@ -232,6 +232,6 @@ class TestDeleted:
         assert self.page(admin_client, "OldRows").status_code == 404
         assert self.page(admin_client, "Invoice").context_data["is_tracked"] is False
 
-    def test_it_needs_permission(self, reader):
+    def test_the_page_of_deleted_objects_needs_permission(self, reader):
         Author.objects.create(name="Ada")
         assert self.page(reader("view_events")).status_code == 403

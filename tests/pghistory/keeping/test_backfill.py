@@ -96,7 +96,7 @@ class TestBackfill:
         assert row.number == 1
 
     @pytest.mark.parametrize("number", [1, 5])
-    def test_a_composite_key(self, number):
+    def test_a_model_with_a_composite_key_is_backfilled(self, number):
         untracked(Seat, [Seat(row=row, number=n) for row in "AB" for n in (1, 5)])
         Seat.objects.filter(row="A", number=number).update(guest="Ada")
         backfill("pghistory_tests.Seat", batch=1)
@@ -122,12 +122,12 @@ class TestBackfill:
         backfill("pghistory_tests.BookReaderEvent")
         assert BookReader.pgh_event_model.objects.count() == 1
 
-    def test_append_only_events(self):
+    def test_append_only_events_can_be_backfilled(self):
         untracked(Ledger, [Ledger(amount=1)])
         backfill("pghistory_tests.Ledger")
         assert events(Ledger).count() == 1
 
-    def test_another_label(self):
+    def test_the_events_can_have_another_label(self):
         untracked(OldRows, [OldRows(number=1)])
         with pytest.raises(CommandError, match="has no event of an insert"):
             backfill("pghistory_tests.OldRows")

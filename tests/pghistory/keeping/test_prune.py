@@ -131,7 +131,7 @@ class TestPrune:
         with pytest.raises(pgtrigger.ProtectedError):
             event.delete()
 
-    def test_composite_keys(self):
+    def test_events_with_composite_keys_are_pruned(self):
         for number in (1, 2):
             Seat.objects.create(row="A", number=number)
         Seat.objects.filter(number=1).update(guest="Ada")

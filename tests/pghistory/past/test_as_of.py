@@ -97,14 +97,14 @@ class TestReading:
             assert Book.objects.count() == 1
         assert Book.objects.count() == 1
 
-    def test_nested_scopes(self, past):
+    def test_an_inner_scope_shows_its_own_time(self, past):
         now = timezone.now()
         with pghistory.as_of(past):
             with pghistory.as_of(now):
                 assert Book.objects.count() == 1
             assert Book.objects.count() == 2
 
-    def test_composite_keys(self):
+    def test_rows_with_composite_keys_are_read(self):
         seat = Seat.objects.create(row="A", number=1, guest="Ada")
         then = timezone.now()
         Seat.objects.update(guest="Bob")
@@ -201,7 +201,7 @@ class TestRefusals:
         ],
     )
     @pytest.mark.parametrize("untracked", ["raise", "today"])
-    def test_writing_raises(self, past, write, untracked):
+    def test_writing_inside_as_of_raises(self, past, write, untracked):
         with (
             pghistory.as_of(past, untracked=untracked),
             pytest.raises((PastError, DatabaseError), match=r"nothing can be written|not tracked"),

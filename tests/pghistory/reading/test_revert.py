@@ -163,7 +163,7 @@ class TestRevert:
         Dog.pgh_event_model.objects.get(pgh_label="delete").revert()
         assert list(Dog.objects.values_list("name", "tricks")) == [("Rex", 1)]
 
-    def test_a_composite_key(self):
+    def test_a_row_with_a_composite_key_is_reverted(self):
         seat = Seat.objects.create(row="A", number=1, guest="Ada")
         event = seat.events.get()
         Seat.objects.update(guest="")
@@ -298,7 +298,7 @@ class TestAsOf:
 
 
 class TestDiff:
-    def test_two_events(self, book):
+    def test_diff_compares_two_events(self, book):
         Book.objects.update(title="Two")
         first, last = book.events.order_by("pgh_id")
         assert pghistory.diff(first, last) == {"title": ["One", "Two"]}

@@ -239,11 +239,11 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"no column for 'nmae'.*name"):
             pghistory.create_event_model(Author, fields=["nmae"])
 
-    def test_fields_and_exclude(self):
+    def test_fields_together_with_exclude_is_an_error(self):
         with pytest.raises(ValueError, match="not both"):
             pghistory.create_event_model(Author, fields=["name"], exclude=["id"])
 
-    def test_an_abstract_model(self):
+    def test_tracking_an_abstract_model_is_an_error(self):
         class Base(models.Model):
             class Meta:
                 abstract = True

@@ -186,7 +186,7 @@ class TestMigrations:
         assert _files(taken_over) == {name: before[name] for name in {*before} - gone}
         assert key_type("throwaway_orderevent") == "integer"
 
-    def test_they_go_back(self, taken_over):
+    def test_the_migrations_can_be_undone(self, taken_over):
         taken_over.makemigrations()
         taken_over.migrate()
         taken_over.migrate("0001")

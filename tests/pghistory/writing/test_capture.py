@@ -46,7 +46,7 @@ def table(model):
 
 
 class TestWrites:
-    def test_save_and_delete(self, model):
+    def test_save_and_delete_write_events(self, model):
         row = model.objects.create(number=1)
         row.number = 2
         row.save()
@@ -88,12 +88,12 @@ class TestWrites:
         model.objects.bulk_create([model(id=kept.id, number=2)], ignore_conflicts=True)
         assert events(model, "number") == [("insert", 1)]
 
-    def test_copy(self, model, table):
+    def test_copy_writes_events(self, model, table):
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} (number) FROM STDIN") as to:
             to.write("7\n8\n")
         assert events(model, "number") == [("insert", 7), ("insert", 8)]
 
-    def test_merge(self, model, table):
+    def test_merge_writes_events(self, model, table):
         if connection.pg_version < 150000:
             pytest.skip("MERGE came with PostgreSQL 15")
         row = model.objects.create(number=1)
@@ -188,7 +188,7 @@ class TestTrackers:
             ("snapshot", 1),
         ]
 
-    def test_old_rows(self):
+    def test_a_tracker_can_store_the_old_row(self):
         row = OldRows.objects.create(number=1)
         row.number = 2
         row.save()

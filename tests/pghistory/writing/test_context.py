@@ -122,14 +122,14 @@ class TestScope:
 
 
 class TestWays:
-    def test_executemany(self, model):
+    def test_executemany_has_the_context(self, model):
         with pghistory.context(user=1), connection.cursor() as cursor:
             cursor.executemany(
                 f"INSERT INTO {model._meta.db_table} (number) VALUES (%s)", [(1,), (2,)]
             )
         assert said(model) == [{"user": 1}] * 2
 
-    def test_copy(self, model):
+    def test_copy_has_the_context(self, model):
         table = model._meta.db_table
         with (
             pghistory.context(user=1),
@@ -146,7 +146,7 @@ class TestWays:
         assert said(model) == [{"text": text}]
 
     @pytest.mark.django_db(databases=["default", "other"])
-    def test_every_database(self, model):
+    def test_every_database_has_the_context(self, model):
         with pghistory.context(user=1):
             for alias in ("default", "other"):
                 model.objects.using(alias).create(number=1)
@@ -155,7 +155,7 @@ class TestWays:
             assert event.pgh_context.metadata == {"user": 1}
 
     @committing
-    def test_autocommit(self, model):
+    def test_a_write_in_autocommit_has_the_context(self, model):
         with pghistory.context(user=1):
             model.objects.create(number=1)
         model.objects.create(number=2)
@@ -398,7 +398,7 @@ class TestTwoConnectionsInOneContext:
         yield use
         second.close()
 
-    def test_neither_waits(self, model, second):
+    def test_two_connections_in_one_context_do_not_wait_for_each_other(self, model, second):
         with pghistory.context(user=1), transaction.atomic():
             model.objects.create(number=1)
             with second():

@@ -200,7 +200,7 @@ class TestSqlMigrate:
         execute(app.sqlmigrate("0002").replace("BEGIN;", "").replace("COMMIT;", ""))
         assert set(app.states().values()) == {"INSTALLED ENABLED"}
 
-    def test_a_renamed_model(self, app):
+    def test_sqlmigrate_prints_the_trigger_of_a_renamed_model(self, app):
         app.declare(RULES)
         app.makemigrations()
         app.migrate()

@@ -198,7 +198,7 @@ class TestReplay:
             assert entries.update(number=F("number")) == 0  # suppress_redundant_updates_trigger()
             assert entries.update(number=1, title="words") == 1
 
-    def test_they_go_back(self, old_app):
+    def test_replayed_migrations_can_be_undone(self, old_app):
         old_app.migrate()
         old_app.migrate("zero")
         assert old_app.leftovers() == []

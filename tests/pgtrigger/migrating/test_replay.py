@@ -118,7 +118,7 @@ def old_app(app):
 
 
 class TestMigrationFiles:
-    def test_they_replay(self, old_app):
+    def test_migration_files_of_other_releases_can_be_applied(self, old_app):
         old_app.migrate()
         assert sorted(old_app.triggers("throwaway_entry")) == [
             "no_negative",
@@ -130,7 +130,7 @@ class TestMigrationFiles:
         with pytest.raises(InternalError, match="Cannot delete rows"), transaction.atomic():
             entry.delete()
 
-    def test_and_go_back(self, old_app):
+    def test_migration_files_of_other_releases_can_be_undone(self, old_app):
         old_app.migrate()
         old_app.migrate("zero")
         assert old_app.leftovers() == []

@@ -61,16 +61,16 @@ def changes(app):
 
 @RULES
 class TestRenaming:
-    def test_a_model(self, changes, rule):
+    def test_a_trigger_follows_its_renamed_model(self, changes, rule):
         changes(model(rule), model(rule, "Record"), new_table="throwaway_record")
 
-    def test_a_table(self, changes, rule):
+    def test_a_trigger_follows_its_renamed_table(self, changes, rule):
         changes(model(rule), model(rule, table="odd {x} table"), new_table="odd {x} table")
 
-    def test_a_field(self, changes, rule):
+    def test_a_trigger_follows_a_renamed_field(self, changes, rule):
         changes(model(rule), model(rule, field="amount"))
 
-    def test_a_column(self, changes, rule):
+    def test_a_trigger_follows_a_renamed_column(self, changes, rule):
         column = "IntegerField(default=0, db_column='odd')"
         changes(model(rule), model(rule, type=column))
 
@@ -78,11 +78,11 @@ class TestRenaming:
 class TestTypes:
     @RULES
     @pytest.mark.parametrize("type", ["BigIntegerField(default=0)", "TextField(default='')"])
-    def test_a_column_of_another_type(self, changes, rule, type):
+    def test_a_trigger_stays_while_a_column_gets_another_type(self, changes, rule, type):
         changes(model(rule), model(rule, type=type))
 
     @RULES
-    def test_another_type_and_another_column(self, changes, rule):
+    def test_a_trigger_stays_while_a_column_gets_another_type_and_name(self, changes, rule):
         changes(model(rule), model(rule, type="BigIntegerField(default=0, db_column='odd')"))
 
     def test_a_session_that_has_called_the_function_can_go_on(self, app):

@@ -93,7 +93,7 @@ class TestFrozen:
         assert (raised.value.message, raised.value.fields) == ("Too late.", ["amount"])
         assert "if the old status is 'issued'" in raised.value.__cause__.diag.message_hint
 
-    def test_forms_know_it(self, make_model):
+    def test_forms_know_that_a_row_is_frozen(self, make_model):
         model = invoice(make_model, pgtrigger.Frozen(when=Q(status="issued"), allow=["note"]))
         issued = forecast(model, model.objects.create(status="issued"))
         assert not issued.is_deletable

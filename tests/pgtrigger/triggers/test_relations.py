@@ -258,7 +258,7 @@ class TestRequires:
             "in the invoice that the row refers to."
         )
 
-    def test_forms_know_it(self, invoices):
+    def test_forms_know_what_a_row_requires(self, invoices):
         invoice, line = invoices
         parent = invoice.objects.create()
         row = line.objects.create(invoice=parent)

@@ -322,11 +322,11 @@ class TestRegistry:
         assert (model, found) in pgtrigger.registered()
 
     @pytest.mark.parametrize("uri", ["x", "a.b", "a:b", "", "a.b:c:d"])
-    def test_a_bad_uri(self, uri):
+    def test_a_malformed_uri_is_an_error(self, uri):
         with pytest.raises(ValueError, match="must be in the format"):
             pgtrigger.registered(uri)
 
-    def test_an_unknown_uri(self):
+    def test_an_unknown_uri_is_an_error(self):
         with pytest.raises(KeyError, match="not found"):
             pgtrigger.registered("pgtrigger_tests.Protected:nope")
 
@@ -347,7 +347,7 @@ class TestRegistry:
 
 @pytest.mark.django_db
 class TestVerbs:
-    def test_install_and_uninstall(self):
+    def test_a_trigger_can_be_installed_and_uninstalled(self):
         made = pgtrigger.Protect(name="made", operation=pgtrigger.Delete)
         row = models.Document.objects.create()
         assert made.get_installation_status(models.Document) == ("UNINSTALLED", None)
