@@ -22,7 +22,7 @@ from pgtrigger.vocabulary.columns import (
     columns_of,
     key_fields,
 )
-from pgtrigger.vocabulary.conditions import AnyChange, Condition, F, Q, conjuncts, is_only_sql
+from pgtrigger.vocabulary.conditions import AnyChange, Condition, F, Q, conjuncts
 from pgtrigger.vocabulary.row_query import RowQuery
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def holds(model: type[Model], conditions: Iterable[Condition], row: Model | None
         return True
     if row is None or row.pk is None:
         return False
-    if any(is_only_sql(each) or NEW in each.sides(model) for each in conditions):
+    if any(each.is_text() or NEW in each.sides(model) for each in conditions):
         return False
     connection = connections[row._state.db or DEFAULT_DB_ALIAS]
     values = RowQuery(model, ROW_VARIABLES)

@@ -14,7 +14,7 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.triggers.forecast import is_change
 from pgtrigger.vocabulary.columns import NEW, ROW_VARIABLES, column_identifier, key_fields
-from pgtrigger.vocabulary.conditions import Condition, conjuncts, is_only_sql
+from pgtrigger.vocabulary.conditions import Condition, conjuncts
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -56,7 +56,7 @@ def of_condition(
     parts = (
         [part for part in conjuncts(condition) if not is_change(model, part)] if condition else []
     )
-    if any(is_only_sql(part) or NEW in part.sides(model) for part in parts):
+    if any(part.is_text() or NEW in part.sides(model) for part in parts):
         return None
     rendered = [f"({part.render(model, ROW_VARIABLES)})" for part in parts]
     return Standing(KEPT, ROW_VARIABLES.old, " AND ".join(rendered) or "true")

@@ -215,15 +215,6 @@ def of_side(condition: models.Q, side: str) -> Q:
     )
 
 
-def is_only_sql(condition: Condition) -> bool:
-    """Return whether a part of it is SQL of the user's own, whose columns are not known."""
-    if isinstance(condition, _Combined):
-        return any(map(is_only_sql, condition.conditions))
-    if isinstance(condition, _Prefixed | NotTrue):
-        return is_only_sql(condition.condition)
-    return not isinstance(condition, Q | _FieldsCondition)
-
-
 def _as_q(child: Any) -> Q:
     if isinstance(child, Q):
         return child
