@@ -255,6 +255,8 @@ def _parts(value: Any) -> Iterator[Any]:
         parts = value.children
     elif isinstance(value, list | tuple):
         parts = value
+    elif isinstance(value, IsTrue):
+        parts = [value.condition]
     else:
         parts = getattr(value, "get_source_expressions", tuple)()
     for part in parts:
