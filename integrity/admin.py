@@ -26,12 +26,12 @@ else:
 
 View = Callable[[], HttpResponse]
 
-# The refusal that a request is answered with, while it is answered again.
+# The refusal to report while the view runs a second time.
 _refused: ContextVar[Refused | None] = ContextVar("integrity_refused", default=None)
 
 
 class RefusedWritesMixin(ModelAdmin):
-    """A ModelAdmin that says which rule refused a write, and goes on.
+    """A ModelAdmin that shows which rule refused a write, instead of an error page.
 
         class BookAdmin(RefusedWritesMixin, admin.ModelAdmin):
             ...
@@ -112,11 +112,11 @@ class RefusedWritesMixin(ModelAdmin):
             with refusable(using=router.db_for_write(self.model)):
                 return view()
         except Refused as refused:
-            del _queue(request)[said:]  # what was announced has not come to be
+            del _queue(request)[said:]  # of success: the write was rolled back
             return answer_refused(request, view, refused)
 
     def _show_form_again(self, request: HttpRequest, view: View, refused: Refused) -> HttpResponse:
-        """Answer once more: this time the form is not valid, for the reason that is known now."""
+        """Run the view again: this time the form is not valid, because the refusal is known."""
         token = _refused.set(refused)
         try:
             with refusable(using=router.db_for_write(self.model)):

@@ -1,6 +1,6 @@
-"""A write that PostgreSQL refused, as a message for the one who wrote, and the field it is about.
+"""A write that PostgreSQL refused, as a message for the user and the field that it is about.
 
-The one place that maps an error to a message: forms, the admin and serializers show what this says.
+This is the only place that maps an error to a message; forms, the admin and serializers show it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ class Refused(Exception):
     """A write that the database refused.
 
     Attributes:
-        message: a sentence for the one who wrote; beside ``field``, it may not name the field.
+        message: a sentence for the user. It is shown at ``field``, so it may not name the field.
         code: as of a ValidationError: 'unique', 'unique_together', 'null', 'missing' for what a
             foreign key refers to, the constraint's violation_error_code, else the SQLSTATE.
         model: the model whose table it is about, if PostgreSQL names a table of a model.
@@ -72,7 +72,7 @@ class Refused(Exception):
 
 @contextmanager
 def refusable(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Write in a savepoint, and say of a refused write what it was.
+    """Write in a savepoint, and raise Refused if the database refuses the write.
 
     What COMMIT would refuse is refused at the end of the block.
 
@@ -181,7 +181,7 @@ Fields = list["Field[Any, Any]"]
 def _subject(
     report: psycopg.Error, model: type[Model] | None, using: str
 ) -> tuple[Fields, BaseConstraint | None]:
-    """The fields that the report is about, and the constraint, as far as the model has them."""
+    """Return the fields of the report, and the constraint, if the model declares them."""
     if model is None:
         return [], None
     columns = {report.diag.column_name}
@@ -200,7 +200,7 @@ def _explanation(
     fields: Fields,
     declared: BaseConstraint | None,
 ) -> tuple[str, str]:
-    """A sentence and a code: the model's own where it has them, as its validation would say."""
+    """Return a message and a code: those of the model's validation, if it has them."""
     names = {
         "model_name": capfirst(model._meta.verbose_name) if model else "",
         "field_label": _label(fields[0]) if fields else "",

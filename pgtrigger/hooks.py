@@ -1,4 +1,4 @@
-"""Every touch of Django's own machinery; each may be made twice, and says why it is made."""
+"""All hooks into Django's internals. Each is idempotent and documents why it is needed."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def after_models_load() -> None:
 
 
 def _accept_meta_triggers() -> None:
-    """``Meta`` refuses names that Django does not know, and Django offers no way to add one.
+    """Add ``triggers`` to the names that ``Meta`` accepts; Django offers no other way.
 
-    The state of migrations keeps the names it had: of a model's options it copies what it knows,
-    and triggers are in it only as operations have put them there, compiled.
-    A project whose own models may not have them can still have such operations.
+    The state of migrations does not get the name: it would copy declarations from models, but it
+    contains compiled triggers, which only operations put there. That also holds if a setting
+    forbids triggers in ``Meta``.
     """
     if "triggers" not in options.DEFAULT_NAMES:
         vars(state)["DEFAULT_NAMES"] = options.DEFAULT_NAMES
@@ -80,10 +80,7 @@ def _accept_meta_triggers() -> None:
 
 
 def _register_lookups() -> None:
-    """``df`` and ``ndf`` are found by Django's query builder, as any lookup.
-
-    A foreign key does not look at the lookups of other fields.
-    """
+    """Register ``df`` and ``ndf``; foreign keys do not use the lookups of other fields."""
     for field_class in (Field, ForeignObject):
         field_class.register_lookup(IsDistinctFrom)
         field_class.register_lookup(IsNotDistinctFrom)
@@ -123,7 +120,7 @@ def _compile_all(model: type[Model]) -> None:
 
 
 def _equip_connection(connection: Any, **kwargs: Any) -> None:
-    """Each connection gets the transaction variables and the rules' exceptions.
+    """Give each connection the transaction variables and the rules' exceptions.
 
     Django translates the driver's errors through ``wrap_database_errors``, a cached property of
     the connection, so the connection's own is replaced.
@@ -177,7 +174,7 @@ def _loading(connection: BaseDatabaseWrapper) -> Callable[[str], None]:
 
 
 def _follow_transactions(connection: BaseDatabaseWrapper, synchronizer: Synchronizer) -> None:
-    """Every transaction of Django's begins with ``set_autocommit(False)``, and ends with these."""
+    """Send the variables when Django begins a transaction, and forget them when it ends."""
     set_autocommit, commit, rollback = (
         connection.set_autocommit,
         connection.commit,
@@ -193,7 +190,7 @@ def _follow_transactions(connection: BaseDatabaseWrapper, synchronizer: Synchron
             try:
                 synchronizer.flush()
             except DatabaseError:
-                # Django takes a connection in this state for one whose user commits himself.
+                # Django would treat this connection as being under manual transaction management.
                 connection.close()
                 raise
 
@@ -216,9 +213,9 @@ def _follow_transactions(connection: BaseDatabaseWrapper, synchronizer: Synchron
 
 
 class _FlushingCursor:
-    """A driver's cursor that has the variables sent before what passes no execute wrapper.
+    """A driver's cursor that sends the variables before COPY and callproc.
 
-    Where autocommit is off, that may be what begins a transaction.
+    These bypass execute wrappers and, with autocommit off, may begin a transaction.
     """
 
     connection: Any
@@ -260,7 +257,7 @@ class TriggerErrorWrapper(DatabaseErrorWrapper):
 
 
 def _follow_migrations() -> None:
-    """Code in a migration names triggers of its time. Django sends no signal for one migration."""
+    """Let code in a migration name triggers of that time; Django sends no signal per migration."""
     if not hasattr(Migration.apply, "__wrapped__"):
         Migration.apply = running.applying(Migration.apply)  # type: ignore[method-assign]
         Migration.unapply = running.unapplying(Migration.unapply)  # type: ignore[method-assign]
@@ -274,7 +271,7 @@ def _follow_renamings() -> None:
 
 
 def _follow_through_models() -> None:
-    """Django takes no account of proxies of automatic models: see ``through_proxies``."""
+    """Keep proxies of automatic models in migrations, which Django ignores: ``through_proxies``."""
     for operation in (RenameModel, RenameField):
         if not hasattr(operation.state_forwards, "__wrapped__"):
             operation.state_forwards = through_proxies.following(  # type: ignore[method-assign]
@@ -295,7 +292,7 @@ def _settle_triggers() -> None:
 
 
 def _extend_schema_editors() -> None:
-    """Schema editors are made by a class attribute of the backend, without any signal."""
+    """Extend the class of schema editors; it is an attribute of the backend, without a signal."""
     for alias in connections:
         backend = type(connections[alias])
         editor = backend.SchemaEditorClass

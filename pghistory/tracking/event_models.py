@@ -54,7 +54,7 @@ def create_event_model(
     level: pgtrigger.Level | None = None,
     abstract: bool = True,
 ) -> Any:
-    """An event model of ``model``: abstract, to be inherited, or one that is as it is.
+    """Create an event model of ``model``: an abstract base, or a concrete one if not ``abstract``.
 
     ``fields`` or ``exclude`` choose what an event holds, all fields by default. ``obj_field``,
     ``context_field`` and ``context_id_field`` say how ``pgh_obj``, ``pgh_context`` and
@@ -126,14 +126,14 @@ def get_event_model(
     related_name: str | None = None,
     **options: Any,
 ) -> Any:
-    """``create_event_model()``, as earlier releases call it and its arguments."""
+    """Call ``create_event_model()`` with its name and arguments in earlier releases."""
     if related_name:
         options["obj_field"] = field_options.ObjForeignKey(related_name=related_name)
     return create_event_model(model, *trackers, model_name=name, **options)
 
 
 def all_event_models() -> list[Any]:
-    """Every event model that is loaded, in the order of its class's making."""
+    """Return all loaded event models, in the order of their definition."""
     return list(_event_models.values())
 
 

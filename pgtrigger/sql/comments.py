@@ -15,8 +15,8 @@ from psycopg import sql
 
 from pgtrigger.sql.function_body import Target, dollar_quote
 
-# What of a function PostgreSQL holds, `p` being its row in pg_proc. A dump and restore keeps it.
-# That PUBLIC may execute it is part of a SECURITY DEFINER function: see `compiler`.
+# The hash of a function as stored in pg_proc (alias `p`). A dump and restore keeps it. For a
+# SECURITY DEFINER function it includes whether PUBLIC may execute it: see `compiler`.
 FUNCTION = sql.SQL(
     """pg_catalog.md5(pg_catalog.concat_ws(
         ' ', p.prosrc, p.prosecdef, p.proconfig,
@@ -24,8 +24,8 @@ FUNCTION = sql.SQL(
             THEN 'public' END
     ))"""
 )
-# What of a trigger PostgreSQL holds, `t` being its row in pg_trigger. Which names it qualifies
-# depends on search_path, so both who writes and who compares it set that to pg_catalog.
+# The hash of a trigger as stored in pg_trigger (alias `t`). PostgreSQL qualifies names in it
+# according to search_path, so that is pg_catalog when the hash is written and compared.
 TRIGGER = sql.SQL("pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid))")
 
 _MARK = re.compile(r"(?P<label>.*) (?:definition|body)=(?P<declared>\w+) catalog=(?P<catalog>\w+)")

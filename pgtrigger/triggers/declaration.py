@@ -306,7 +306,7 @@ class Declaration(Deconstructible):
         except (LookupError, AttributeError, ValueError) as error:
             raise DeclarationError(
                 f"{type(self).__name__} {self.get_uri(model)}: its func is a template that cannot "
-                f"be filled in: {error}. A brace that is meant as one is written twice."
+                f"be filled in: {error}. Write a literal brace twice, as {{{{ or }}}}."
             ) from error
 
     def render_execute(self, model: type[Model]) -> str:
