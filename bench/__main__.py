@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import django
 
+from bench.levels import write_levels
 from bench.plotting import plot
 from bench.rounds import Result, table
 
@@ -24,6 +25,7 @@ RESULTS = Path(__file__).with_name("results.json")
 NOT_BENCHMARKS = (
     "__main__",
     "drawing",
+    "levels",
     "peers",
     "plotting",
     "scale",
@@ -130,7 +132,7 @@ def _options() -> argparse.Namespace:
 
 
 def _write_page(results: list[Result], versions: dict[str, str]) -> None:
-    """Write ``docs/performance/overhead.md``, with a plot for each area."""
+    """Write the pages in ``docs/performance/``, with their plots."""
     areas: dict[str, list[Result]] = {}
     for result in results:
         if result.seconds:
@@ -141,6 +143,7 @@ def _write_page(results: list[Result], versions: dict[str, str]) -> None:
         picture = f"![Ratios of {area}]({plots[area].name})"
         parts.append(f"## {area.capitalize()}\n\n{picture}\n\n{table(found)}\n")
     PAGE.write_text("\n".join(parts))
+    write_levels(results)
 
 
 INTRODUCTION = """\

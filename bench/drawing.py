@@ -61,6 +61,22 @@ def growth(file, title, unit, series):
     save(figure, file)
 
 
+def levels(file, title, works):
+    """Draw a bar for each level of each work, and a line at the time without a trigger."""
+    figure, axes = pyplot.subplots(figsize=(9, 0.62 * len(works) + 1.2))
+    for row, (_, without, by_row, by_statement) in enumerate(works):
+        axes.barh(row - 0.18, by_row, 0.34, color="#1f6feb")
+        axes.barh(row + 0.18, by_statement, 0.34, color="#d9822b")
+        if without is not None:
+            axes.plot([without, without], [row - 0.38, row + 0.38], color="#555555")
+    axes.set_yticks(range(len(works)), [work for work, *_ in works], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds; the grey line is the time without a trigger", fontsize=8)
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.legend(axes.containers[:2], ["row level", "statement level"], fontsize=8)
+    save(figure, file)
+
+
 def save(figure, file):
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
@@ -73,3 +89,5 @@ if __name__ == "__main__":
         ratios(**each)
     for each in given.get("growth", []):
         growth(**each)
+    for each in given.get("levels", []):
+        levels(**each)

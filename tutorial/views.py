@@ -18,10 +18,12 @@ from tutorial import sandbox
 from tutorial.busy import busy_page
 from tutorial.catalog import InstalledConstraint
 from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.documentation import pages
 from tutorial.exercises.judging import judge
 from tutorial.exercises.parsing import MAX_CHARACTERS
 from tutorial.exercises.tasks import EXERCISES
 from tutorial.listing import listing
+from tutorial.pictures import PICTURES
 from tutorial.project_steps import project_steps
 from tutorial.running import ChapterRun, run_chapter
 from tutorial.scenarios import PARTS
@@ -176,6 +178,8 @@ def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[st
         "run": run,
         "lines": lines,
         "steps": project_steps(chapter),
+        "pages": pages(chapter),
+        "picture": PICTURES.get(chapter.module_name),
         "refused": refused,
         "states": [found for model in chapter.models for found in diagrams(model, run)],
         "tables": changes_by_table(run.frames) if run else [],

@@ -4,6 +4,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
 from django.utils.html import strip_tags
 
 from pgtrigger.admin.firing import firing
@@ -20,6 +21,7 @@ from tutorial.models import (
     User,
     Versioned,
 )
+from tutorial.pictures import PICTURES
 from tutorial.running import run_chapter
 from tutorial.source import source_lines
 from tutorial.states import diagrams
@@ -186,3 +188,23 @@ class TestSource:
         marked = [strip_tags(line.code) for line in source_lines(model) if line.is_rule]
         assert first in marked[0]
         assert len(marked) < len(source_lines(model))
+
+
+class TestPictures:
+    def test_each_belongs_to_a_chapter(self) -> None:
+        assert set(PICTURES) <= {chapter.module_name for chapter in all_chapters()}
+
+    @pytest.mark.parametrize("name", PICTURES)
+    def test_boxes_have_room_and_arrows_have_ends(self, name: str) -> None:
+        picture = PICTURES[name]
+        assert len({(box.column, box.row) for box in picture.boxes}) == len(picture.boxes)
+        assert all(len(line) <= 18 for box in picture.boxes for line in box.text.split("\n"))
+        for arrow in picture.arrows:
+            assert arrow.start != arrow.end
+            assert max(arrow.start, arrow.end) < len(picture.boxes)
+
+    @pytest.mark.django_db
+    def test_a_chapter_shows_its_picture_with_the_sentence(self, client: Client) -> None:
+        html = client.get("/trees/").content.decode()
+        assert f'aria-label="{PICTURES["trees"].sentence}"' in html
+        assert '<g class="cross"' in html.partition('<figure class="picture">')[2]

@@ -34,30 +34,32 @@ PARTS = {
     "History": (
         "tracking_history",
         "tracking_users",
+        "background_context",
+        "manual_events",
+        "masked_fields",
+        "related_history",
         "revert",
         "change_sets",
         "as_of",
         "backfill",
-        "background_context",
-        "related_history",
-        "manual_events",
-        "masked_fields",
         "retention",
         "erasure",
     ),
-    "Integrity errors": (
+    "Errors": (
         "deferred_constraints",
         "deferred_rules",
+        "typed_errors",
         "refined_errors",
         "refined_rules",
     ),
-    "Errors, performance and drift": (
-        "typed_errors",
+    "Performance": (
         "statement_triggers",
         "composer",
+    ),
+    "In a larger project": (
         "third_party_models",
-        "schemas",
         "rules_in_migrations",
+        "schemas",
         "drift",
     ),
 }

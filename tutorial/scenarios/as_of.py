@@ -1,4 +1,4 @@
-"""Tables at a point in time
+"""Query tables at a point in time
 
 The report says that last month's revenue was 12, and today it says 27. Nobody has changed a sale.
 The price of the product has changed since, and the report multiplies old quantities by it.

@@ -1,4 +1,4 @@
-"""Add history to existing rows
+"""Add history to existing rows (backfill)
 
 The products are tracked since Monday. On Tuesday a price was changed, and the history says what it
 became. What it was, nobody knows: the rows were there before their first event.

@@ -1,4 +1,4 @@
-"""The user in tasks, commands and async code
+"""Track the user in Celery, commands and async code
 
 The history of a price says "no user". It was changed by a Celery task, which somebody had started
 with a button. The middleware knows the user of a request, and a task is not one.

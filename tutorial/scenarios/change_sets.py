@@ -1,4 +1,4 @@
-"""Undo a change set
+"""Undo a transaction or request
 
 Somebody pressed "Clean up", and a request deleted all sales and set every price to 0. Reverting one
 row at a time would take all day, and rows that refer to each other have to come back in an order.

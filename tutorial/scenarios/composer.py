@@ -1,4 +1,4 @@
-"""Your own function at row or statement level: Composer
+"""Composer: a trigger function for rows or statements
 
 A shop notes what has to be ordered again. The trigger that writes the note is called ten thousand
 times by the stocktaking at night, and once by a sale at the till. Should it be called for each row,

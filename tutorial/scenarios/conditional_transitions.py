@@ -1,4 +1,4 @@
-"""Transitions with a condition
+"""State machine with a condition
 
 In training, people open and close reviews as often as they like. In production a decision is final.
 Both use the same table.

@@ -1,4 +1,4 @@
-"""Deferred rules
+"""Deferred triggers: rules at COMMIT
 
 A transfer has two postings: 100 from one account, 100 to another. A rule says that they add up to
 0. The first posting alone breaks it, so nothing can be written at all.

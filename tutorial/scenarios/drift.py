@@ -1,4 +1,4 @@
-"""Detect changed triggers
+"""Detect changed or disabled triggers
 
 Somebody replaced a trigger's function in production to repair data at night, and did not restore
 it. The declaration is unchanged, and the rule has no effect.

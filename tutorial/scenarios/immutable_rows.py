@@ -1,4 +1,4 @@
-"""Immutable rows
+"""Immutable rows: freeze an issued invoice
 
 An invoice was sent to the customer. Months later a script rounded the amounts of all invoices, so
 the invoice in the books is no longer the one that the customer has.

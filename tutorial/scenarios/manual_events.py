@@ -1,4 +1,4 @@
-"""Events of your own, and fields that are left out
+"""Manual events and excluded fields
 
 An audit found the passwords of all users, in the history of their accounts. And it asked who had
 logged in, which no row says.
@@ -7,7 +7,8 @@ A history that copies every column copies secrets too. And a login, a download o
 row, so there is nothing to track.
 
 `exclude` keeps fields out of the event table: it has no such column. An update that changes only
-excluded fields is not an event.
+excluded fields is not an event. If it must be known *that* they changed, mask them: that is the
+next chapter.
 
 `pghistory.ManualEvent('logged_in')` declares a label that no trigger writes.
 `pghistory.create_event(account, label='logged_in')` writes it, with the row as the object has it

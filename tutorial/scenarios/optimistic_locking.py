@@ -1,4 +1,4 @@
-"""Optimistic locking
+"""Optimistic locking with a version field
 
 Two editors open the same document. The first saves. The second saves a minute later, and the
 first's work is gone. Nobody sees an error.

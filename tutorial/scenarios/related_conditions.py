@@ -1,4 +1,4 @@
-"""Conditions on a related row
+"""Conditions on a related row (foreign key)
 
 The invoice of the last chapter is final, and its lines are not: somebody adds a line to an issued
 invoice, and its amount is no longer the sum of its lines.

@@ -1,4 +1,4 @@
-"""Full-text search
+"""Full-text search: keep a search vector up to date
 
 The search finds no article that was changed with the bulk editor. Its words are in a column that
 `save()` fills, and the bulk editor uses `update()`.

@@ -1,4 +1,4 @@
-"""Counters and totals
+"""Denormalized counters and totals
 
 A post shows "3 comments", and there are four. Counting all comments for each post of a list is
 slow, so the number is stored in the post, and somewhere a comment was written without counting it.

@@ -1,4 +1,4 @@
-"""The time of the last change
+"""The time of the last change (updated_at)
 
 A job sends all notes that have changed since yesterday to a search engine. Some never arrive: they
 were changed with `update()`, and their `updated_at` is a year old.

@@ -1,4 +1,4 @@
-"""Trees without cycles
+"""Prevent cycles in a tree
 
 A folder was moved into one of its subfolders. Since then the page with all folders does not
 end: it follows `parent` forever, and the two folders are in no list any more.

@@ -1,4 +1,4 @@
-"""Errors with a type
+"""Typed errors: which rule refused?
 
 A form should show "This number is final" beside the right field. The code searched the error's text
 for the field's name, and stopped working after an upgrade.

@@ -1,4 +1,4 @@
-"""Restore soft-deleted rows
+"""Restore soft-deleted rows (undelete)
 
 A project was deleted by mistake and has to come back, with its tasks. But not with all of them: one
 task had been deleted last week, on purpose.

@@ -1,4 +1,4 @@
-"""The exercises of the part "Integrity errors", by the name of the chapter's scenario module."""
+"""The exercises of the part "Errors", by the name of the chapter's scenario module."""
 
 from tutorial import models
 from tutorial.exercises.judging import AT_COMMIT, PASSES, REFUSED, Exercise, Write

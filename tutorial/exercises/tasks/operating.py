@@ -1,4 +1,4 @@
-"""The exercises of the part "Errors, performance and drift", by scenario module."""
+"""The exercises of the parts "Performance" and "In a larger project", and of typed errors."""
 
 from tutorial import models
 from tutorial.exercises.judging import PASSES, REFUSED, Exercise, Write
