@@ -91,10 +91,10 @@ PICTURES: Mapping[str, Picture] = {
         [Arrow(0, 2), Arrow(1, 3), Arrow(2, 3)],
     ),
     "trees": Picture(
-        "A letter is in a folder, which is in home. Home cannot be put into the letters.",
+        "letters is in work, and work is in home. home cannot be put into letters.",
         [
             Box(0, 0, "home"),
-            Box(1, 0, "documents"),
+            Box(1, 0, "work"),
             Box(1, 1, "letters"),
         ],
         [Arrow(1, 0), Arrow(2, 1), Arrow(0, 2, "no")],

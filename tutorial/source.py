@@ -36,12 +36,17 @@ def model_source(model: type[Model]) -> str:
 @cache
 def source_lines(model: type[Model], *, with_rules: bool = True) -> list[SourceLine]:
     """Return the source of the model line by line, without its rules if they are the answer."""
-    source = model_source(model) if with_rules else _without_rules(model)
+    source = exercise_source(model, with_rules=with_rules)
     rules = {line for first, last in _rules(source) for line in range(first, last + 1)}
     return [
         SourceLine(code, indent, number in rules)
         for number, (code, indent) in enumerate(coloured_lines(source.rstrip(), "python"), start=1)
     ]
+
+
+def exercise_source(model: type[Model], *, with_rules: bool) -> str:
+    """Return the source of the model, without its rules if they are the answer."""
+    return model_source(model) if with_rules else _without_rules(model)
 
 
 def _without_rules(model: type[Model]) -> str:

@@ -42,7 +42,11 @@ def test_it_prints_the_text_the_model_and_the_exercise() -> None:
     printed = walkthrough("transitions")
     assert "What it does not stop" in printed
     assert "class FSM(models.Model):" in printed
+    assert "+ Create trigger validate_status_transitions on model fsm" in printed
+    assert "def test_inactive_is_final():" in printed
+    assert "- Remove trigger validate_status_transitions from model fsm" in printed
     assert "Now you" in printed
+    assert "triggers = [\n]" in printed
 
 
 def test_sql_does_not_show_the_engines_catalog_queries() -> None:

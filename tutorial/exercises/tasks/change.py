@@ -189,7 +189,7 @@ EXERCISES = {
     ),
     "search_vectors": Exercise(
         task="`words` holds the words of the `text` alone, as they are: use the configuration"
-        " `pg_catalog.simple`. Whoever writes `words` by hand has no effect.",
+        " `pg_catalog.simple`. A value that somebody writes into `words` has no effect.",
         model=models.Article,
         hint="`pgtrigger.UpdateSearchVector(name=..., vector_field=..., document_fields=[...],"
         " config_name=...)`.",

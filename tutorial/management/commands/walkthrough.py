@@ -10,10 +10,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tutorial.chapters import Chapter, all_chapters, get_chapter
+from tutorial.documentation import pages
 from tutorial.exercises.judging import judge
 from tutorial.exercises.tasks import EXERCISES
+from tutorial.project_steps import project_steps
 from tutorial.running import ChapterRun, mask, run_chapter
-from tutorial.source import model_source
+from tutorial.source import exercise_source, model_source
 
 EXAMPLES = """\
 examples:
@@ -126,9 +128,28 @@ class Command(BaseCommand):
             self.stdout.write("")
         self.stdout.write(self.style.MIGRATE_HEADING("It prints"))
         self.stdout.write(result.output or "(nothing)")
+        self._show_steps(chapter)
+        self._show_exercise(chapter)
+
+    def _show_steps(self, chapter: Chapter) -> None:
+        """Print what a reader writes in a project, and what Django prints."""
+        steps = project_steps(chapter)
+        self.stdout.write(self.style.MIGRATE_HEADING("In your project"))
+        if steps.makemigrations:
+            self.stdout.write(f"makemigrations prints\n\n{steps.makemigrations}\n\n")
+        self.stdout.write(f"A test\n\n{steps.test}\n")
+        if steps.removal:
+            self.stdout.write(f"Without the declaration, makemigrations prints\n\n{steps.removal}")
+        read = ", ".join(f"docs/{page.path}.md" for page in pages(chapter))
+        self.stdout.write(f"\nTo look it up: {read}\n\n")
+
+    def _show_exercise(self, chapter: Chapter) -> None:
         exercise = EXERCISES[chapter.module_name]
         self.stdout.write(self.style.MIGRATE_HEADING("Now you"))
-        self.stdout.write(f"{exercise.task}\nHint: {exercise.hint}\n")
+        with_rules = exercise.kind == "rules"
+        self.stdout.write(f"{exercise.task}\nHint: {exercise.hint}\n\n")
+        self.stdout.write(exercise_source(exercise.model, with_rules=with_rules))
+        self.stdout.write(f"\n{exercise.empty}\n")
         self.stdout.write(
             f"Check an answer: manage.py walkthrough {chapter.slug} --answer FILE\n\n"
         )
