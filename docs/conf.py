@@ -41,7 +41,16 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
-pygments_style = "friendly"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+# Axe finds these in the pages of the theme.
+ACCESSIBLE = {
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Contents">',
+    '<th class="head"><p></p></th>': "<td></td>",
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
 
 
 def with_arguments_of_init(app, what, name, obj, options, signature, returns):
@@ -74,7 +83,19 @@ def pages_with_chapters(app, environment, added, changed, removed):
     return {path for paths in PAGES.values() for path in paths} & environment.found_docs
 
 
+def make_accessible(app, exception):
+    """Let the keyboard scroll code and tables, and give headings and landmarks a level and name."""
+    if exception or app.builder.name != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        html = path.read_text(encoding="utf-8")
+        for old, new in ACCESSIBLE.items():
+            html = html.replace(old, new)
+        path.write_text(html, encoding="utf-8")
+
+
 def setup(app):
+    app.connect("build-finished", make_accessible)
     app.connect("env-get-outdated", pages_with_chapters)
     app.connect("source-read", with_links_to_chapters)
     app.connect("autodoc-process-signature", with_arguments_of_init)

@@ -141,6 +141,11 @@ function showRefusal() {
   if (link && tabs?.isFirst()) showLine(link);
 }
 
+// The list of chapters scrolls by itself: begin where the reader is.
+const side = document.querySelector(".side");
+const current = side?.querySelector("[aria-current]");
+if (current) side.scrollTop = current.offsetTop - side.clientHeight / 3;
+
 showResult();
 showRefusal();
 
