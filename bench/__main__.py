@@ -32,6 +32,7 @@ NOT_BENCHMARKS = (
     "settings",
     "rounds",
     "screenshots",
+    "urls",
 )
 PAGE = Path(__file__).parent.parent / "docs" / "performance" / "overhead.md"
 

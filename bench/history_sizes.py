@@ -1,95 +1,46 @@
 """Reading and writing in a large event table, compared with one of 10,000 events.
 
 Plain, with 3 and with 50 partitions: ``python -m bench --only history_sizes --events 10000000``.
-The events are loaded by COPY.
+The pages are those of the admin, with Django's test client. The queries of these pages are measured
+by themselves too, without a bound.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from django.db import connection, connections, models
-from psycopg import sql
+from django.contrib.auth import get_user_model
+from django.db import connections, models
+from django.test import Client
+from django.test.utils import override_settings
+from django.urls import reverse
 
 import pghistory
-import pgtrigger
-from bench.declared import forget
 from bench.rounds import Report, Target, Turn, benchmark
-from pghistory.keeping import partition_care, partitioning, partitions
+from bench.sized_tables import BEGIN, EVENTS_OF_ONE, OneSize, Size, tables
+from pghistory.admin.presenting import PAGE_SIZE
+from pghistory.keeping import partition_care
 from pghistory.models import Events
-from pghistory.past import migrating, views
-from pghistory.tracking import event_models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-SMALL = 10_000
 DEFAULT_EVENTS = 200_000
-EVENTS_OF_ONE = 20
+AT_MOST = 1.2
 ROUNDS, WRITES, WRITERS = 11, 500, 4
-BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
-ALL = (pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
-
-
-class Owner(models.Model):
-    name = models.TextField()
-
-    class Meta:
-        abstract = True
-        app_label = "bench"
-
-
-class Thing(models.Model):
-    amount = models.IntegerField(default=0)
-    title = models.TextField(default="A title of ordinary length")
-
-    class Meta:
-        abstract = True
-        app_label = "bench"
-
-
-@dataclass(frozen=True)
-class Size:
-    """A table of things with its events, and one of their owners."""
-
-    name: str
-    events: int
-    parts: int
-    owner: Any
-    thing: Any
-
-    @property
-    def table(self) -> str:
-        return str(self.thing.pgh_event_model._meta.db_table)
-
-    @property
-    def objects(self) -> int:
-        return self.events // EVENTS_OF_ONE
-
-    @property
-    def then(self) -> datetime:
-        """A time at which about half of the events had been written."""
-        return BEGIN + timedelta(seconds=self.events // 2)
 
 
 @benchmark
 def reading_and_writing(report: Report) -> None:
-    """The timeline, a page, as_of() and change sets; writes; dropping the oldest partition."""
-    with tables(report) as sizes:
-        small = sizes[0].name
-        for title, read in _reads().items():
-            report.compare(
-                title,
-                {each.name: Turn(functools.partial(read, each)) for each in sizes},
-                [Target(each.name, against=small, at_most=1.2) for each in sizes[1:]],
-                rounds=ROUNDS,
-            )
+    """Pages, as_of() and change sets; writes; removing the oldest partition."""
+    events = report.events or (DEFAULT_EVENTS // 10 if report.quick else DEFAULT_EVENTS)
+    router = OneSize()
+    with tables(events) as sizes, override_settings(DATABASE_ROUTERS=[router]):
+        _compare_reads(report, router, sizes)
         plain = sizes[1].name
         report.compare(
             f"{WRITES} writes",
@@ -98,20 +49,61 @@ def reading_and_writing(report: Report) -> None:
             rounds=ROUNDS,
         )
         for each in sizes[2:]:
-            seconds, writes = _drop_oldest(each)
-            report.count(f"seconds to remove the oldest partition, {each.name}", seconds, 1.0)
-            report.count(f"longest pause of a writer in seconds, {each.name}", writes, 1.0)
+            seconds, pause = _drop_oldest(each)
+            # Writers wait for the lock alone; what stays is chosen and copied while they write.
+            report.count(f"longest pause of {WRITERS} writers meanwhile, {each.name}", pause, 1.0)
+            report.count(f"seconds to choose, copy and remove, {each.name}", seconds, None)
 
 
-def _reads() -> dict[str, Callable[[Size], object]]:
+def _compare_reads(report: Report, router: OneSize, sizes: list[Size]) -> None:
+    """Each read with only the event tables of its size, as in a project that has no others."""
+    client = Client()
+    user = get_user_model().objects.create_superuser("reader", "reader@example.org", "reader")
+    client.force_login(user)
+    for title, (read, at_most) in _reads(client).items():
+
+        def turn(size: Size, read: Callable[[Size], object] = read) -> object:
+            router.shown = size
+            try:
+                return read(size)
+            finally:
+                router.shown = None
+
+        report.compare(
+            title,
+            {each.name: Turn(functools.partial(turn, each)) for each in sizes},
+            [Target(each.name, against=sizes[0].name, at_most=at_most) for each in sizes[1:]],
+            rounds=ROUNDS,
+        )
+    user.delete()
+
+
+def _reads(client: Client) -> dict[str, tuple[Callable[[Size], object], float | None]]:
+    """What is read, by title, and how many times the small table's time it may take."""
     return {
-        "timeline of an object": _timeline,
-        "first page of the events": _page,
-        "as_of() of one object": _as_of,
-        "as_of() with select_related": _select_related,
-        "as_of() with a reverse set": _reverse_set,
-        "ChangeSet.of() and its events": _change_set,
+        "timeline page": (functools.partial(_timeline_page, client), AT_MOST),
+        "admin's first page": (functools.partial(_first_page, client), AT_MOST),
+        "as_of() of one object": (_as_of, AT_MOST),
+        "as_of() with select_related": (_select_related, AT_MOST),
+        "as_of() with a reverse set": (_reverse_set, AT_MOST),
+        "ChangeSet.of() and its events": (_change_set, AT_MOST),
+        "query of the timeline alone": (_timeline, None),
+        "query of the first page alone": (_page, None),
     }
+
+
+def _timeline_page(client: Client, size: Size) -> object:
+    address = reverse("admin:pghistory_timeline", args=[size.thing._meta.label, _middle(size)])
+    response = client.get(address)
+    assert response.content.count(b"amount") >= EVENTS_OF_ONE - 1, response
+    return response
+
+
+def _first_page(client: Client, size: Size) -> object:
+    address = reverse("admin:pghistory_events_changelist")
+    response = client.get(address, {"model": size.thing._meta.label})
+    assert response.content.count(b"amount") >= PAGE_SIZE, response
+    return response
 
 
 def _middle(size: Size) -> int:
@@ -183,109 +175,3 @@ def _drop_oldest(size: Size) -> tuple[float, float]:
         for thread in threads:
             thread.join()
     return seconds, max(pauses)
-
-
-@contextlib.contextmanager
-def tables(report: Report) -> Iterator[list[Size]]:
-    """The small table, and the large ones: plain, with 3 and with 50 partitions."""
-    events = report.events or (DEFAULT_EVENTS // 10 if report.quick else DEFAULT_EVENTS)
-    wanted = [
-        ("small", SMALL, 0),
-        ("plain", events, 0),
-        ("three", events, 3),
-        ("fifty", events, 50),
-    ]
-    sizes = [_declared(f"{events:,} events, {name}", name, events, parts)
-             for name, events, parts in wanted]  # fmt: skip
-    models_of = [model for each in sizes for model in (each.owner, each.thing)]
-    made = [each for model in models_of for each in (model, model.pgh_event_model)]
-    try:
-        with connection.schema_editor() as editor:
-            for model in made:
-                editor.create_model(model)
-        for each in sizes:
-            if each.parts:
-                partitioning.convert(
-                    each.thing.pgh_event_model, events // each.parts + 1, "default"
-                )
-            _fill(each)
-        migrating.after_migrate("default")
-        yield sizes
-    finally:
-        views.set_aside("default")
-        with connection.schema_editor() as editor:
-            for model in reversed(made):
-                editor.delete_model(model)
-        for model in models_of:
-            event_models.forget(model.pgh_event_model)
-        forget(made)
-
-
-def _declared(name: str, suffix: str, events: int, parts: int) -> Size:
-    meta = type("Meta", (), {"app_label": "bench"})
-    attributes = {"__module__": __name__, "Meta": meta}
-    owner = pghistory.track(*ALL)(type(f"Owner{suffix.title()}", (Owner,), dict(attributes)))
-    key = models.ForeignKey(owner, models.CASCADE, related_name="+")
-    thing = pghistory.track(*ALL)(
-        type(f"Thing{suffix.title()}", (Thing,), {**attributes, "owner": key})
-    )
-    return Size(name, events, parts, owner, thing)
-
-
-def _fill(size: Size) -> None:
-    """Load events: each object is inserted and then updated, a second apart from the one before."""
-    if size.parts:
-        care = partition_care.Care(size.thing.pgh_event_model, "default")
-        while care.found.end <= size.events:
-            care.create(care.found.ahead_of(0) + 1)
-    owners = ((key, f"Owner {key}") for key in range(1, size.objects + 1))
-    things = ((key, 1, "A title of ordinary length", key) for key in range(1, size.objects + 1))
-    with pgtrigger.ignore():
-        _copy(size.owner._meta.db_table, "id, name", owners)
-        _copy(size.thing._meta.db_table, "id, amount, title, owner_id", things)
-    _copy(
-        size.owner.pgh_event_model._meta.db_table,
-        "pgh_id, pgh_created_at, pgh_label, pgh_obj_id, id, name, pgh_xact, pgh_xact_at",
-        (
-            (key, BEGIN, "insert", key, key, f"Owner {key}", key, BEGIN)
-            for key in range(1, size.objects + 1)
-        ),
-    )
-    _copy(size.table, _EVENT_COLUMNS, _events(size))
-    with connection.cursor() as cursor:
-        for model in (size.owner, size.thing):
-            for each in (model, model.pgh_event_model):
-                table = each._meta.db_table
-                cursor.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
-                cursor.execute(
-                    sql.SQL(
-                        "SELECT setval(pg_get_serial_sequence(%s, %s), (SELECT max({}) FROM {}))"
-                    ).format(sql.Identifier(each._meta.pk.column), sql.Identifier(table)),
-                    [table, each._meta.pk.column],
-                )
-    assert partitions.read(size.table, "default") is None or size.parts
-
-
-_EVENT_COLUMNS = (
-    "pgh_id, pgh_created_at, pgh_label, pgh_obj_id, id, amount, title, owner_id, pgh_xact, "
-    "pgh_xact_at"
-)
-
-
-def _events(size: Size) -> Iterator[tuple[Any, ...]]:
-    for number in range(size.events):
-        key, turn = number % size.objects + 1, number // size.objects
-        at = BEGIN + timedelta(seconds=number)
-        label = "update" if turn else "insert"
-        title = "A title of ordinary length"
-        yield (number + 1, at, label, key, key, turn, title, key, number // 10 + 1, at)
-
-
-def _copy(table: str, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    with connection.cursor() as cursor:
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-            sql.Identifier(table), sql.SQL(columns)
-        )
-        with cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)

@@ -130,7 +130,7 @@ class Report:
         for target in targets:
             self._add(_ratio(title, target, seconds, self.area))
 
-    def count(self, title: str, found: float, at_most: float, variant: str = "") -> None:
+    def count(self, title: str, found: float, at_most: float | None, variant: str = "") -> None:
         """What is counted, not timed, such as queries."""
         self._add(Result(title, variant, "", found, at_most, area=self.area))
 

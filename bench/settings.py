@@ -1,4 +1,4 @@
-"""The project's settings with the engines alone, in a database that goes when the run ends."""
+"""The settings with the engines and Django's admin alone, in a database that goes at the end."""
 
 from project.settings import *  # noqa: F403
 from project.settings import DATABASES
@@ -16,9 +16,19 @@ INSTALLED_APPS = [
     "project",
     "pgtrigger",
     "pghistory",
+    "django.contrib.admin",
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
     "bench",
 ]
-MIDDLEWARE = []
-ROOT_URLCONF = None
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+ALLOWED_HOSTS = ["testserver"]
+SECURE_SSL_REDIRECT = False
+ROOT_URLCONF = "bench.urls"

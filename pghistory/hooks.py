@@ -13,7 +13,7 @@ from psycopg import sql
 
 from pghistory.keeping import partitions
 from pghistory.past.querysets import History
-from pghistory.reading import absent_columns
+from pghistory.reading import absent_columns, partition_ends
 from pghistory.tracking import event_models, rendering
 from pghistory.vocabulary.transaction_fields import AddedWithoutDefault
 from pghistory.writing import context
@@ -26,6 +26,7 @@ def before_models_load() -> None:
     class_prepared.connect(event_models.prepare, dispatch_uid="pghistory.event_models")
     class_prepared.connect(_attach_history, dispatch_uid="pghistory.history")
     absent_columns.watch_migrations()
+    partition_ends.watch_migrations()
 
 
 def extend_schema_editors() -> None:

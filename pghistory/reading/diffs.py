@@ -13,6 +13,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.backends.utils import names_digest
 from psycopg import sql
 
 from pghistory.reading import absent_columns
@@ -28,15 +29,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EventTable:
-    """An event model, and its fields that are not in the database yet."""
+    """An event model, and how its table is in the database."""
 
     event_model: Any
     absent: tuple[Any, ...] = ()
+    """Its fields that are not in the database yet."""
+    end: int | None = None
+    """Where the ranges of its partitions end: see Note [In order of partitions]."""
 
     @property
     def source(self) -> sql.Composable:
         """Return the SQL that stands for the table in FROM."""
         return absent_columns.table(self.event_model, self.absent)
+
+    @property
+    def row_column(self) -> sql.Identifier | None:
+        """The column of a timeline that has the whole event. See Note [Page first]."""
+        if self.end is None or self.absent:
+            return None
+        return sql.Identifier(f"pgh_row_{names_digest(self.event_model._meta.db_table, length=8)}")
 
 
 def data(timeline: sql.Composable, tables: Iterable[EventTable]) -> sql.Composable:
@@ -77,14 +88,21 @@ def _by_model(
 ) -> sql.Composable:
     """The value for the row's own event model; in it ``e`` is the event."""
     whens = [
-        sql.SQL("WHEN {} THEN (SELECT {} FROM {} AS e WHERE e.pgh_id = {}.pgh_id)").format(
-            sql.Literal(table.event_model._meta.label), value(table), table.source, timeline
+        sql.SQL("WHEN {} THEN (SELECT {} FROM {})").format(
+            sql.Literal(table.event_model._meta.label), value(table), _event(timeline, table)
         )
         for table in tables
     ]
     if not whens:
         return sql.SQL("NULL::jsonb")
     return sql.SQL("CASE {}.pgh_model {} END").format(timeline, sql.SQL(" ").join(whens))
+
+
+def _event(timeline: sql.Composable, table: EventTable) -> sql.Composable:
+    """The event ``e`` of a timeline's row, as a FROM clause."""
+    if table.row_column is not None:
+        return sql.SQL("(SELECT ({}.{}).*) AS e").format(timeline, table.row_column)
+    return sql.SQL("{} AS e WHERE e.pgh_id = {}.pgh_id").format(table.source, timeline)
 
 
 def tracked_columns(event_model: Any) -> list[Field[Any, Any]]:
@@ -120,7 +138,14 @@ def _data(table: EventTable) -> sql.Composable:
     others = {field.column for field in event_model._meta.local_concrete_fields} - {
         field.column for field in shown_columns(event_model)
     }
-    return sql.SQL("pg_catalog.to_jsonb(e) - {}::text[]").format(sql.Literal(sorted(others)))
+    values = sql.SQL("pg_catalog.to_jsonb(e) - {}::text[]").format(sql.Literal(sorted(others)))
+    if table.row_column is None:
+        return values
+    # PostgreSQL would evaluate so cheap an expression before it sorts: see Note [Page first].
+    return sql.SQL(
+        "COALESCE((SELECT pg_catalog.jsonb_object_agg(v.key, v.value) "
+        "FROM pg_catalog.jsonb_each({}) AS v), '{{}}')"
+    ).format(values)
 
 
 @functools.cache
@@ -202,9 +227,18 @@ def _previous(table: EventTable, per_label: bool, of_old: list[str]) -> sql.Comp
         condition = sql.SQL(" AND o.pgh_label = e.pgh_label")
     elif of_old:
         condition = sql.SQL(" AND o.pgh_label <> ALL ({})").format(sql.Literal(of_old))
-    return sql.SQL(
-        "SELECT o.* FROM {} AS o WHERE {} AND o.pgh_id < e.pgh_id{} ORDER BY o.pgh_id DESC LIMIT 1"
-    ).format(table.source, _same_object(table.event_model), condition)
+    template = "SELECT o.* FROM {} AS o WHERE {} AND o.pgh_id < e.pgh_id{} "
+    last = "ORDER BY o.pgh_id DESC LIMIT 1"
+    same = _same_object(table.event_model)
+    if table.end is None:
+        return sql.SQL(template + last).format(table.source, same, condition)
+    beyond, below = (
+        sql.SQL(template + f"AND o.pgh_id {side} {{}} {last}").format(
+            table.source, same, condition, sql.Literal(table.end)
+        )
+        for side in (">=", "<")
+    )
+    return sql.SQL(f"SELECT o.* FROM (({{}}) UNION ALL ({{}})) AS o {last}").format(beyond, below)
 
 
 def _next(table: EventTable) -> sql.Composable:

@@ -6,6 +6,9 @@ has only stored columns; ``pgh_data``, ``pgh_diff`` and ``pgh_context`` are expr
 which look up the event by key. PostgreSQL evaluates an expensive expression after sorting and
 LIMIT, unless a filter reads it.
 
+To look up an event by key, PostgreSQL plans a scan of each partition of its table. So the subquery
+has the whole event in a column if its table is partitioned.
+
 https://www.postgresql.org/docs/current/queries-limit.html
 """
 
@@ -20,7 +23,7 @@ from django.db import models, router
 from django.db.models.expressions import Col
 from psycopg import sql
 
-from pghistory.reading import absent_columns, diffs, related_rows
+from pghistory.reading import absent_columns, diffs, partition_ends, related_rows
 from pghistory.reading.event_query import EventQuery, ReadOnlyQuerySet, quoted
 from pghistory.tracking import event_models
 from pghistory.utils import JSONField
@@ -69,21 +72,27 @@ class TimelineQuery(EventQuery):
         return inner  # type: ignore[no-any-return]
 
     def plain_table_sql(self, connection: Any) -> tuple[str, Any]:
+        tables = self.tables(connection)
         selects = [
-            _select(event_model, where) for event_model, where in self._chosen(connection.alias)
+            _select(event_model, where, tables)
+            for event_model, where in self._chosen(connection.alias)
         ]
         selects += [
-            _select_related(relation, self.chosen.tracks or ())
+            _select_related(relation, self.chosen.tracks or (), tables)
             for relation in self._relations(connection.alias)
         ]
         union = sql.SQL("\nUNION ALL\n").join(selects) if selects else _NO_EVENTS
         return union.as_string().replace("%", "%%"), ()
 
-    def event_models(self, alias: str) -> list[Any]:
-        """The event models whose events these may be."""
-        found = [event_model for event_model, _ in self._chosen(alias)]
-        found += [relation.event_model for relation in self._relations(alias)]
-        return list(dict.fromkeys(found))
+    def tables(self, connection: Any) -> list[diffs.EventTable]:
+        """The event tables whose events these may be."""
+        found = [event_model for event_model, _ in self._chosen(connection.alias)]
+        found += [relation.event_model for relation in self._relations(connection.alias)]
+        found = list(dict.fromkeys(found))
+        ends = partition_ends.find(found, connection)
+        return [
+            replace(table, end=ends.get(table.event_model)) for table in _tables(found, connection)
+        ]
 
     def _relations(self, alias: str) -> list[related_rows.Relation]:
         """The relations whose rows are in these timelines."""
@@ -173,15 +182,20 @@ class DerivedCol(Col):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         alias = sql.SQL(quoted(compiler, self.alias))
         query = compiler.query
-        found = (
-            query.event_models(connection.alias)
-            if isinstance(query, TimelineQuery)
-            else event_models.all_event_models()
+        # A query may also name the timeline around it, whose tables it does not know.
+        is_own = isinstance(query, TimelineQuery) and self.alias in query.alias_map
+        tables = (
+            query.tables(connection)
+            if is_own
+            else _tables(event_models.all_event_models(), connection)
         )
-        absent = absent_columns.find(found, connection)
-        tables = [diffs.EventTable(model, absent.get(model, ())) for model in found]
         derived = self.target.derive(alias, tables)
         return derived.as_string().replace("%", "%%"), ()
+
+
+def _tables(event_models: list[Any], connection: Any) -> list[diffs.EventTable]:
+    absent = absent_columns.find(event_models, connection)
+    return [diffs.EventTable(each, absent.get(each, ())) for each in event_models]
 
 
 # The columns of the subquery, each with what it is where there is no event table.
@@ -208,14 +222,38 @@ _NO_EVENTS = sql.SQL("SELECT {} WHERE false").format(
 )
 
 
-def _select(event_model: Any, where: list[sql.Composable]) -> sql.Composable:
+def _select(
+    event_model: Any, where: list[sql.Composable], tables: list[diffs.EventTable]
+) -> sql.Composable:
     """The events of one event table that meet the conditions."""
+    select = sql.SQL("SELECT {}{} FROM {} AS e").format(
+        _own_columns(event_model),
+        _rows(event_model, tables),
+        naming.table_identifier(event_model._meta.db_table),
+    )
     if not where:
-        return _select_all(event_model)
-    return sql.SQL("{} WHERE {}").format(_select_all(event_model), sql.SQL(" AND ").join(where))
+        return select
+    return sql.SQL("{} WHERE {}").format(select, sql.SQL(" AND ").join(where))
 
 
-def _select_related(relation: related_rows.Relation, objs: Sequence[Model]) -> sql.Composable:
+def _rows(event_model: Any, tables: list[diffs.EventTable]) -> sql.Composable:
+    """The whole event, in a column for each partitioned table. See Note [Page first]."""
+    columns = [
+        sql.SQL(", {} AS {}").format(
+            sql.SQL("e")
+            if table.event_model is event_model
+            else sql.SQL("NULL::{}").format(table.source),
+            table.row_column,
+        )
+        for table in tables
+        if table.row_column is not None
+    ]
+    return sql.SQL("").join(columns)
+
+
+def _select_related(
+    relation: related_rows.Relation, objs: Sequence[Model], tables: list[diffs.EventTable]
+) -> sql.Composable:
     """The events that added a row to a relation of these objects or removed one, as theirs."""
     value = sql.SQL("pg_catalog.to_jsonb(e.{})").format(sql.Identifier(relation.value.column))
     values = {
@@ -228,14 +266,15 @@ def _select_related(relation: related_rows.Relation, objs: Sequence[Model]) -> s
             "CASE WHEN NOT moved.is_added THEN {0} END, CASE WHEN moved.is_added THEN {0} END)"
         ).format(value),
     }
-    return sql.SQL("SELECT {} FROM {}").format(_columns(values), relation.branch(objs))
+    return sql.SQL("SELECT {}{} FROM {}").format(
+        _columns(values), _rows(relation.event_model, tables), relation.branch(objs)
+    )
 
 
 @functools.cache
-def _select_all(event_model: Any) -> sql.Composable:
-    table = naming.table_identifier(event_model._meta.db_table)
-    select = sql.SQL("SELECT {} FROM {} AS e").format(_columns(_values(event_model)), table)
-    return sql.SQL(select.as_string())
+def _own_columns(event_model: Any) -> sql.Composable:
+    """Return the rendered SQL, which is cached."""
+    return sql.SQL(_columns(_values(event_model)).as_string())
 
 
 def _columns(values: Mapping[str, sql.Composable]) -> sql.Composable:

@@ -1,5 +1,7 @@
 """Tracked tables for the history's tests, each tracked in the way that one of them needs."""
 
+import uuid
+
 from django.db import models
 
 import pghistory
@@ -45,6 +47,18 @@ class RowLevel(models.Model):
 class StatementLevel(models.Model):
     number = models.IntegerField()
     text = models.TextField(null=True)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class SmallKey(models.Model):
+    id = models.AutoField(primary_key=True)
+    number = models.IntegerField()
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Parcel(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    number = models.IntegerField()
 
 
 @pghistory.track()
