@@ -29,7 +29,7 @@ from pghistory.keeping.partitions import EventPartition
 from pgtrigger import naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -156,16 +156,12 @@ class Care:
         found = self.found
         position = partitions.position(self.table, self.using)
         chosen: list[tuple[EventPartition, datetime | None]] = []
-        with connections[self.using].cursor() as cursor:
-            for each in found.ranges:
-                cursor.execute(
-                    sql.SQL("SELECT pg_catalog.max(pgh_created_at) FROM {}").format(each.identifier)
-                )
-                (newest,) = cursor.fetchone()
-                if int(each.upper or 0) > position or (newest is not None and newest >= before):
-                    break
-                if not self._is_kept(each):
-                    chosen.append((each, newest))
+        for each in found.ranges:
+            newest = self._newest([each])
+            if int(each.upper or 0) > position or (newest is not None and newest >= before):
+                break
+            if not self._is_kept(each):
+                chosen.append((each, newest))
         return chosen
 
     def remove(self, before: datetime, export: Path | None = None) -> Iterator[Removed]:
@@ -180,16 +176,14 @@ class Care:
         """
         run = runs.Run(runs.PARTITION, self.event_model, self.using)
         done: list[str] = []
-        for partition, newest in self.removable(before):
-            removed = runs.persist(partial(self._remove, run, partition, newest, export))
+        for partition, _ in self.removable(before):
+            removed = runs.persist(partial(self._remove, run, partition, export))
             done.append(removed.partition)
             yield removed
         if done:
             run.finish(partitions=done)
 
-    def _remove(
-        self, run: runs.Run, partition: EventPartition, newest: datetime | None, export: Path | None
-    ) -> Removed:
+    def _remove(self, run: runs.Run, partition: EventPartition, export: Path | None) -> Removed:
         with (
             run.batch() as cursor,
             ownership.as_owner(self.event_model, self.using),
@@ -209,39 +203,44 @@ class Care:
                 partition.schema, self._kept_name(partition), None, partition.upper
             )
             partitions.create(self.table, kept, self.using)
-            stays = self._copy_needed(old, kept, newest)
+            newest = self._newest(old)
+            before = newest + timedelta(microseconds=1) if newest else None
+            stays = self._copy_needed(old, kept, before) if before else 0
             lock(self.table, self.using)
             for each in old:
                 partitions.detach(self.table, each, self.using)
                 cursor.execute(sql.SQL("DROP TABLE {}").format(each.identifier))
             partitions.attach(self.table, kept, self.using)
-            if newest is not None:
-                run.complete_from(newest + timedelta(microseconds=1))
+            if before is not None:
+                run.complete_from(before)
             run.add(count - stays)
         return Removed(partition.name, count - stays, stays, file)
 
     def _copy_needed(
-        self, old: list[EventPartition], kept: EventPartition, newest: datetime | None
+        self, old: list[EventPartition], kept: EventPartition, before: datetime
     ) -> int:
         """Copy what ``as_of()`` needs of the old partitions, and return how many events."""
-        if newest is None:
-            newest = retention.time_before(timedelta(0), self.using)
-        needed = retention.Retention(
-            self.event_model, newest + timedelta(microseconds=1), self.using
-        )
-        columns = sql.SQL(", ").join(
-            sql.Identifier(field.column) for field in self.event_model._meta.local_concrete_fields
-        )
-        copied = 0
+        needed = retention.Retention(self.event_model, before, self.using)
         with connections[self.using].cursor() as cursor:
-            for each in old:
-                cursor.execute(
-                    sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} AS e WHERE NOT ({})").format(
-                        kept.identifier, columns, columns, each.identifier, needed.is_removable
-                    )
+            cursor.execute(
+                sql.SQL("INSERT INTO {} ({}) {}").format(
+                    kept.identifier,
+                    needed.columns,
+                    needed.last_of([each.identifier for each in old], int(kept.upper or 0)),
                 )
-                copied += int(cursor.rowcount)
-        return copied
+            )
+            return int(cursor.rowcount)
+
+    def _newest(self, old: Iterable[EventPartition]) -> datetime | None:
+        """The time of the newest event of some partitions, None without events."""
+        newest = [
+            sql.SQL("(SELECT pg_catalog.max(pgh_created_at) FROM {})").format(each.identifier)
+            for each in old
+        ]
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(sql.SQL("SELECT GREATEST({})").format(sql.SQL(", ").join(newest)))
+            (found,) = cursor.fetchone()
+        return found  # type: ignore[no-any-return]
 
     def _count(self, old: list[EventPartition]) -> int:
         with connections[self.using].cursor() as cursor:

@@ -25,6 +25,7 @@ from pgtrigger import naming
 from pgtrigger.sql.queries import query
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
 
@@ -54,6 +55,44 @@ class Retention:
             *self._is_referred_to(),
         ]
         return sql.SQL(" AND ").join(conditions)
+
+    def last_of(self, tables: Iterable[sql.Composable], end: int) -> sql.Composable:
+        """Return the SELECT of the events to keep of partitions with all keys below ``end``.
+
+        It gives what ``is_removable`` leaves if all their events are old and none is referred to,
+        but it reads each partition once, and of newer ones only the events before the time.
+        """
+        every = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {} FROM {}").format(self.columns, table) for table in tables
+        )
+        if not self._obj:
+            return sql.SQL("SELECT {} FROM ({}) AS e WHERE false").format(self.columns, every)
+        obj = sql.SQL(", ").join(sql.SQL("e.{}").format(sql.Identifier(each)) for each in self._obj)
+        return sql.SQL(
+            "SELECT {columns} FROM (SELECT DISTINCT ON ({obj}) e.* FROM ({every}) AS e "
+            "WHERE {present} IS NOT NULL{counted} ORDER BY {obj}, e.pgh_id DESC) AS e "
+            "WHERE e.pgh_label <> ALL ({gone}::text[]) AND NOT EXISTS ("
+            "SELECT FROM {events} AS other WHERE {same} AND other.pgh_id >= {end} "
+            "AND other.pgh_created_at < {before}{others})"
+        ).format(
+            columns=self.columns,
+            obj=obj,
+            every=every,
+            present=sql.SQL("e.{}").format(sql.Identifier(self._obj[0])),
+            counted=self._counted("e"),
+            gone=sql.Literal(history.labels_of_deletions(self.event_model)),
+            events=self.events,
+            same=self._same,
+            end=sql.Literal(end),
+            before=sql.Literal(self.before),
+            others=self._counted("other"),
+        )
+
+    @property
+    def columns(self) -> sql.Composable:
+        """The columns of the table."""
+        fields = self.event_model._meta.local_concrete_fields
+        return sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
 
     @property
     def _is_last(self) -> sql.Composable:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -24,7 +25,7 @@ from tests.pghistory.models import (
     TrackedAuthor,
     Vault,
 )
-from tests.pghistory.processes import start, wait_until
+from tests.pghistory.processes import Writers, start, wait_until
 
 LABEL = "pghistory_tests.StatementLevel"
 
@@ -226,23 +227,30 @@ class TestReceipt:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("stopped")
-def test_a_killed_run_is_continued():
+def test_a_killed_run_is_continued_while_others_write():
     row = StatementLevel.objects.create(number=0, text="Ada")
     other = StatementLevel.objects.create(number=0, text="Bob")
     for number in range(200):
         StatementLevel.objects.update(number=number)
     records = Maintenance.objects.filter(action="erase")
     arguments = ("pghistory", "erase", LABEL, row.pk, "--field", "text", "--batch", 1)
-    process = start(*arguments)
-    wait_until(lambda: records.filter(details__rows__gt=0).exists())
-    process.kill()
-    process.wait()
-    assert records.get().finished_at is None
-    process = start(*arguments)
-    assert process.wait(60) == 0, process.communicate()
+
+    def write(number):
+        StatementLevel.objects.filter(pk=other.pk).update(number=time.monotonic_ns() % 99)
+        StatementLevel.objects.create(number=number, text="Eve")
+        time.sleep(0.01)
+
+    with Writers(write):
+        process = start(*arguments)
+        wait_until(lambda: records.filter(details__rows__gt=0).exists())
+        process.kill()
+        process.wait()
+        assert records.get().finished_at is None
+        process = start(*arguments)
+        assert process.wait(60) == 0, process.communicate()
     found = StatementLevel.pgh_event_model.objects
     assert set(found.filter(pgh_obj=row).values_list("text", flat=True)) == {None}
-    assert set(found.filter(pgh_obj=other).values_list("text", flat=True)) == {"Bob"}
+    assert set(found.exclude(pgh_obj=row).values_list("text", flat=True)) == {"Bob", "Eve"}
     assert (records.get().details["rows"], records.get().finished_at is None) == (
         found.filter(pgh_obj=row).count(),
         False,

@@ -14,9 +14,9 @@ from django.utils import timezone
 
 import pghistory
 import pgtrigger
-from pghistory.keeping import partition_care, partitioning, partitions, statistics
+from pghistory.keeping import partitions, statistics
 from pghistory.models import Maintenance
-from pghistory.past import views
+from tests.pghistory.dividing import at
 from tests.pghistory.models import Account, AccountEvent, Ledger, Remark, StatementLevel
 from tests.pghistory.processes import Writers, start, wait_until
 from tests.pgtrigger.throwaway import execute
@@ -26,37 +26,10 @@ LABEL = "pghistory_tests.StatementLevel"
 EVENTS = "pghistory_tests_statementlevelevent"
 
 
-@pytest.fixture
-def partitioned():
-    """A function that partitions the events of a model, until the test ends."""
-    models = []
-
-    def convert(model, every=100):
-        at(model, 1)
-        views.set_aside("default")
-        partitioning.convert(model.pgh_event_model, every, "default")
-        views.install("default")
-        models.append(model.pgh_event_model)
-        return partition_care.Care(model.pgh_event_model, "default")
-
-    yield convert
-    call_command("flush", interactive=False, verbosity=0)  # which installs the views, too
-    views.set_aside("default")
-    for event_model in models:
-        partitioning.restore(event_model, "default")
-    views.install("default")
-
-
 def partition(*arguments, **options):
     out = io.StringIO()
     call_command("pghistory", "partition", *arguments, stdout=out, **options)
     return out.getvalue()
-
-
-def at(model, key):
-    """Let the next event have this key."""
-    table = model.pgh_event_model._meta.db_table
-    execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'pgh_id'), {key}, false)")
 
 
 def let_all_be_old(model=StatementLevel):
@@ -260,7 +233,7 @@ class TestConcurrency:
         kept = StatementLevel.pgh_event_model.objects.filter(pgh_id__lt=2000)
         assert kept.count() == 200
 
-    def test_a_killed_run_is_continued(self, partitioned, tmp_path):
+    def test_a_killed_run_is_continued_while_others_write(self, partitioned, tmp_path):
         care = partitioned(StatementLevel, every=1000)
         StatementLevel.objects.bulk_create([StatementLevel(number=0) for _ in range(900)])
         for key in (1000, 2000, 3000):
@@ -272,19 +245,27 @@ class TestConcurrency:
         partition(LABEL, ahead=4)
         StatementLevel.objects.update(number=4000)
         arguments = ("pghistory", "partition", LABEL, "--older-than", "1y", "--export", tmp_path)
-        with transaction.atomic():
-            # Somebody reads events, so that the run waits for its lock and can be killed there.
-            StatementLevel.pgh_event_model.objects.exists()
+        earlier = StatementLevel.pgh_event_model.objects.filter(pgh_id__lt=4900)
+        keys = list(StatementLevel.objects.values_list("pk", flat=True))
+
+        def write(number):
+            StatementLevel.objects.filter(pk=keys[number]).update(number=time.monotonic_ns() % 99)
+            time.sleep(0.01)
+
+        with Writers(write, number=4):
+            with transaction.atomic():
+                # Somebody reads events, so that the run waits for its lock and can be killed there.
+                StatementLevel.pgh_event_model.objects.exists()
+                process = start(*arguments)
+                wait_until(lambda: (tmp_path / f"{EVENTS}_first.csv.gz").exists())
+                process.kill()
+                process.wait()
+            assert names(care)[:2] == ["first", "1000"]
+            assert earlier.count() == 4500
             process = start(*arguments)
-            wait_until(lambda: (tmp_path / f"{EVENTS}_first.csv.gz").exists())
-            process.kill()
-            process.wait()
-        assert names(care)[:2] == ["first", "1000"]
-        assert StatementLevel.pgh_event_model.objects.count() == 4500
-        process = start(*arguments)
-        assert process.wait(120) == 0, process.communicate()
+            assert process.wait(120) == 0, process.communicate()
         assert names(care)[0] == "kept_4000"
-        assert StatementLevel.pgh_event_model.objects.count() == 1800
+        assert earlier.count() == 1800
         numbers = StatementLevel.pgh_event_model.objects.filter(pgh_id__lt=4000)
         assert set(numbers.values_list("number", flat=True)) == {3000}
         assert Maintenance.objects.get(action="partition").details["rows"] == 2700
