@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps as project_apps
 from django.db import NotSupportedError, router
+from django.db.migrations.operations import DeleteModel
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from pghistory.keeping import backfill, partitioning
@@ -68,22 +69,33 @@ class Backfill(_EventTableOperation):
         model_name: The event model.
         label: The label of the events, by default that of the tracker of inserts.
         batch: The rows of one transaction.
+        elidable: Whether ``squashmigrations`` leaves it out, as it does ``RunPython``.
 
     The migration needs ``atomic = False``.
     """
 
     category = OperationCategory.PYTHON
 
-    def __init__(self, model_name: str, label: str | None = None, batch: int = 10_000):
+    def __init__(
+        self,
+        model_name: str,
+        label: str | None = None,
+        batch: int = 10_000,
+        elidable: bool = False,
+    ):
         self.model_name = model_name
         self.label = label
         self.batch = batch
+        self.elidable = elidable
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         kwargs: dict[str, Any] = {"model_name": self.model_name}
         if self.label:
             kwargs["label"] = self.label
-        return type(self).__qualname__, [], {**kwargs, "batch": self.batch}
+        kwargs["batch"] = self.batch
+        if self.elidable:
+            kwargs["elidable"] = True
+        return type(self).__qualname__, [], kwargs
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
@@ -121,12 +133,14 @@ class Partition(_EventTableOperation):
         every: The number of events in one partition.
 
     A migration of a table that has events needs ``atomic = False``, so that they are read before
-    the table is locked.
+    the table is locked. ``squashmigrations`` moves operations on other models past it, and leaves
+    it out if the event model is deleted later.
 
     https://www.postgresql.org/docs/current/ddl-partitioning.html
     """
 
     category = OperationCategory.ALTERATION
+    is_of_schema = True
 
     def __init__(self, model_name: str, every: int):
         if not isinstance(every, int) or every < 1:
@@ -137,6 +151,17 @@ class Partition(_EventTableOperation):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         kwargs = {"model_name": self.model_name, "every": self.every}
         return type(self).__qualname__, [], kwargs
+
+    def references_model(self, name: str, app_label: str) -> bool:
+        return name.lower() == self.model_name.lower()
+
+    def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
+        """https://docs.djangoproject.com/en/stable/topics/migrations/#migration-squashing"""
+        if isinstance(operation, DeleteModel) and self.references_model(operation.name, app_label):
+            return [operation]
+        return super().reduce(operation, app_label) or not operation.references_model(
+            self.model_name, app_label
+        )
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     Optimize = Callable[..., list[Operation]]
 
-# Operations that run no code and read no rows. Django does not fold past any other one.
+# Operations that run no code of a project. Django does not fold past any other one. An operation of
+# another package is among them if its attribute ``is_of_schema`` is true.
 _OF_SCHEMA = (ModelOperation, FieldOperation, IndexOperation, TriggerOperation)
 # Operations after which the definition of a trigger may not fit its table.
 _OF_COLUMNS = (RemoveField, RenameField, AlterField, AlterOrderWithRespectTo)
@@ -68,7 +69,8 @@ def settled(operations: Iterable[Operation]) -> list[Operation]:
 
 
 def _is_movable(operation: Operation) -> bool:
-    return isinstance(operation, _OF_SCHEMA) or operation.elidable
+    is_of_schema = isinstance(operation, _OF_SCHEMA) or getattr(operation, "is_of_schema", False)
+    return is_of_schema or operation.elidable
 
 
 class _Stretch:
