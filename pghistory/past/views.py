@@ -269,7 +269,10 @@ def _statements(
             yield _view(view, columns, event_model, tracked, events, past)
         elif table not in own:
             view = sql.Identifier(own_schemas.untracked, table)
-            reason = f"{table} is not tracked, or its events do not say what it was."
+            reason = (
+                f"{table} is not tracked, or its events do not say what it was. "
+                'Read it as it is now with as_of(time, untracked="today").'
+            )
             yield _raising(view, columns, reason, own_schemas)
         else:
             continue
