@@ -1,7 +1,8 @@
 """Events of one write as one entry, and the writes of one transaction as one group.
 
-A write may have several events, each with its label. They are about one object, of one transaction,
-and contain the same values. Events from before transactions were recorded are not grouped.
+A write may have several events, each with its label. They are about one object, of one transaction
+and one operation, and contain the same values. Events from before transactions were recorded are
+not grouped.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def _is_same_write(
         and transaction == transactions.get(first.pgh_slug)
         and (first.pgh_model, first.pgh_obj_id) == (event.pgh_model, event.pgh_obj_id)
         and first.pgh_data == event.pgh_data
+        and bool(set.intersection(*(_operations(each.event) for each in (*group, shown))))
         and event.pgh_label not in [each.event.pgh_label for each in group]
     )
 

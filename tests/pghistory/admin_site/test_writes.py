@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
 from tests.pghistory.models import Order, OrderLine, RowLevel, Tracked
@@ -49,6 +50,18 @@ def test_a_deletion_shows_what_the_row_contained(entries):
     (deleted, _created), _ = entries(row, key)
     assert "Deleted; it contained:" in deleted
     assert "kept" in deleted
+
+
+def test_a_change_and_a_deletion_in_one_transaction_are_two_entries(entries):
+    row = RowLevel.objects.create(number=1)
+    key = row.pk
+    with transaction.atomic():
+        row.number = 2
+        row.save()
+        row.delete()
+    (deleted, changed, _created), _ = entries(row, key)
+    assert "Deleted; it contained:" in deleted
+    assert "update" in changed.split()
 
 
 def test_times_have_seconds_and_a_time_zone(entries):
