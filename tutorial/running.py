@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from pghistory.admin.writes import Group
 from tutorial.busy import is_busy
 from tutorial.chapters import Chapter
 from tutorial.private_tables import private_tables
 from tutorial.recording import Recorder, Statement, diagnostics, line_within
 from tutorial.tables import Frame, compare, only_changes, read_table
-from tutorial.timeline import Event, event_models, read_history
+from tutorial.timeline import event_models, read_history
 
 # What differs between two runs of one scenario.
 _MASKS = (
@@ -47,7 +48,7 @@ class ChapterRun:
     error: Exception | None = None
     error_line: int | None = None
     frames: list[Frame] = field(default_factory=list)
-    history: dict[str, list[Event]] = field(default_factory=dict)
+    history: dict[str, list[Group]] = field(default_factory=dict)
 
     @property
     def output(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import models
 
@@ -10,7 +11,7 @@ import pgtrigger
 from tutorial.private_tables import PrivateConnection
 from tutorial.recording import Recorder, Statement
 from tutorial.tables import Frame, TableChanges, changes_by_table, compare, only_changes, read_table
-from tutorial.timeline import Entry, event_models, read_history, timeline
+from tutorial.timeline import drawn, event_models, read_history
 
 # The attributes of an error that are shown, if they are not empty.
 ATTRIBUTES = (
@@ -25,7 +26,7 @@ class StepOutcome:
 
     statements: list[Statement] = field(default_factory=list)
     tables: list[TableChanges] = field(default_factory=list)
-    timelines: list[tuple[str, list[Entry]]] = field(default_factory=list)
+    timelines: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     returned: str = ""
     error: list[tuple[str, str]] = field(default_factory=list)
 
@@ -52,7 +53,7 @@ def observed(
     )
     outcome.tables = changes_by_table([Frame(None, tuple(before)), Frame(None, changed)])
     outcome.timelines = [
-        (model.__name__, timeline(events)) for model in shown if (events := read_history(model))
+        (model.__name__, drawn(groups)) for model in shown if (groups := read_history(model))
     ]
 
 

@@ -30,7 +30,7 @@ from tutorial.scenarios import PARTS
 from tutorial.source import source_lines
 from tutorial.states import diagrams
 from tutorial.tables import changes_by_table
-from tutorial.timeline import event_models, timeline
+from tutorial.timeline import drawn, event_models
 
 DOCUMENTATION = settings.BASE_DIR / "docs/_build/html"
 DOCUMENTATION_POLICY = (
@@ -185,9 +185,7 @@ def _chapter_context(chapter: Chapter, run: ChapterRun | None = None) -> dict[st
         "tables": changes_by_table(run.frames) if run else [],
         "is_tracked": any(event_models(model) for model in chapter.models),
         "timelines": [
-            (name, timeline(events))
-            for name, events in (run.history if run else {}).items()
-            if events
+            (name, drawn(groups)) for name, groups in (run.history if run else {}).items() if groups
         ],
         "models": [
             {

@@ -1,9 +1,9 @@
 """The pictures say what the declarations say."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils.html import strip_tags
 
@@ -25,7 +25,7 @@ from tutorial.pictures import PICTURES
 from tutorial.running import run_chapter
 from tutorial.source import source_lines
 from tutorial.states import diagrams
-from tutorial.timeline import Event, timeline
+from tutorial.timeline import drawn
 
 
 class TestFiring:
@@ -85,65 +85,26 @@ class TestStates:
         assert diagrams(SoftDelete) == []
 
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ROW = {"id": 1, "text": "a"}
-
-
-def event(label: str, *operations: str, diff: dict[str, list[str]] | None = None) -> Event:
-    return Event(label, NOON, ROW, diff or {}, {}, frozenset(operations))
-
-
 class TestTimeline:
-    def test_an_entry_says_when_it_was_and_what_it_changed(self) -> None:
-        later = Event(
-            "update",
-            NOON + timedelta(milliseconds=5),
-            ROW,
-            {"text": ["a", "b"]},
-            {"user": 1},
-            frozenset({"UPDATE"}),
-        )
-        first, second = timeline([event("insert", "INSERT"), later])
-        assert first.summary == "Created with text=a"
-        assert (second.elapsed, second.context) == ("+5.0 ms", "user=1")
-        assert second.changes == [("text", "a", "b")]
-
-    def test_the_events_of_one_write_are_one_entry(self) -> None:
-        entries = timeline(
-            [
-                event("create", "INSERT"),
-                event("snapshot", "INSERT", "UPDATE"),
-                event("low", "UPDATE", diff={"text": ["a", "b"]}),
-                event("snapshot", "INSERT", "UPDATE"),
-            ]
-        )
-        assert [entry.labels for entry in entries] == [["create", "snapshot"], ["low", "snapshot"]]
-
-    def test_a_deletion_after_an_update_is_an_entry_of_its_own(self) -> None:
-        entries = timeline(
-            [
-                event("update", "UPDATE", diff={"text": ["b", "a"]}),
-                event("delete", "DELETE"),
-                event("insert", "INSERT"),
-            ]
-        )
-        assert [entry.labels for entry in entries] == [["update"], ["delete"], ["insert"]]
-        assert entries[1].summary == "Deleted; it contained text=a"
-
-    def test_a_long_value_is_cut(self) -> None:
-        (entry,) = timeline([event("update", "UPDATE", diff={"text": ["x" * 100, "y"]})])
-        assert entry.changes[0][1].endswith("x…")
-
     @pytest.mark.django_db
     def test_each_write_of_a_chapter_is_one_entry(self) -> None:
-        entries = timeline(run_chapter(get_chapter("tracking-history")).history["Tracked"])
-        assert [entry.labels for entry in entries] == [
+        groups = run_chapter(get_chapter("tracking-history")).history["Tracked"]
+        assert [write.labels for group in groups for write in group.writes] == [
             ["create", "snapshot"],
             ["snapshot"],
             ["snapshot"],
             ["low_int", "snapshot"],
             ["low_int", "snapshot"],
         ]
+
+    @pytest.mark.django_db
+    def test_it_is_drawn_as_on_the_pages_of_history(self) -> None:
+        groups = run_chapter(get_chapter("tracking-history")).history["Tracked"]
+        template = "pghistory/drawings/timeline.html"
+        html = render_to_string(template, {"groups": drawn(groups)})
+        assert html.count("pgh-write") == 5
+        assert "Created with:" in html
+        assert "<a " not in html
 
 
 class TestListing:

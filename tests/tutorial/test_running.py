@@ -83,14 +83,16 @@ class TestRunChapter:
             result = run_chapter(get_chapter("tracking-history"))
 
         assert "somebody" not in result.output
-        assert result.history["Tracked"][0].context == {}
+        assert result.history["Tracked"][0].shown.context == []
 
     def test_the_history_of_an_object_is_kept_with_what_changed(self) -> None:
-        events = run_chapter(get_chapter("tracking-history")).history["Tracked"]
+        groups = run_chapter(get_chapter("tracking-history")).history["Tracked"]
+        writes = [write for group in groups for write in group.writes]
 
-        assert {event.label for event in events} == {"create", "snapshot", "low_int"}
-        assert {"char_field": ["hi", "bye"]} in [event.diff for event in events]
-        assert events[-1].context == {"misc": "context"}
+        labels = {label for write in writes for label in write.labels}
+        assert labels == {"create", "snapshot", "low_int"}
+        assert [("char field", "hi", "bye")] in [write.shown.changes for write in writes]
+        assert groups[-1].shown.context == [("misc", "context")]
 
 
 class TestNothingStays:

@@ -216,8 +216,9 @@ class TestOutcome:
         visitor.press("add:Page", title="News", text="We have begun.")
 
         assert visitor.sandbox.outcome is not None
-        ((name, (entry,)),) = visitor.sandbox.outcome.timelines
-        assert (name, entry.labels) == ("Page", ["insert"])
+        ((name, (group,)),) = visitor.sandbox.outcome.timelines
+        (entry,) = group["entries"]
+        assert (name, entry["write"].labels) == ("Page", ["insert"])
 
     def test_a_refusal_is_shown_as_python_sees_it(self) -> None:
         visitor = Visitor(AppendOnly)
