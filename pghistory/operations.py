@@ -12,6 +12,8 @@ from django.apps import apps as project_apps
 from django.db import NotSupportedError, router
 from django.db.migrations.operations import DeleteModel
 from django.db.migrations.operations.base import Operation, OperationCategory
+from django.db.migrations.operations.fields import FieldOperation
+from django.db.migrations.operations.models import IndexOperation
 
 from pghistory.keeping import backfill, partitioning
 
@@ -159,8 +161,11 @@ class Partition(_EventTableOperation):
         """https://docs.djangoproject.com/en/stable/topics/migrations/#migration-squashing"""
         if isinstance(operation, DeleteModel) and self.references_model(operation.name, app_label):
             return [operation]
-        return super().reduce(operation, app_label) or not operation.references_model(
-            self.model_name, app_label
+        # A plain table and a partitioned one get and lose columns and indexes in the same way.
+        return (
+            super().reduce(operation, app_label)
+            or isinstance(operation, FieldOperation | IndexOperation)
+            or not operation.references_model(self.model_name, app_label)
         )
 
     def database_forwards(

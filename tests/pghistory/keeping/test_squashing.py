@@ -1,7 +1,15 @@
 """``squashmigrations`` over the operations of event tables."""
 
 from django.db import models
-from django.db.migrations.operations import AddField, CreateModel, DeleteModel
+from django.db.migrations.operations import (
+    AddField,
+    AddIndex,
+    CreateModel,
+    DeleteModel,
+    RemoveField,
+    RemoveIndex,
+    RenameModel,
+)
 from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.writer import OperationWriter
 
@@ -35,10 +43,28 @@ class TestPartition:
         assert folded[:2] == [operations[0], PARTITION]
         assert [name for name, _ in folded[2].fields] == ["pgh_id", "number"]
 
-    def test_keeps_its_place_among_changes_of_its_event_model(self):
+    def test_lets_columns_of_its_event_model_be_folded(self):
         field = AddField("orderevent", "number", models.IntegerField())
-        operations = [create("OrderEvent"), PARTITION, field]
+        created, partition = squashed(create("OrderEvent"), PARTITION, field)
+        assert [name for name, _ in created.fields] == ["pgh_id", "number"]
+        assert partition is PARTITION
+
+    def test_keeps_its_place_before_a_renaming_of_its_event_model(self):
+        operations = [create("OrderEvent"), PARTITION, RenameModel("OrderEvent", "SaleEvent")]
         assert squashed(*operations) == operations
+
+    def test_nothing_is_left_of_an_event_model_that_lost_its_columns_before(self):
+        operations = [
+            create("OrderEvent"),
+            AddField("orderevent", "number", models.IntegerField()),
+            AddIndex("orderevent", models.Index(fields=["number"], name="by_number")),
+            PARTITION,
+            RemoveIndex("orderevent", "by_number"),
+            RemoveField("orderevent", "number"),
+            create("Line"),
+            DeleteModel("OrderEvent"),
+        ]
+        assert [each.name for each in squashed(*operations)] == ["Line"]
 
 
 class TestBackfill:
