@@ -46,7 +46,7 @@ ONLY_IMPORTED = {"tutorial.models.basics", "pghistory", "pghistory.models", "pgh
 EVERY_PART = pytest.mark.parametrize("part", PARTS)
 
 
-class PlainAdmin(RefusedWritesMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class PlainAdmin(RefusedWritesMixin, admin.ModelAdmin):
     """An admin that does not look at the rules beforehand."""
 
 
