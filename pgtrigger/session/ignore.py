@@ -79,8 +79,8 @@ class ignore(Scope):
     They are ignored in this thread or asyncio task only. Deferred triggers are ignored until
     COMMIT, if the transaction ends inside.
 
-    Outside a transaction, a SELECT of a function that writes is not covered, and neither is a
-    procedure that commits: put the SELECT inside ``transaction.atomic()``.
+    Outside a transaction, a SELECT of a function that writes is not covered: put it inside
+    ``transaction.atomic()``. A procedure that commits raises NotSupportedError.
     """
 
     def __init__(self, *triggers: Named, databases: Iterable[str] | None = None):

@@ -214,22 +214,23 @@ class Synchronizer:
             except BaseException as error:
                 if not driver.closed:
                     driver.rollback()
-                if not self._has_committed(error, found):
-                    raise
-            else:
-                return result
-        return execute(query, params, many, context)
+                if self._ends_its_transaction(error, found):
+                    raise NotSupportedError(self._why_it_cannot_end(found)) from error
+                raise
+            return result
 
-    def _has_committed(self, error: BaseException, found: Sequence[ParsedStatement]) -> bool:
-        """Return whether it failed because it is a procedure that ends its transaction itself.
+    def _ends_its_transaction(self, error: BaseException, found: Sequence[ParsedStatement]) -> bool:
+        """Return whether it failed because it is a procedure that ends its transaction itself."""
+        return found[0].first_word in MAY_COMMIT and isinstance(
+            error.__cause__ or error, psycopg.errors.InvalidTransactionTermination
+        )
 
-        Such a one is executed again as it is, without variables, but for those that every
-        statement needs.
-        """
+    def _why_it_cannot_end(self, found: Sequence[ParsedStatement]) -> str:
+        names = ", ".join(sorted(variable.setting for variable in self._wanted().texts))
         return (
-            found[0].first_word in MAY_COMMIT
-            and isinstance(error.__cause__ or error, psycopg.errors.InvalidTransactionTermination)
-            and not any(isinstance(each, RestoredVariable) for each in self._wanted().texts)
+            f"This {found[0].first_word.upper()} ends its transaction, so the rest of it would be"
+            f" executed without {names}. It was rolled back. Execute it outside of ignore(),"
+            " context() and the like, or with the driver: connection.connection.execute(...)."
         )
 
     def _synchronize(self) -> None:

@@ -18,7 +18,7 @@ Outside a transaction, a statement that needs a variable is wrapped in its own t
 other is sent as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs
 nothing. Every statement that can be wrapped needs ``search_path``; those that may write need the
 others. A SELECT does not, although its functions may write. A procedure or DO block that commits
-fails in a transaction, and is then executed again without the variables. A query of several
+is rejected: the rest of it would be executed without the variables. A query of several
 statements that ends a transaction before a statement that needs a variable is rejected, because
 nothing can be sent between them.
 

@@ -533,22 +533,26 @@ class TestAutocommit:
             execute("CALL pg_temp.writes()")
         assert execute("SELECT value FROM seen") == "a"
 
-    def test_a_procedure_may_commit(self, execute):
-        execute("CREATE PROCEDURE pg_temp.ends() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
-        with wanting("a"):
-            execute("CALL pg_temp.ends()")
-
-    def test_a_procedure_that_commits_is_tried_in_a_transaction_first(self, execute):
-        """The documentation says so, because what no rollback takes back happens twice."""
-        execute("CREATE TEMP SEQUENCE times")
+    @pytest.mark.parametrize("statement", ["CALL pg_temp.ends()", "DO 'BEGIN COMMIT; END'"])
+    def test_what_ends_its_transaction_is_refused(self, execute, statement):
+        """What it executes after its COMMIT would not have the value."""
         execute(
-            "CREATE PROCEDURE pg_temp.counts() LANGUAGE plpgsql AS"
-            " 'BEGIN PERFORM nextval(''times''); INSERT INTO seen VALUES (''x''); COMMIT; END'"
+            "CREATE PROCEDURE pg_temp.ends() LANGUAGE plpgsql AS"
+            " 'BEGIN INSERT INTO seen VALUES (''x''); COMMIT; INSERT INTO seen VALUES (''y''); END'"
         )
+        with wanting("a"), pytest.raises(NotSupportedError, match=r"without tests\.value\."):
+            execute(statement)
+        assert execute("SELECT count(*) FROM seen") == 0
         with wanting("a"):
-            execute("CALL pg_temp.counts()")
-        assert execute("SELECT last_value FROM times") == 2
-        assert execute("SELECT count(*) FROM seen") == 1
+            assert execute(INSERT) == "a"
+
+    def test_a_procedure_may_commit_outside_a_scope_and_through_the_driver(
+        self, connection, execute
+    ):
+        execute("CREATE PROCEDURE pg_temp.ends() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
+        execute("CALL pg_temp.ends()")
+        with wanting("a"):
+            connection.connection.execute("CALL pg_temp.ends()")
 
     def test_it_is_gone_after_the_write(self, current, execute):
         with wanting("a"):
