@@ -30,7 +30,7 @@ from psycopg import Cursor, sql
 import pgtrigger
 from integrity import constraints
 from pghistory.models import Context, Maintenance
-from pghistory.past import views
+from pghistory.past import schemas, views
 from pghistory.vocabulary import constants
 from pgtrigger.database import installation
 from pgtrigger.session.synchronizer import Synchronizer
@@ -53,7 +53,7 @@ _TRANSACTION_SETTINGS = (
     constants.CONTEXT_METADATA,
     constants.CONTEXT_WRITTEN,
     constraints.VARIABLE,
-    views.TIME,
+    schemas.TIME,
 )
 _RESET = sql.SQL("SELECT {}").format(
     sql.SQL(", ").join(
@@ -144,9 +144,14 @@ class PrivateConnection(DatabaseWrapper):
             sql.SQL("RELEASE SAVEPOINT {}").format(savepoint),
         )
 
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the run has taken ``RUN_TIMEOUT`` seconds."""
+        return time.monotonic() > self.ends_at
+
     def _in_time(self, execute: Callable[..., Any], *arguments: Any) -> Any:
         """Execute a statement, or raise what PostgreSQL raises after ``statement_timeout``."""
-        if time.monotonic() > self.ends_at:
+        if self.is_out_of_time:
             with self.wrap_database_errors:
                 raise psycopg.errors.QueryCanceled(f"The run took longer than {RUN_TIMEOUT} s.")
         return execute(*arguments)

@@ -15,6 +15,7 @@ from django.db.backends.postgresql.features import DatabaseFeatures
 from django.utils import timezone
 
 from pghistory.past import relations, state, views
+from pghistory.past.schemas import PAST, Schemas
 from pghistory.past.state import PastError
 from pgtrigger.session import search_path
 from pgtrigger.session.scopes import Scope
@@ -59,7 +60,7 @@ class AsOf(Scope):
 
     def values(self) -> Mapping[Variable, Any]:
         path = _path.get() or _usual_path(self.using)
-        own = views.Schemas.of(path[0])
+        own = Schemas.of(path[0])
         schemas = [own.past, *([own.untracked] if self.untracked == "raise" else [])]
         return {
             state.variable: self,
@@ -81,7 +82,7 @@ def _usual_path(using: str) -> list[str]:
         )
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))::text")
-        return [name for (name,) in cursor.fetchall() if not name.startswith(views.PAST)]
+        return [name for (name,) in cursor.fetchall() if not name.startswith(PAST)]
 
 
 def _prepare() -> None:

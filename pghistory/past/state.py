@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.apps import apps
 from psycopg import sql
 
-from pghistory.past import views
+from pghistory.past import schemas
 from pgtrigger import naming
 from pgtrigger.session import statements
 from pgtrigger.session.statements import ANYTHING
@@ -57,7 +57,7 @@ class _PastTime(Variable):
                 )
 
 
-variable = _PastTime(views.TIME, _render, statements=ANYTHING)
+variable = _PastTime(schemas.TIME, _render, statements=ANYTHING)
 
 
 def current() -> PointInTime | None:

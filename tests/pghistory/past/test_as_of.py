@@ -13,7 +13,7 @@ import pghistory
 import pgtrigger
 from pghistory import PastError
 from pghistory.models import Maintenance
-from pghistory.past import migrating, views
+from pghistory.past import migrating, schemas, view_statements, views
 from tests.pghistory.models import (
     Account,
     Animal,
@@ -135,10 +135,10 @@ class TestReading:
             Book.objects.count()
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT current_setting('search_path'), current_setting(%s, true)", [views.TIME]
+                "SELECT current_setting('search_path'), current_setting(%s, true)", [schemas.TIME]
             )
             path, time = cursor.fetchone()
-        assert views.PAST not in path
+        assert schemas.PAST not in path
         assert not time
 
 
@@ -168,6 +168,44 @@ class TestRoles:
                 Seat.objects.count()
         with pytest.raises(DatabaseError, match="permission denied"):
             Book.pgh_event_model.objects.count()
+
+    @pytest.fixture
+    def policy(self, reader):
+        """Hide Bob from the role, in the table and in its events."""
+        tables = "pghistory_tests_author", "pghistory_tests_authorevent"
+        with connection.cursor() as cursor:
+            for table in tables:
+                cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+                cursor.execute(f"CREATE POLICY no_bob ON {table} USING (name <> 'Bob')")
+        views.install("default")
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("RESET ROLE")
+            for table in tables:
+                cursor.execute(f"DROP POLICY no_bob ON {table}")
+                cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+
+    def test_row_level_security_applies_to_the_past_of_a_table(self, past, reader, policy):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("GRANT SELECT ON pghistory_tests_authorevent TO {}").format(reader)
+            )
+            cursor.execute(sql.SQL("SET ROLE {}").format(reader))
+        assert [author.name for author in Author.objects.all()] == ["Eve"]
+        with pghistory.as_of(past):
+            if connection.pg_version < view_statements.SECURITY_INVOKER:
+                with pytest.raises(DatabaseError, match="needs PostgreSQL 15"):
+                    Author.objects.count()
+            else:
+                assert [author.name for author in Author.objects.all()] == ["Ada"]
+
+    def test_the_past_of_a_secured_table_needs_the_privilege_to_read_events(
+        self, past, reader, policy
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SET ROLE {}").format(reader))
+        with pghistory.as_of(past), pytest.raises(DatabaseError, match=r"permission denied|needs"):
+            Author.objects.count()
 
     def test_completeness_is_checked_for_it_too(self, past, reader):
         Maintenance.objects.filter(event_table="pghistory_tests_bookevent").update(
