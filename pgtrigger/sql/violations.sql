@@ -23,10 +23,13 @@ begin
         new.created_at := clock_timestamp();
         present := floor(extract(epoch from new.created_at) / 3600);
         exit when counter is null or value >> 32 >= present;
-        if pg_try_advisory_xact_lock(hashoid(counter), (present % 2147483647)::int4) then
+        -- A session that has the lock sets the sequence at once, unless it took the lock on purpose.
+        if pg_try_advisory_xact_lock(hashoid(counter), (present % 2147483647)::int4) or attempt = 99 then
             if pg_sequence_last_value(counter) >> 32 < present then
                 perform setval(counter, present << 32);
             end if;
+        else
+            perform pg_sleep(0.001);
         end if;
     end loop;
 
