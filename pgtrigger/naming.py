@@ -8,6 +8,7 @@ import enum
 import hashlib
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db.backends.utils import split_identifier
@@ -121,11 +122,19 @@ def bind(text: str, params: Sequence[Any]) -> str:
 
     As in the driver's client-side binding, ``%s`` is a parameter and ``%%`` stands for one ``%``.
     """
-    return text % tuple(sql.Literal(_plain(param)).as_string() for param in params)
+    return text % tuple(_literal(param).as_string() for param in params)
 
 
-def _plain(param: Any) -> Any:
-    return param.value if isinstance(param, enum.Enum) else param
+def _literal(param: Any) -> sql.Composable:
+    """A literal that means the same whatever a role sets, such as IntervalStyle.
+
+    https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-INTERVAL-INPUT
+    """
+    value = param.value if isinstance(param, enum.Enum) else param
+    if isinstance(value, timedelta):
+        parts = f"{value.days:+} days {value.seconds:+} seconds {value.microseconds:+} microseconds"
+        return sql.SQL("{}::interval").format(sql.Literal(parts))
+    return sql.Literal(value)
 
 
 def _digest(text: str) -> str:

@@ -215,6 +215,15 @@ class Declaration(Deconstructible):
         declared = self.search_path or ("pg_catalog", compiler.InstallersPath())
         return (*(each for each in declared if each != PG_TEMP), PG_TEMP)
 
+    def _pinned(
+        self, model: type[Model], func: str | compiler.Body
+    ) -> tuple[function_body.Place, ...]:
+        """Return the search_path, which a rule cannot leave out of a SECURITY DEFINER function."""
+        path = tuple(self.get_search_path(model, func))
+        if self.get_security(model) == "DEFINER" and path[-1:] != (PG_TEMP,):
+            return tuple(Declaration.get_search_path(self, model, func))
+        return path
+
     def get_func_template_kwargs(self, model: type[Model]) -> dict[str, Any]:
         """Return the names that a ``Func`` may use."""
         fields = {field.name: field for field in model._meta.fields}
@@ -354,7 +363,7 @@ class Declaration(Deconstructible):
                     execute=execute,
                     ignorable=self.ignorable,
                     security=self.get_security(model),
-                    search_path=tuple(self.get_search_path(model, func)),
+                    search_path=self._pinned(model, func),
                     settings=tuple(sorted(self.get_settings(model).items())),
                 ),
             )

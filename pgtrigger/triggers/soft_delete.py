@@ -92,10 +92,10 @@ class SoftDelete(Trigger):
         return [*declared, PATH_VARIABLE] if is_computed else declared
 
     def _is_computed(self, model: type[Model]) -> bool:
-        """Return whether the value is an expression that Django compiles."""
+        """Return whether the value looks up names: an expression does, or the type of a literal."""
         is_expression = hasattr(self.value, "resolve_expression")
         if not is_expression or isinstance(self.value, models.Value):
-            return False
+            return "::" in self._value(model)
         query = RowQuery(model, ROW_VARIABLES)
         query.value(self.value, own_field(model, str(self.field)))
         return not query.is_raw

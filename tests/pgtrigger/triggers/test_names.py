@@ -1,6 +1,7 @@
 """Whatever a role plants, functions use what was meant: see Note [Names in functions]."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.postgres.search import SearchVectorField
@@ -87,6 +88,53 @@ def test_generated_functions_name_schemas_or_have_a_search_path():
     assert found == {}
 
 
+@pytest.mark.parametrize("path", [None, ["public"]], ids=str)
+def test_every_rule_as_definer_looks_into_pg_temp_last(make_model, path):
+    options = {"security": "DEFINER", **({} if path is None else {"search_path": path})}
+    parent = make_model(
+        table=False,
+        count=models.IntegerField(default=0),
+        total=models.IntegerField(default=0),
+        active=models.BooleanField(default=True),
+        triggers=[pgtrigger.SoftDelete(name="soft", field="active", **options)],
+    )
+    child = make_model(
+        table=False,
+        parent=models.ForeignKey(parent, models.CASCADE),
+        above=models.ForeignKey("self", models.CASCADE, null=True),
+        number=models.IntegerField(default=0),
+        at=models.DateTimeField(null=True),
+        text=models.TextField(default=""),
+        vector=SearchVectorField(null=True),
+        triggers=[
+            pgtrigger.Protect(name="protect", operation=pgtrigger.Delete, **options),
+            pgtrigger.ReadOnly(name="read", fields=["text"], level=pgtrigger.Statement, **options),
+            pgtrigger.FSM(name="fsm", field="text", transitions=[("a", "b")], **options),
+            pgtrigger.Frozen(name="frozen", when=Q(number=1), **options),
+            pgtrigger.Version("number", name="version", **options),
+            pgtrigger.Touch("at", name="touch", **options),
+            pgtrigger.Count("parent.count", name="count", **options),
+            pgtrigger.Sum("parent.total", of="number", name="sum", **options),
+            pgtrigger.AtMost(2, per="parent", name="most", **options),
+            pgtrigger.NoCycle("above", name="cycle", **options),
+            pgtrigger.Requires("parent__active", True, name="requires", **options),
+            pgtrigger.ActiveParent("parent", name="locked", **options),
+            pgtrigger.ActiveParent("parent", name="updated", update_parent=True, **options),
+            pgtrigger.UpdateSearchVector(
+                name="vector", vector_field="vector", document_fields=["text"], **options
+            ),
+        ],
+    )
+    paths = {
+        trigger.get_uri(model): tuple(trigger.compile(model).sql.search_path)
+        for model in (parent, child)
+        for trigger in registry.of_model(model)
+        if trigger.get_security(model) == "DEFINER" and trigger.compile(model).sql.makes_function
+    }
+    assert len(paths) > 15
+    assert {uri: path for uri, path in paths.items() if path[-1:] != ("pg_temp",)} == {}
+
+
 @pytest.mark.parametrize(
     ("source", "construct"),
     [
@@ -156,7 +204,10 @@ def test_a_rule_refuses_with_planted_objects(make_model, plant, kind, level, row
         run(f"UPDATE {model._meta.db_table} SET number = 9, text = 'x'")
 
 
-@pytest.mark.parametrize(("field", "value"), [("number", 7), ("at", Now())])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("number", 7), ("at", Now()), ("at", datetime(2001, 1, 1, tzinfo=UTC))],
+)
 def test_a_soft_deletion_sets_its_value_with_planted_objects(make_model, plant, field, value):
     model = made(make_model, pgtrigger.SoftDelete(name="soft", field=field, value=value))
     model.objects.create()
