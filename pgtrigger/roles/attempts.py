@@ -15,7 +15,7 @@ from psycopg import sql
 
 from pgtrigger import naming
 from pgtrigger.database import catalog
-from pgtrigger.roles import objects, planting
+from pgtrigger.roles import capturing, objects, planting
 from pgtrigger.sql.ignore_check import IGNORE_SETTING, array
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.protect import Protect
@@ -71,13 +71,14 @@ class Attempts:
             except DatabaseError as error:
                 raise CannotTry(
                     f'The connection cannot become the role "{role}": {error}. '
-                    "Create the role with `pgtrigger roles --apply`, and check with a connection "
-                    "of the owner or of a superuser."
+                    "Create the role with `pgtrigger roles --apply`, and check as a superuser, or "
+                    f"as the owner after GRANT {self.role} TO the owner."
                 ) from error
 
     def all(self) -> Iterator[Result]:
         yield from self.standing()
         yield from self.ordinary_writes()
+        yield from self.captured_writes()
         yield from self.forgery()
         yield from self.reading_views()
         yield from self.truncation()
@@ -114,6 +115,18 @@ class Attempts:
             for name, statement in _statements(table).items():
                 state, message = self._attempt(statement)
                 yield Result(f"ordinary {name}", table.label, state is not None, message or "works")
+
+    def captured_writes(self) -> Iterator[Result]:
+        """Ask whether triggers can write events: a statement on no rows writes none."""
+        for each in capturing.written_as_caller(self.connection, self.objects):
+            names = [target.identifier.as_string() for target in each.targets]
+            [(may_insert,)] = self._execute(
+                "SELECT pg_catalog.bool_and(pg_catalog.has_table_privilege(%s, name, 'INSERT')) "
+                "FROM pg_catalog.unnest(%s::text[]) AS asked(name)",
+                [self.role, names],
+            )
+            detail = "works, and the role can forge the rows" if may_insert else str(each)
+            yield Result("captured write", each.table, not may_insert, detail)
 
     def forgery(self) -> Iterator[Result]:
         """Try to write to the tables that only triggers write: events and contexts."""

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from pghistory.management.verbs import backfill, erase, partition, prune, stats, upgrade
+from pgtrigger.management import missing_privileges
 
 VERBS: dict[str, Any] = {
     "backfill": backfill,
@@ -42,6 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         own = {name: value for name, value in options.items() if name != "stdout"}
         try:
-            VERBS[verb].handle(self.stdout, **own)
+            with missing_privileges.as_command_error():
+                VERBS[verb].handle(self.stdout, **own)
         except ValueError as error:
             raise CommandError(str(error)) from error

@@ -17,8 +17,9 @@ from psycopg.errors import LockNotAvailable
 from pgtrigger import administration, documenting, linting, recounting
 from pgtrigger.conf import settings
 from pgtrigger.database import catalog
+from pgtrigger.management import missing_privileges
 from pgtrigger.management.verbs import trying, violations
-from pgtrigger.roles import attempts, privileges
+from pgtrigger.roles import attempts, capturing, objects, privileges
 from pgtrigger.session import search_path
 from pgtrigger.triggers import registry
 
@@ -121,7 +122,9 @@ class Command(BaseCommand):
             "back; exit code 1 if it can, 2 if it cannot be tried",
         )
         check.add_argument("--all", action="store_true", help="with --as: also what was refused")
-        roles = add("roles", "Prints or grants the privileges that the roles lack.", _database())
+        roles = add(
+            "roles", "Prints or grants the privileges that the roles lack.", _database(), output
+        )
         for option, role in _ROLES.items():
             roles.add_argument(f"--{option}", metavar="ROLE", help=role)
         roles.add_argument("--apply", action="store_true", help="run the statements")
@@ -161,7 +164,7 @@ class Command(BaseCommand):
     ) -> None:
         scope = search_path.schema(*schema) if schema else contextlib.nullcontext()
         try:
-            with scope:
+            with missing_privileges.as_command_error(), scope:
                 if verb in VERBS:
                     VERBS[verb].handle(self, **options)
                 else:
@@ -273,6 +276,7 @@ class Command(BaseCommand):
         app: str | None,
         owner: str | None,
         read_only: str | None,
+        format: str,
         **options: Any,
     ) -> None:
         configured = settings.roles
@@ -286,8 +290,17 @@ class Command(BaseCommand):
             app=chosen["app"], owner=chosen["owner"], read_only=chosen["read_only"]
         )
         run = privileges.apply if apply else privileges.plan
-        for statement in run(roles, database):
+        statements = run(roles, database)
+        connection = connections[database]
+        warnings = capturing.written_as_caller(connection, objects.read(connection))
+        if format == "json":
+            found = {"statements": statements, "warnings": [str(each) for each in warnings]}
+            self.stdout.write(json.dumps(found, indent=2))
+            return
+        for statement in statements:
             self.stdout.write(statement)
+        for warning in warnings:
+            self.stderr.write(self.style.WARNING(f"WARNING: {warning}"))
 
     def _check_role(self, role: str, database: str, format: str, all: bool) -> None:
         try:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 
 import pgtrigger
 from pghistory.keeping import partitioning
@@ -141,6 +142,21 @@ def test_a_function_that_looks_up_operators_in_the_callers_schema_is_found(appli
     assert found(application) == {"planted objects, UPDATE"}
 
 
+def test_events_that_the_role_itself_would_write_are_found(application, settings):
+    settings.PGHISTORY_DEFINER = False
+    pgtrigger.install()
+    [result] = [
+        each
+        for each in attempts.run(application)
+        if each.found and (each.check, each.object) == ("captured write", f"public.{TABLE}")
+    ]
+    assert f"permission denied for public.{CONTEXTS}, public.{EVENTS}:" in result.detail
+    assert "Set PGHISTORY_DEFINER = True" in result.detail
+    execute(f"SET LOCAL ROLE {application}")
+    with pytest.raises(DatabaseError, match=f"permission denied for table {EVENTS}"):
+        StatementLevel.objects.create(number=1)
+
+
 def test_a_role_that_cannot_write_is_found(application):
     execute(f"REVOKE INSERT ON {TABLE} FROM {application}")
     assert "ordinary INSERT" in found(application)
@@ -181,3 +197,17 @@ class TestCommand:
             self.run("--as", "nobody")
         assert raised.value.returncode == 2
         assert 'role "nobody" does not exist. Create the role with' in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("pgtrigger", "disable", "pgtrigger_tests.Protected:no_delete"),
+        ("pgtrigger", "violations", "--delete"),
+        ("pghistory", "backfill", "pghistory_tests.StatementLevel"),
+    ],
+)
+def test_a_command_that_the_role_may_not_run_says_who_may(application, command):
+    execute(f"SET LOCAL ROLE {application}")
+    with pytest.raises(CommandError, match="Connect as the role that owns the tables"):
+        call_command(*command, stdout=io.StringIO())

@@ -1,6 +1,7 @@
 """``manage.py pgtrigger roles``."""
 
 import io
+import json
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -158,6 +159,28 @@ def test_the_command_applies():
     run("--app", "app_applied", "--read-only", "reader_applied", "--apply")
     assert has("app_applied", TABLE) == ["DELETE", "INSERT", "SELECT", "UPDATE"]
     assert has("reader_applied", TABLE) == ["SELECT"]
+
+
+class TestWarnings:
+    """Without PGHISTORY_DEFINER the application has no privilege to write events."""
+
+    def test_the_command_warns_on_stderr(self):
+        output, errors = io.StringIO(), io.StringIO()
+        call_command("pgtrigger", "roles", "--app", "app_warned", stdout=output, stderr=errors)
+        assert f"WARNING: A write of public.{TABLE} fails with permission denied" in (
+            errors.getvalue()
+        )
+        assert "WARNING" not in output.getvalue()
+
+    def test_json_holds_statements_and_warnings(self):
+        found = json.loads(run("--app", "app_warned", "--format", "json"))
+        assert 'CREATE ROLE "app_warned" LOGIN;' in found["statements"]
+        assert [each for each in found["warnings"] if each.startswith(f"A write of public.{TABLE}")]
+        assert all("Set PGHISTORY_DEFINER = True" in each for each in found["warnings"])
+
+    def test_nothing_is_wrong_with_the_setting(self, application):
+        found = json.loads(run("--app", application, "--format", "json"))
+        assert found == {"statements": [], "warnings": []}
 
 
 def test_the_command_needs_a_role():
