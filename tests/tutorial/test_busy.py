@@ -61,8 +61,16 @@ class TestARunThatTakesTooLong:
     def no_time(self, monkeypatch):
         monkeypatch.setattr(private_tables, "RUN_TIMEOUT", -1)
 
-    def test_it_ends_with_a_page_and_leaves_nothing(self, client):
-        response = client.post("/protecting-deletions/run/")
+    @pytest.mark.parametrize(
+        ("action", "sent"),
+        [
+            ("run", {}),
+            ("check", {"action": "solve"}),
+            ("try", {"action": "add:CannotDelete"}),
+        ],
+    )
+    def test_it_ends_with_a_page_and_leaves_nothing(self, client, action, sent):
+        response = client.post(f"/protecting-deletions/{action}/", sent)
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         assert schemas() == []
 

@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +25,12 @@ ANSWERS = [
     for name, answers in WRONG_ANSWERS.items()
     for number, (answer, reason) in enumerate(answers, start=1)
 ]
+
+
+def play_schemas() -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'play_')")
+        return cursor.fetchall()
 
 
 def triggers(text: str) -> list[Any]:
@@ -81,6 +87,41 @@ class TestJudging:
         assert "statement timeout" in verdict.outcomes[0].message
         assert verdict.outcomes[0].happened == "raises OperationalError"
         assert not verdict.outcomes[0].is_right
+
+    def test_writes_that_take_too_long_together_are_an_error(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The time ends when the answer is installed, and before its writes."""
+        exercise = EXERCISES["protecting_deletions"]
+        install = judging._Trial._install
+
+        def install_and_wait(trial: Any, declared: list[Any]) -> None:
+            install(trial, declared)
+            connections["default"].ends_at = 0
+
+        monkeypatch.setattr(judging._Trial, "_install", install_and_wait)
+        verdict = judge(exercise, exercise.solution)
+        assert verdict.error == "The writes took longer than 15 s together."
+        assert play_schemas() == []
+
+    def test_no_answer_writes_more_rows_than_its_exercise(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever is declared: the rows are those of the writes, and what a trigger adds to."""
+        for name, exercise in EXERCISES.items():
+            counts = []
+            outcomes = judging._Trial.outcomes
+
+            def count(trial: Any, outcomes: Any = outcomes, counts: Any = counts) -> Any:
+                found = outcomes(trial)
+                counts.append(trial.model._base_manager.count())
+                return found
+
+            monkeypatch.setattr(judging._Trial, "outcomes", count)
+            judge(exercise, exercise.solution)
+            monkeypatch.undo()
+            assert counts, name
+            assert counts[0] <= len(exercise.writes) + len(exercise.rows), name
 
     def test_two_triggers_of_one_name_are_refused(self) -> None:
         rule = 'pgtrigger.Protect(name="a", operation=pgtrigger.Delete)'
@@ -213,9 +254,7 @@ class TestFuzzing:
         verdict = judge(EXERCISES["drift"], f"triggers = [{', '.join(answers)}]")
         assert verdict.error or verdict.outcomes
         assert CannotDelete.objects.count() == 0
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_namespace WHERE starts_with(nspname, 'play_')")
-            assert cursor.fetchone() == (0,)
+        assert play_schemas() == []
 
 
 @pytest.mark.django_db
@@ -243,6 +282,14 @@ class TestExerciseOnAPage:
         html = client.post("/append-only/check/", {"action": "solve"}).content.decode()
         assert "Protect(name=&quot;append_only&quot;" in html
         assert "data-solved" not in html
+
+    @pytest.mark.parametrize("headers", [HTMX, {}], ids=["htmx", "page"])
+    def test_a_longer_answer_is_not_sent_back(self, client: Client, headers: Any) -> None:
+        short = client.post("/append-only/check/", {"answer": "x"}, headers=headers)
+        long = client.post("/append-only/check/", {"answer": "<" * 2_000_000}, headers=headers)
+        assert "The answer is longer than 4000 characters." in long.content.decode()
+        # In the text "<" is 4 bytes, and in the link 3.
+        assert len(long.content) < len(short.content) + 8 * parsing.MAX_CHARACTERS
 
     def test_an_answer_is_text_and_never_markup(self, client: Client) -> None:
         attack = "</textarea><script>alert(1)</script>"

@@ -21,7 +21,7 @@ from pgtrigger.database import installation
 from pgtrigger.sql import ignore_check
 from tutorial.exercises import parsing
 from tutorial.exercises.parsing import AnswerError, describe
-from tutorial.private_tables import private_tables
+from tutorial.private_tables import RUN_TIMEOUT, private_tables
 
 PASSES = "passes"
 REFUSED = "is refused"
@@ -136,7 +136,10 @@ def judge(exercise: Exercise, answer: str) -> Verdict:
         bare = () if exercise.kind == "rules" else (exercise.model,)
         with private_tables([exercise.model], without_triggers=bare) as private:
             private.send(f"SET LOCAL statement_timeout TO '{STATEMENT_TIMEOUT}'")
-            return Verdict(_Trial(exercise, declared).outcomes())
+            outcomes = _Trial(exercise, declared).outcomes()
+            if private.is_out_of_time:
+                raise AnswerError(f"The writes took longer than {RUN_TIMEOUT} s together.")
+            return Verdict(outcomes)
     except AnswerError as error:
         return Verdict(error=str(error))
 

@@ -116,7 +116,7 @@ def parse(text: str, variable: str, names: Mapping[str, Any]) -> list[Any]:
         AnswerError: If the text contains anything else, or an object cannot be built.
     """
     if len(text) > MAX_CHARACTERS:
-        raise AnswerError(f"The answer has {len(text)} characters; {MAX_CHARACTERS} are allowed.")
+        raise AnswerError(f"The answer is longer than {MAX_CHARACTERS} characters.")
     try:
         with warnings.catch_warnings():  # a visitor's "\d" is not the site's warning
             warnings.simplefilter("ignore")
