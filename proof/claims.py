@@ -61,6 +61,7 @@ MODULES = (
     "proof.faults.deployments",
     "proof.faults.gunicorn",
     "proof.hostile.input",
+    "proof.adversary",
     "proof.newcomer",
 )
 

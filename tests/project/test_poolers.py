@@ -5,6 +5,7 @@ Both serve more clients than they have sessions of the server, so that each sess
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -206,8 +207,11 @@ def test_transactions_leave_nothing(pooled: dict[str, str]) -> None:
 
 
 @pytest.mark.long
-def test_ten_thousand_transactions_leave_nothing(pooled: dict[str, str]) -> None:
+def test_ten_thousand_transactions_leave_nothing(
+    pooled: dict[str, str], record_property: Any
+) -> None:
     check_transactions(pooled, 1250)
+    record_property("steps through a pooler", 8 * 1250)
 
 
 def test_chapters_that_run_at_once_leave_nothing(pooled: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Every page, with whatever a client can send: no answer is an error of the server.
 
 The paths come from the URL configuration, so a new page is visited without a change here.
-``make full`` sends 100 times as many requests.
+``make full`` sends 10,000 more, about 36 ms each.
 """
 
 import re
@@ -310,14 +310,20 @@ def fuzz(examples: int) -> Any:
 class TestNoRequestIsAnErrorOfTheServer:
     @fuzz(300)
     @given(request=requests(), is_logged_in=st.booleans())
-    def test_in_a_short_crawl(self, superuser: Any, request: Any, is_logged_in: bool) -> None:
+    def test_in_a_short_crawl(
+        self, superuser: Any, request: Any, is_logged_in: bool, record_property: Any
+    ) -> None:
         self.visit(superuser, request, is_logged_in)
+        record_property("requests", 1)
 
     @pytest.mark.long
-    @fuzz(30_000)
+    @fuzz(10_000)
     @given(request=requests(), is_logged_in=st.booleans())
-    def test_in_a_long_crawl(self, superuser: Any, request: Any, is_logged_in: bool) -> None:
+    def test_in_a_long_crawl(
+        self, superuser: Any, request: Any, is_logged_in: bool, record_property: Any
+    ) -> None:
         self.visit(superuser, request, is_logged_in)
+        record_property("requests", 1)
 
     def visit(self, superuser: Any, request: Any, is_logged_in: bool) -> None:
         response = Visitor(superuser if is_logged_in else None).send(**request)

@@ -152,6 +152,26 @@ def test_a_context_holds_the_role_that_logged_in(model):
     assert Context.objects.get().database_role == login != ROLE
 
 
+def test_a_column_of_the_event_holds_the_role_whatever_context_it_refers_to(model):
+    """``docs/what-a-rule-does-not-stop.md`` recommends such a column."""
+    events = model.pgh_event_model._meta.db_table
+    execute("RESET ROLE")
+    execute(f"ALTER TABLE {events} ADD role text DEFAULT SESSION_USER")
+    execute(
+        "INSERT INTO pghistory_context (id, created_at, updated_at, metadata, database_role) "
+        "VALUES (%s, '2020-01-01', now(), '{}', 'another')",
+        [OTHER],
+    )
+    execute(f"SET LOCAL ROLE {ROLE}")
+    execute("SELECT set_config('pghistory.context_id', %s, true)", [OTHER])
+    execute("SELECT set_config('pghistory.context_written', %s, true)", [OTHER])
+    execute(f"INSERT INTO {model._meta.db_table} (number) VALUES (1)")
+    assert execute(
+        f"SELECT c.database_role, e.role = SESSION_USER FROM {events} e"
+        " JOIN pghistory_context c ON c.id = e.pgh_context_id"
+    ) == [("another", True)]
+
+
 def test_create_event_adds_to_a_context_and_changes_nothing_in_it():
     author = StatementLevel.objects.create(number=1)
     with pghistory.context(user=1) as opened:

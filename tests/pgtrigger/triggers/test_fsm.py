@@ -199,10 +199,11 @@ LEGAL = {("new", "paid"), ("new", "void"), ("paid", "sent"), ("sent", "new")}
 
 @pytest.mark.django_db(transaction=True, available_apps=["tests.pgtrigger"])
 @pytest.mark.parametrize("at", [pgtrigger.Row, pgtrigger.Statement], ids=str)
+@pytest.mark.parametrize("rows", [1, 2, 5])
 @with_connections
 @at_every_level
 def test_no_transition_that_is_not_listed_is_made_by_connections_together(
-    make_model, at, number, level
+    make_model, at, rows, number, level, record_property
 ):
     """A trigger that is not the engine's writes down each transition that was really made."""
     model = make_model(
@@ -220,7 +221,7 @@ def test_no_transition_that_is_not_listed_is_made_by_connections_together(
         " VALUES (OLD.id, OLD.state, NEW.state); RETURN NULL;",
     )
     witness.install(model)
-    keys = [each.pk for each in model.objects.bulk_create([model() for _ in range(2)])]
+    keys = [each.pk for each in model.objects.bulk_create([model() for _ in range(rows)])]
     table = model._meta.db_table
 
     def write(own, chance):
@@ -235,3 +236,4 @@ def test_no_transition_that_is_not_listed_is_made_by_connections_together(
     assert {(old, new) for _, old, new in made if old != new} <= LEGAL
     assert len({(old, new) for _, old, new in made}) > 1
     witness.uninstall(model)
+    record_property("transition races", 1)

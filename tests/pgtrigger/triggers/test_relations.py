@@ -96,6 +96,28 @@ class TestAtMost:
         member.objects.update(team=full)
         assert is_refused(lambda: member.objects.create(team=full), LimitError)
 
+    def test_rows_that_row_level_security_hides_are_counted_as_the_owner(self, make_model):
+        """``docs/what-a-rule-does-not-stop.md`` recommends it."""
+        team = make_model()
+        member = make_model(
+            team=models.ForeignKey(team, models.CASCADE),
+            triggers=[pgtrigger.AtMost(LIMIT, per="team", security="DEFINER")],
+        )
+        full, table = team.objects.create(), member._meta.db_table
+        execute(
+            "CREATE ROLE pgtrigger_writer;"
+            f"GRANT SELECT, INSERT ON {table}, {team._meta.db_table} TO pgtrigger_writer;"
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO pgtrigger_writer;"
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;"
+            f"CREATE POLICY hidden ON {table} FOR INSERT WITH CHECK (true);"
+            "SET LOCAL ROLE pgtrigger_writer"
+        )
+        insert = f"INSERT INTO {table} (team_id) VALUES ({full.pk})"
+        for _ in range(LIMIT):
+            execute(insert)
+        assert not execute(f"SELECT 1 FROM {table}")
+        assert is_refused(lambda: execute(insert), LimitError)
+
     @committed
     @with_connections
     @at_every_level
