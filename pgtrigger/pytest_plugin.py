@@ -13,7 +13,9 @@ Declare it in ``pytest_plugins`` or with ``-p pgtrigger.pytest_plugin``. It need
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,21 +62,36 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RuleReport(config), "pgtrigger_rules")
 
 
+@dataclass
+class _TestRun:
+    """One run of a test.
+
+    Attributes:
+        tables: the tables that it wrote to.
+        refused: URIs of the rules that refused its writes.
+        seconds: how long it took.
+    """
+
+    tables: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+
 class RuleReport:
     """The rules that the tests of a session refused, and the rules that no test needs.
 
     Attributes:
         refused: URIs of rules that have refused a write.
-        writers: by table, the tests that wrote to it.
+        runs: the first run of each test.
         unmissed: URIs of rules without which every test passes; None before they are known.
     """
 
     def __init__(self, config: pytest.Config):
         self.config = config
         self.refused: set[str] = set()
-        self.writers: dict[str, list[pytest.Item]] = {}
+        self.runs: dict[pytest.Item, _TestRun] = {}
         self.unmissed: list[str] | None = None
-        self._tables: set[str] = set()
+        self._run = _TestRun()
         self._disabled: set[str] = set()
         errors.observers.append(self._see)
         self._put = installation.put
@@ -104,22 +121,24 @@ class RuleReport:
 
     def _see(self, error: errors.TriggerError) -> None:
         self.refused.add(error.uri)
+        self._run.refused.add(error.uri)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        """Note which tables the test writes to."""
-        self._tables = set()
+        """Note which tables the test writes to, and which rules refuse it."""
+        self._run = run = _TestRun()
+        start = time.perf_counter()
         with ExitStack() as stack:
             for connection in connections.all():
                 stack.enter_context(connection.execute_wrapper(self._note))
             result = yield
-        for table in self._tables:
-            self.writers.setdefault(table, []).append(item)
+        run.seconds = time.perf_counter() - start
+        self.runs.setdefault(item, run)
         return result
 
     def _install(self, compiled: CompiledTrigger, connection: Any, **options: Any) -> bool:
         """A test that creates its tables installs the rules itself."""
-        self._tables.add(compiled.table)
+        self._run.tables.add(compiled.table)
         if compiled.sql.uri in self._disabled:
             options["enabled_state"] = "D"
         return self._put(compiled, connection, **options)
@@ -127,7 +146,7 @@ class RuleReport:
     def _note(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
         text = statement if isinstance(statement, str) else ""
         if text.lstrip().upper().startswith(_WRITES):
-            self._tables.update(
+            self._run.tables.update(
                 table
                 for table in {model._meta.db_table for model, _ in registry.registered()}
                 if table in text
@@ -145,27 +164,32 @@ class RuleReport:
             self.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             raise session.Failed("--rules-mutate needs tests that pass")
-        self.unmissed = [
-            trigger.get_uri(model)
-            for model, trigger in self.rules()
-            if not self._is_missed(trigger.get_uri(model), model._meta.db_table)
-        ]
+        uris = [trigger.get_uri(model) for model, trigger in self.rules()]
+        self.unmissed = [uri for uri in uris if not self._is_missed(uri)]
         if items:
             _run_again(items[0], None)
         return True
 
-    def _is_missed(self, uri: str, table: str) -> bool:
+    def _is_missed(self, uri: str) -> bool:
         """Return whether a test fails without the rule."""
-        writers = dict.fromkeys(self.writers.get(table, ()))
-        if not writers:
+        family = {trigger.get_uri(owner): owner for owner, trigger in registry.family(uri)}
+        tests = self._tests_of(family)
+        if not tests:
             return False
-        self._disabled = {trigger.get_uri(model) for model, trigger in registry.family(uri)}
+        self._disabled = set(family)
         self._alter(uri, "disable")
         try:
-            return any(not _run_again(item, item.session) for item in writers)
+            return any(not _run_again(item, item.session) for item in tests)
         finally:
             self._disabled = set()
             self._alter(uri, "enable")
+
+    def _tests_of(self, family: dict[str, type[Model]]) -> list[pytest.Item]:
+        """Return the tests that wrote to its tables, those first that probably miss the rule."""
+        tables = {owner._meta.db_table for owner in family.values()}
+        runs = [each for each in self.runs.items() if tables & each[1].tables]
+        runs.sort(key=lambda each: (not family.keys() & each[1].refused, each[1].seconds))
+        return [item for item, _ in runs]
 
     def _alter(self, uri: str, act: str) -> None:
         from pytest_django.plugin import blocking_manager_key
