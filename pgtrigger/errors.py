@@ -262,6 +262,17 @@ class RaisedError(InternalError, ProgrammingError):
     An InternalError, and also a ProgrammingError, which Django alone would raise.
     """
 
+    @property
+    def message(self) -> str:
+        """The text of the RAISE."""
+        return str(self).partition("\n")[0]
+
+    @property
+    def functions(self) -> str:
+        """The call stack of PL/pgSQL, the innermost function first; empty if it is not known."""
+        diagnosis = getattr(self.__cause__, "diag", None)
+        return str(getattr(diagnosis, "context", None) or "")
+
 
 def translate(
     error: psycopg.Error, declared: Callable[[str], Declared | None] = lambda uri: None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import DatabaseError, connections, router, transaction
 
 from pgtrigger import administration
-from pgtrigger.errors import TriggerError
+from pgtrigger.errors import RaisedError, TriggerError
 from pgtrigger.session.ignore import is_ignored
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.rule import Rule
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 
 class Refused:
-    """The error that ``refuses()`` caught: ``error`` is set when the block has ended."""
+    """The error that ``refuses()`` caught, set when the block has ended.
 
-    error: TriggerError
+    Attributes:
+        error: the TriggerError, or a RaisedError if the trigger's own function has a RAISE.
+    """
+
+    error: Any
 
 
 class _NotRefused(Exception):
@@ -40,7 +44,8 @@ def refuses(
 ) -> Iterator[Refused]:
     """Assert that this rule refuses what the block writes, with these attributes of the error.
 
-    The block runs in a savepoint, which is rolled back. Deferred rules fire at its end.
+    The block runs in a savepoint, which is rolled back. Deferred rules fire at its end. A trigger
+    whose own function has a RAISE refuses with that; ``expected`` may have its ``message``.
 
     Args:
         model: the model on which the rule is declared.
@@ -71,6 +76,14 @@ def refuses(
             ) from error
         _compare(uri, error, expected)
         refused.error = error
+    except RaisedError as error:
+        if raised_by(error) not in known:
+            raise AssertionError(
+                f"{uri} was expected to refuse the write, but {_raiser(error)} raised: "
+                f"{_first(error)}"
+            ) from error
+        _compare(uri, error, expected)
+        refused.error = error
     except DatabaseError as error:
         raise AssertionError(
             f"{uri} was expected to refuse the write, but PostgreSQL did: {_first(error)}"
@@ -90,6 +103,21 @@ def allows(*, using: str = "default") -> Iterator[None]:
             _fire_deferred(using)
     except TriggerError as error:
         raise AssertionError(f"{error.uri} refused the write: {_first(error)}") from error
+    except RaisedError as error:
+        raise AssertionError(f"{_raiser(error)} raised: {_first(error)}") from error
+
+
+def raised_by(error: RaisedError) -> str | None:
+    """Return the URI of the trigger whose function, or one that it called, has the RAISE.
+
+    None if it is in no function of a declared trigger.
+    """
+    found = [
+        (position, trigger.get_uri(model))
+        for model, trigger in registry.everywhere()
+        if (position := error.functions.find(f"{trigger.get_pgid(model)}_")) >= 0
+    ]
+    return min(found)[1] if found else None
 
 
 def history_of(obj: Model) -> list[Any]:
@@ -112,11 +140,12 @@ def _fire_deferred(alias: str) -> None:
         transaction.set_rollback(True, using=alias)
 
 
-def _compare(uri: str, error: TriggerError, expected: dict[str, Any]) -> None:
+def _compare(uri: str, error: TriggerError | RaisedError, expected: dict[str, Any]) -> None:
+    detail = error.detail if isinstance(error, TriggerError) else {}
     for name, value in expected.items():
-        found = getattr(error, name, error.detail.get(name))
-        if name == "key" and not isinstance(value, dict):
-            found = next(iter((error.key or {}).values()), None)
+        found = getattr(error, name, detail.get(name))
+        if name == "key" and isinstance(found, dict) and not isinstance(value, dict):
+            found = next(iter(found.values()), None)
         if found != value:
             raise AssertionError(
                 f"{uri} refused the write as expected, but its {name} is {found!r}, "
@@ -135,6 +164,10 @@ def _state(uri: str, alias: str) -> str:
         if isinstance(trigger, Rule) and trigger.reports:
             return f'{uri} has mode="report": it records, and lets the write pass.'
     return "It is installed and enabled, so its condition was not true of any row."
+
+
+def _raiser(error: RaisedError) -> str:
+    return raised_by(error) or "a function that no trigger declares"
 
 
 def _first(error: Exception) -> str:

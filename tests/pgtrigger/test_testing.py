@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 
 import pgtrigger
 from pgtrigger.testing import allows, history_of, refuses
@@ -90,6 +90,53 @@ class TestRefuses:
     def test_an_unknown_rule_is_an_error(self):
         with pytest.raises(KeyError, match="not found"), refuses(Plain, "nothing"):
             pass
+
+
+@pytest.fixture
+def raising(make_model):
+    """A model with a trigger whose own function raises, directly or in a function it calls."""
+    return make_model(
+        number=models.IntegerField(default=0),
+        triggers=[
+            pgtrigger.Trigger(
+                name=name,
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(new__number=number),
+                func=f"RAISE EXCEPTION 'no {name}'; RETURN NEW;",
+            )
+            for name, number in [("ones", 1), ("twos", 2)]
+        ],
+    )
+
+
+class TestRaise:
+    """A trigger whose own function has a RAISE."""
+
+    def test_it_is_the_refusal_of_that_trigger(self, raising):
+        with refuses(raising, "ones", message="no ones") as refused:
+            raising.objects.create(number=1)
+        assert isinstance(refused.error, pgtrigger.RaisedError)
+
+    def test_another_trigger_is_named(self, raising):
+        uri = f"{raising._meta.label}:twos"
+        with (
+            pytest.raises(AssertionError, match=f"but {uri} raised: no twos"),
+            refuses(raising, "ones"),
+        ):
+            raising.objects.create(number=2)
+
+    def test_a_function_that_nothing_declares_is_said_to_be_one(self, raising):
+        with (
+            pytest.raises(AssertionError, match="a function that no trigger declares raised: mine"),
+            refuses(raising, "ones"),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'mine'; END $$")
+
+    def test_allows_names_it(self, raising):
+        with pytest.raises(AssertionError, match=":ones raised: no ones"), allows():
+            raising.objects.create(number=1)
 
 
 class TestAllows:
