@@ -29,10 +29,11 @@ from pgtrigger.errors import Detail, ProtectedError, RequirementError
 from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import raising, registry, soft_delete
-from pgtrigger.triggers.declaration import own_path
+from pgtrigger.triggers.declaration import GENERATED, Declaration, own_path
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import STORED, foreign_key, has_value
 from pgtrigger.triggers.rule import Rule
+from pgtrigger.triggers.standing import BREAK, Standing, table
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
     NEW,
@@ -74,6 +75,14 @@ class ActiveParent(Rule):
 
     when = clauses.After
     operation = clauses.Update
+    fixed = GENERATED | {
+        "operation": "an INSERT and an UPDATE can each place a row, so it fires after both",
+        "level": "it locks the parent of each row",
+        "when": "it looks at rows that are stored",
+        "condition": "the SoftDelete rules of the two models are the condition",
+        "search_path": "every name of its functions is qualified",
+        "writes": "it sets no field",
+    }
 
     def __init__(
         self, parent: str, /, *, update_parent: bool = False, **options: Unpack[RuleOptions]
@@ -83,15 +92,11 @@ class ActiveParent(Rule):
         options.setdefault("name", f"active_{parent}"[:longest])
         options["field"] = options.get("field") or parent
         super().__init__(**options)
-        if self.level != clauses.Row or self.when != clauses.After or self.condition is not None:
-            self._reject('is an AFTER trigger of each row: it has no "level", "when", "condition"')
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation == clauses.Insert:
             return ()
-        args, kwargs = self._constructor_arguments
-        kwargs = kwargs | {"name": f"{self.name}{_SUFFIX}", "operation": clauses.Insert}
-        return [type(self)(*args, **kwargs)]
+        return [self._part(_SUFFIX, clauses.Insert)]
 
     def companions_elsewhere(self, model: type[Model]) -> Sequence[tuple[type[Model], Trigger]]:
         if self.operation == clauses.Insert:
@@ -120,6 +125,7 @@ class ActiveParent(Rule):
             code=self.code,
             mode=self.mode,
             ignorable=self.ignorable,
+            security=self.security,
         )
 
     def get_condition(self, model: type[Model]) -> Condition:
@@ -133,8 +139,13 @@ class ActiveParent(Rule):
         return [PATH_VARIABLE] if self.update_parent else ()
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return no path for a function that updates the parent: see Note [Names in functions]."""
-        return () if self.update_parent and not self.reports else self._path(model)
+        """Return no other path for a function that updates the parent.
+
+        See Note [Names in functions].
+        """
+        if self.update_parent and not self.reports:
+            return Declaration.get_search_path(self, model, func)
+        return self._path(model)
 
     def _path(self, model: type[Model]) -> Sequence[Place]:
         parent = _table_model(foreign_key(self, model, self.parent))
@@ -187,6 +198,24 @@ class ActiveParent(Rule):
             within_path(path, select) if self.update_parent else select,
             "IF NOT FOUND THEN\nRETURN NULL;\nEND IF;\n",
         )
+
+    def standing(self, model: type[Model]) -> Standing | None:
+        """Active rows whose parent is soft-deleted."""
+        if self.operation == clauses.Insert:
+            return None
+        key = foreign_key(self, model, self.parent)
+        parent = _table_model(key)
+        is_placed: Condition = Q((f"new__{self.parent}__isnull", False)) & active(self, model, NEW)
+        where = sql.SQL(
+            "({}) AND EXISTS (SELECT FROM {} AS stored WHERE stored.{} = NEW.{} AND NOT ({}))"
+        ).format(
+            sql.SQL(is_placed.render(model, ROW_VARIABLES)),
+            table(parent),
+            column_identifier(key.target_field),
+            column_identifier(key),
+            sql.SQL(active(self, parent, NEW).render(parent, STORED)),
+        )
+        return Standing(BREAK, ROW_VARIABLES.new, naming.as_text(where))
 
     def describe(self, model: type[Model]) -> str:
         operations = " or ".join(self.operation.names if self.operation else ())

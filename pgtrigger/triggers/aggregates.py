@@ -20,7 +20,7 @@ from pgtrigger import naming
 from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import pairing, raising
-from pgtrigger.triggers.declaration import own_path
+from pgtrigger.triggers.declaration import GENERATED, own_path
 from pgtrigger.triggers.relations import foreign_key, has_value, not_updated_hint
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
@@ -59,6 +59,14 @@ class Aggregate(Trigger):
     level = clauses.Statement
     when = clauses.After
     operation = clauses.Insert
+    fixed = GENERATED | {
+        "operation": "a number is right only if every kind of write counts",
+        "level": "it updates each parent once, after the statement",
+        "when": "it updates each parent once, after the statement",
+        "timing": "it updates each parent once, after the statement",
+        "condition": 'it takes "where", a condition on the rows that count',
+        "writes": "it sets a field of another row",
+    }
 
     def __init__(
         self, target: str, /, *, where: models.Q | None = None, **options: Unpack[Options]
@@ -79,12 +87,7 @@ class Aggregate(Trigger):
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation != clauses.Insert:
             return ()
-        args, kwargs = self._constructor_arguments
-        kwargs = {name: value for name, value in kwargs.items() if name != "name"}
-        return [
-            type(self)(*args, **kwargs, name=f"{self.name}_{suffix}", operation=operation)
-            for suffix, operation in _OTHERS.items()
-        ]
+        return [self._part(f"_{suffix}", operation) for suffix, operation in _OTHERS.items()]
 
     def describe(self, model: type[Model]) -> str:
         _, target = self.fields(model)
@@ -159,6 +162,7 @@ class Aggregate(Trigger):
             "IF NOT FOUND THEN\n",
             within(query, "\nINTO pgtrigger_changes;\n"),
             _LEAVE_IF_UNCHANGED,
+            self._update_one(model),
             *(self._update(model, *_CHANGES), "\nINTO pgtrigger_missing;\nELSE\n"),
             within("EXECUTE ", Quoted(Body(query)), " INTO pgtrigger_changes;\n"),
             _LEAVE_IF_UNCHANGED,
@@ -213,6 +217,20 @@ class Aggregate(Trigger):
             "WHERE rows.parent IS NOT NULL GROUP BY rows.parent\n"
             "HAVING pg_catalog.sum(rows.value) OPERATOR(pg_catalog.<>) 0) AS changes"
         ).format(sql.SQL("\nUNION ALL\n").join(self._rows(model, side) for side in sides))
+
+    def _update_one(self, model: type[Model]) -> Body:
+        """End the function if there is one parent and it is updated: this is the usual case."""
+        key, target = self.fields(model)
+        parents, numbers, _ = _CHANGES
+        return Body(
+            f"IF pg_catalog.cardinality({parents}) OPERATOR(pg_catalog.=) 1 THEN\n",
+            *("UPDATE ", self._parents(model)),
+            sql.SQL(
+                " AS parent SET {0} = parent.{0} OPERATOR(pg_catalog.+) ({1})[1]\nWHERE "
+            ).format(column_identifier(target), sql.SQL(numbers)),
+            has_value(key.target_field, sql.SQL(f"({parents})[1]"), "parent"),
+            ";\nIF FOUND THEN\nRETURN NULL;\nEND IF;\nEND IF;\n",
+        )
 
     def _update(self, model: type[Model], parents: str, numbers: str, are_new: str) -> Body:
         """A query that updates the parents, and returns how many could not be updated.

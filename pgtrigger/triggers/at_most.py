@@ -21,7 +21,7 @@ from pgtrigger import naming
 from pgtrigger.errors import Detail, LimitError
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
 from pgtrigger.triggers import raising
-from pgtrigger.triggers.declaration import own_path
+from pgtrigger.triggers.declaration import GENERATED, Declaration, own_path
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import STORED, foreign_key, has_value, not_updated_hint
 from pgtrigger.triggers.rule import Rule
@@ -56,7 +56,16 @@ class AtMost(Rule):
     """
 
     level = clauses.Statement
+    when = clauses.After
     operation = clauses.Insert
+    fixed = GENERATED | {
+        "operation": "an INSERT and an UPDATE can each make rows too many, so it fires after both",
+        "level": "it counts the rows after each statement",
+        "when": "it counts the rows after each statement",
+        "timing": "it counts the rows after each statement",
+        "condition": 'it takes "where", a condition on the rows that count',
+        "writes": "it sets no field",
+    }
 
     def __init__(
         self,
@@ -78,9 +87,7 @@ class AtMost(Rule):
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation != clauses.Insert:
             return ()
-        args, kwargs = self._constructor_arguments
-        kwargs = kwargs | {"name": f"{self.name}{_SUFFIX}", "operation": clauses.Update}
-        return [type(self)(*args, **kwargs)]
+        return [self._part(_SUFFIX, clauses.Update)]
 
     def get_declare(self, model: type[Model] | None) -> Sequence[tuple[str, str]]:
         return [
@@ -120,8 +127,13 @@ class AtMost(Rule):
         )
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return no path for a function that updates the parent: see Note [Names in functions]."""
-        return super().get_search_path(model, func) if self.reports else ()
+        """Return no other path for a function that updates the parent.
+
+        See Note [Names in functions].
+        """
+        if self.reports:
+            return super().get_search_path(model, func)
+        return Declaration.get_search_path(self, model, func)
 
     def _wait_for_parent(self, model: type[Model], key: models.ForeignKey[Any, Any]) -> Body:
         """See Note [Counting together]."""

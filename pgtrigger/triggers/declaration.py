@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+import copy
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
 
 from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
@@ -69,8 +70,16 @@ class Options(TypedDict, total=False):
     writes: Sequence[str] | None
 
 
+GENERATED = dict.fromkeys(("func", "declare", "referencing"), "its function is generated")
+
+
 class Declaration(Deconstructible):
-    """The options of a trigger, checked, and rendered for a model; see ``Trigger``."""
+    """The options of a trigger, checked, and rendered for a model; see ``Trigger``.
+
+    ``fixed`` has the options that a ready-made rule decides itself, each with the reason.
+    """
+
+    fixed: ClassVar[Mapping[str, str]] = {}
 
     name: str | None = None
     level: clauses.Level = clauses.Row
@@ -94,6 +103,7 @@ class Declaration(Deconstructible):
                 f"Every trigger has: {', '.join(Options.__annotations__)}."
             )
         self._set(**options)
+        self._reject_fixed(cast("Mapping[str, Any]", options))
         self.validate_name()
         self.validate_clauses()
 
@@ -105,6 +115,24 @@ class Declaration(Deconstructible):
         for option, value in options.items():
             if value is not None:
                 setattr(self, option, tuple(value) if isinstance(value, Iterator) else value)
+
+    def _reject_fixed(self, options: Mapping[str, Any]) -> None:
+        """Raise DeclarationError if an argument or a subclass changes an option of ``fixed``."""
+        classes = type(self).__mro__
+        for position, owner in enumerate(classes):
+            given = [options, *map(vars, classes[:position])]
+            for option, reason in vars(owner).get("fixed", {}).items():
+                found = [each.get(option) for each in given]
+                usual = getattr(owner, option, None)
+                if any(value is not None and value != usual for value in found):
+                    self._reject(f'takes no "{option}": {reason}')
+
+    def _part(self, suffix: str, operation: clauses.Operations) -> Self:
+        """Return the rule's trigger for another operation: a copy with a longer name."""
+        part = copy.copy(self)
+        part.name, part.operation = f"{self.name}{suffix}", operation
+        part.validate_name()
+        return part
 
     def __str__(self) -> str:
         return str(self.name)

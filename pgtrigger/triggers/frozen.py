@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from django.db.models import Q
 
 from pgtrigger.triggers import registry
+from pgtrigger.triggers.declaration import GENERATED
 from pgtrigger.triggers.protect import Protect, ReadOnly
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import OLD, columns_of, own_field
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pgtrigger.triggers.trigger import Trigger
 
 
+_INSTEAD = {"condition": "when", "fields": "allow", "exclude": "allow"}
+
+
 class Frozen(ReadOnly):
     """Refuses to change or delete a row that ``when`` is true of, except the fields of ``allow``.
 
@@ -31,6 +35,11 @@ class Frozen(ReadOnly):
     """
 
     name = "frozen"
+    fixed = GENERATED | {
+        "operation": "it refuses UPDATE and DELETE",
+        "timing": "a row is refused before it is written",
+        "writes": "it sets no field",
+    }
     when_true: Q
     allow: Sequence[str] = ()
 
@@ -41,8 +50,10 @@ class Frozen(ReadOnly):
             self._reject(f'"when" is a condition such as Q(status="issued"): found {when!r}')
         if isinstance(allow, str):
             self._reject(f'"allow" is a list of fields: found {allow!r}')
-        if options.get("condition") is not None:
-            self._reject('takes "when" instead of "condition"')
+        given: dict[str, Any] = dict(options)
+        for option, instead in _INSTEAD.items():
+            if given.get(option) is not None:
+                self._reject(f'takes "{instead}" instead of "{option}"')
         self.when_true, self.allow = when, tuple(allow)
         super().__init__(**options | {"condition": of_side(when, OLD)})
 
@@ -57,6 +68,8 @@ class Frozen(ReadOnly):
                 code=self.code,
                 mode=self.mode,
                 ignorable=self.ignorable,
+                security=self.security,
+                search_path=self.search_path,
             )
         ]
 

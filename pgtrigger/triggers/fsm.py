@@ -85,10 +85,14 @@ class FSM(Rule):
                 states=self.initial,
                 condition=self.condition,
                 level=self.level,
+                when=self.when,
+                timing=self.timing,
                 message=self.message,
                 code=self.code,
                 mode=self.mode,
                 ignorable=self.ignorable,
+                security=self.security,
+                search_path=self.search_path,
             )
         ]
 

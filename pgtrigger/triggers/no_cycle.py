@@ -19,6 +19,7 @@ from pgtrigger import naming
 from pgtrigger.errors import CycleError, Detail
 from pgtrigger.sql.function_body import Body, Quoted, Relation
 from pgtrigger.triggers import raising
+from pgtrigger.triggers.declaration import GENERATED, Declaration
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import foreign_key, has_value
 from pgtrigger.triggers.rule import Rule
@@ -31,6 +32,7 @@ from pgtrigger.vocabulary.conditions import AnyChange, Condition, Q
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from django.db import models
     from django.db.models import Model
 
     from pgtrigger.sql.function_body import Place
@@ -45,21 +47,24 @@ class NoCycle(Rule):
 
     when = clauses.After
     operation = clauses.Update
+    fixed = GENERATED | {
+        "operation": "an INSERT and an UPDATE can each form a cycle, so it fires after both",
+        "level": "it follows the ancestors of each row",
+        "when": "it follows the ancestors of a row that is stored",
+        "search_path": "every name of its function is qualified",
+        "writes": "it sets no field",
+    }
 
     def __init__(self, parent: str, /, **options: Unpack[RuleOptions]):
         options.setdefault("name", f"no_cycle_{parent}"[: naming.MAX_NAME_LENGTH - len(_SUFFIX)])
         options["field"] = options.get("field") or parent
         self.parent = parent
         super().__init__(**options)
-        if self.level != clauses.Row or self.when != clauses.After:
-            self._reject("needs level=pgtrigger.Row and when=pgtrigger.After")
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation == clauses.Insert:
             return ()
-        args, kwargs = self._constructor_arguments
-        kwargs = kwargs | {"name": f"{self.name}{_SUFFIX}", "operation": clauses.Insert}
-        return [type(self)(*args, **kwargs)]
+        return [self._part(_SUFFIX, clauses.Insert)]
 
     def get_condition(self, model: type[Model]) -> Condition:
         placed: Condition = Q((f"new__{self.parent}__isnull", False))
@@ -79,7 +84,9 @@ class NoCycle(Rule):
 
         See Note [Names in functions].
         """
-        return super().get_search_path(model, func) if self.reports else self.search_path or ()
+        if self.reports:
+            return super().get_search_path(model, func)
+        return Declaration.get_search_path(self, model, func)
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None:
@@ -104,7 +111,9 @@ class NoCycle(Rule):
         # moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
         at_key = sql.SQL("pgtrigger_at.{key}").format(**names)
         return Body(
-            "pgtrigger_at := NEW;\nLOOP\nIF ",
+            "pgtrigger_at := NEW;\n",
+            self._read_current(key) if self.timing else "",
+            "LOOP\nIF ",
             *(next_is(new_key), "\nOR ", next_is(at_key), " THEN\n", refuse, "\nEND IF;\n"),
             "pgtrigger_steps := pgtrigger_steps OPERATOR(pg_catalog.+) 1;\n"
             "IF pgtrigger_steps OPERATOR(pg_catalog.=) pgtrigger_turn THEN\n",
@@ -118,6 +127,18 @@ class NoCycle(Rule):
             *(Quoted(Body(own_table)), "::pg_catalog.regclass) THEN\n", refuse, "\nEND IF;\n"),
             sql.SQL("EXIT WHEN NOT FOUND OR pgtrigger_at.{parent} IS NULL;\n").format(**names),
             "END LOOP;\nRETURN NULL;",
+        )
+
+    def _read_current(self, key: models.ForeignKey[Any, Any]) -> Body:
+        """Begin with the row's present parent: a deferred check is about the row in the end."""
+        parent = column_identifier(key)
+        return Body(
+            sql.SQL("SELECT stored.{0} INTO pgtrigger_at.{0} FROM ").format(parent),
+            *(Relation(key.model._meta.db_table), " AS stored\nWHERE "),
+            has_value(key.target_field, ROW_VARIABLES.column(NEW, key.target_field)),
+            sql.SQL(
+                ";\nIF NOT FOUND OR pgtrigger_at.{0} IS NULL THEN\nRETURN NULL;\nEND IF;\n"
+            ).format(parent),
         )
 
     def describe(self, model: type[Model]) -> str:

@@ -17,7 +17,7 @@ from pgtrigger import naming
 from pgtrigger.errors import Detail, RequirementError
 from pgtrigger.sql.function_body import Body, Relation
 from pgtrigger.triggers import raising
-from pgtrigger.triggers.declaration import own_path
+from pgtrigger.triggers.declaration import GENERATED, own_path
 from pgtrigger.triggers.forecast import NOTHING, Forecast
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import STORED, foreign_key, has_value
@@ -54,6 +54,14 @@ class Requires(Rule):
     """
 
     operation = clauses.Insert | clauses.Update | clauses.Delete
+    fixed = GENERATED | {
+        "level": "it locks the row that each row refers to, before the write",
+        "when": "it locks the row that each row refers to, before the write",
+        "timing": "it locks the row that each row refers to, before the write",
+        "condition": "its path and value are the condition",
+        "search_path": "every name of its function is qualified",
+        "writes": "it sets no field",
+    }
 
     def __init__(self, path: str, value: Any, /, **options: Unpack[RuleOptions]):
         self.key_name, separator, self.rest = str(path).partition("__")
@@ -65,8 +73,6 @@ class Requires(Rule):
             )
         options.setdefault("name", f"requires_{path}"[: naming.MAX_NAME_LENGTH])
         super().__init__(**options)
-        if self.level != clauses.Row or self.when != clauses.Before or self.condition is not None:
-            self._reject('is a BEFORE trigger of each row: it has no "level", "when", "condition"')
 
     def get_func(self, model: type[Model] | None) -> Any:
         if model is None:

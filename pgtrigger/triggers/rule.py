@@ -77,6 +77,10 @@ class Rule(Composer):
         super().__init__(**options)
         if self.mode not in reporting.MODES:
             self._reject(f'the mode is {self.mode!r}, expected "refuse" or "report"')
+        if self.is_decided_by_condition():
+            for option in ("declare", "writes"):
+                if getattr(self, option):
+                    self._reject(f'takes no "{option}" without "func": its function is generated')
         if self.reports and self.func is not None:
             self._reject('has a "func", which decides what it raises: mode="report" needs none')
 

@@ -34,6 +34,12 @@ class UpdateSearchVector(Trigger):
 
     when = clauses.Before
     operation = clauses.Insert | clauses.Update
+    fixed = {
+        "level": "it sets a field of the row that is written",
+        "when": "it sets a field of the row that is written",
+        "timing": "it sets a field of the row that is written",
+        "referencing": "it sets a field of the row that is written",
+    }
     vector_field: str | None = None
     document_fields: Iterable[str] | None = None
     config_name: str = "pg_catalog.english"
@@ -54,6 +60,8 @@ class UpdateSearchVector(Trigger):
             self._reject('has no "vector_field"')
         if not self.document_fields:
             self._reject('has no "document_fields"')
+        if self.operation and "DELETE" in self.operation.names:
+            self._reject("a row that is deleted has no search vector: use Insert and Update")
 
     def describe(self, model: type[Model]) -> str:
         names = ", ".join(self.document_fields or ())

@@ -42,6 +42,14 @@ class SoftDelete(Trigger):
 
     when = clauses.Before
     operation = clauses.Delete
+    fixed = {
+        "operation": "it sets its field where a row would be deleted",
+        "level": "it sets its field where a row would be deleted",
+        "when": "after the DELETE there is no row to keep",
+        "timing": "after the DELETE there is no row to keep",
+        "referencing": "after the DELETE there is no row to keep",
+        "writes": "an object that was deleted is not read again",
+    }
     field: str | None = None
     value: Any = False
 

@@ -8,6 +8,7 @@ from django.db import models
 from psycopg import sql
 
 from pgtrigger import naming
+from pgtrigger.triggers.declaration import GENERATED
 from pgtrigger.triggers.forecast import Forecast
 from pgtrigger.triggers.trigger import Trigger
 from pgtrigger.vocabulary import clauses
@@ -33,23 +34,27 @@ class Touch(Trigger):
 
     when = clauses.Before
     operation = clauses.Update
+    fixed = GENERATED | {
+        "operation": "it sees every insert and every change",
+        "level": "it sets a field of the row that is written",
+        "when": "it sets a field of the row that is written",
+        "timing": "it sets a field of the row that is written",
+        "condition": "it sees every insert and every change",
+    }
 
     def __init__(self, field: str, **options: Unpack[Options]):
         self.field = field
-        options.setdefault("name", f"touch_{field}"[: naming.MAX_NAME_LENGTH - len("_insert")])
+        default = f"touch_{field}"[: naming.MAX_NAME_LENGTH - len("_insert")]
+        self.name = options.setdefault("name", default)
+        if options.get("writes") is not None:
+            self._reject('takes no "writes": it sets its field')
         options["writes"] = [field]
         super().__init__(**options)
 
     def companions(self, model: type[Model]) -> Sequence[Trigger]:
         if self.operation == clauses.Insert:
             return ()
-        inserted = Touch(
-            self.field,
-            name=f"{self.name}_insert",
-            operation=clauses.Insert,
-            ignorable=self.ignorable,
-        )
-        return [inserted]
+        return [self._part("_insert", clauses.Insert)]
 
     def get_condition(self, model: type[Model]) -> Condition | None:
         return None if self.operation == clauses.Insert else AnyChange()

@@ -10,6 +10,7 @@ from psycopg import sql
 from pgtrigger.errors import Detail, StaleError
 from pgtrigger.sql.function_body import Body
 from pgtrigger.triggers import raising
+from pgtrigger.triggers.declaration import GENERATED
 from pgtrigger.triggers.forecast import Forecast
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
@@ -34,13 +35,21 @@ class Version(Rule):
     """
 
     operation = clauses.Update
+    fixed = GENERATED | {
+        "operation": "it counts the updates of a row",
+        "level": "it sets a field of the row that is written",
+        "when": "it sets a field of the row that is written",
+        "timing": "it sets a field of the row that is written",
+        "condition": "it counts every change of a row",
+    }
 
     def __init__(self, version_field: str, /, **options: Unpack[RuleOptions]):
-        options.setdefault("name", version_field)
+        self.name = options.setdefault("name", version_field)
+        for option in ("writes", "field"):
+            if options.get(option) is not None:
+                self._reject(f'takes no "{option}": it is the field of the version')
         options["writes"], options["field"] = [version_field], version_field
         super().__init__(**options)
-        if self.level != clauses.Row or self.when != clauses.Before or self.condition is not None:
-            self._reject('sets a field of the row: it has no "level", "when" and "condition"')
 
     def get_condition(self, model: type[Model]) -> Condition:
         return AnyChange()

@@ -9,6 +9,7 @@ from django.db.models import Q
 import pgtrigger
 from pgtrigger import CycleError, DeclarationError, LimitError, RequirementError
 from pgtrigger.forms import forecast
+from pgtrigger.testing import allows, refuses
 from tests.pgtrigger.concurrent import at_every_level, connect, race, with_connections
 from tests.pgtrigger.throwaway import execute
 
@@ -208,6 +209,19 @@ class TestNoCycle:
             node.objects.filter(pk=a.pk).update(parent=b)
             node.objects.filter(pk=b.pk).update(parent=a)
         assert is_refused(lambda: node.objects.create(parent=a), CycleError)
+
+    def test_a_deferred_rule_looks_at_the_tree_as_it_is_in_the_end(self, make_model):
+        node = make_model(
+            parent=models.ForeignKey("self", models.CASCADE, null=True),
+            triggers=[pgtrigger.NoCycle("parent", timing=pgtrigger.Deferred)],
+        )
+        upper = node.objects.create()
+        lower = node.objects.create(parent=upper)
+        with allows():
+            node.objects.filter(pk=upper.pk).update(parent=lower)
+            node.objects.filter(pk=lower.pk).update(parent=None)
+        with refuses(node, "no_cycle_parent", key=lower.pk):
+            node.objects.filter(pk=lower.pk).update(parent=upper)
 
     @committed
     @with_connections
