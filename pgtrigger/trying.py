@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import sql
 
@@ -63,12 +64,31 @@ class RefusedChange:
     context: dict[str, Any] | None
 
 
-def find(uri: str) -> list[tuple[type[Model], Rule]]:
-    """Return the rule and the rules that belong to it. Raise LookupError if it is not a rule."""
-    found = [(model, each) for model, each in registry.family(uri) if isinstance(each, Rule)]
-    if not found:
-        raise LookupError(f'"{uri}" refuses nothing, so there is nothing to try.')
-    return found
+def find(*targets: str) -> list[tuple[type[Model], Rule]]:
+    """Return the rules of these URIs and models, or all of the project, each with its model.
+
+    Args:
+        targets: URIs, each of which stands for the rules that belong to it, or labels of models.
+
+    Raises:
+        LookupError: a target is not known, or refuses nothing.
+    """
+    found: list[tuple[type[Model], Rule]] = []
+    for target in targets:
+        rules = _rules(registry.family(target) if ":" in target else _declared_on(target))
+        if not rules:
+            raise LookupError(f'"{target}" refuses nothing, so there is nothing to try.')
+        found += rules
+    return found if targets else _rules(registry.registered())
+
+
+def _declared_on(label: str) -> list[tuple[type[Model], Any]]:
+    model = apps.get_model(label)
+    return [(model, trigger) for trigger in registry.of_model(model)]
+
+
+def _rules(triggers: list[tuple[type[Model], Any]]) -> list[tuple[type[Model], Rule]]:
+    return [(model, each) for model, each in triggers if isinstance(each, Rule)]
 
 
 class Trial:

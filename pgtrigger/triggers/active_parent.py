@@ -215,7 +215,7 @@ class ActiveParent(Rule):
             column_identifier(key),
             sql.SQL(active(self, parent, NEW).render(parent, STORED)),
         )
-        return Standing(BREAK, ROW_VARIABLES.new, naming.as_text(where))
+        return Standing(BREAK, ROW_VARIABLES.new, where.as_string())
 
     def describe(self, model: type[Model]) -> str:
         operations = " or ".join(self.operation.names if self.operation else ())

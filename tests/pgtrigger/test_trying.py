@@ -12,6 +12,8 @@ from django.utils import timezone
 import pghistory
 import pgtrigger
 from pgtrigger import trying
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.rule import Rule
 from tests.pghistory.models import StatementLevel
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +101,31 @@ class TestRows:
         assert output.splitlines()[:2] == [
             f"  parent_id={root.pk} rows=3",
             "at_most_2_per_parent: 1 values of parent break the rule",
+        ]
+        assert code == 1
+
+    def test_active_rows_of_a_deleted_parent(self, make_model):
+        team = make_model(
+            is_active=models.BooleanField(default=True),
+            triggers=[pgtrigger.SoftDelete(name="soft", field="is_active")],
+        )
+        member = make_model(
+            team=models.ForeignKey(team, models.CASCADE, null=True),
+            is_active=models.BooleanField(default=True),
+            triggers=[
+                pgtrigger.SoftDelete(name="soft", field="is_active"),
+                pgtrigger.ActiveParent("team"),
+            ],
+        )
+        there, gone = team.objects.create(), team.objects.create(is_active=False)
+        for parent in (there, gone, None):
+            for is_active in (True, False):
+                member.objects.create(team=parent, is_active=is_active)
+        output, code = run(f"{member._meta.label}:active_team", "--rows")
+        [broken] = member.objects.filter(team=gone, is_active=True)
+        assert output.splitlines() == [
+            f"  id={broken.pk}",
+            f"{member._meta.label}:active_team: 1 of 6 rows break the rule",
         ]
         assert code == 1
 
@@ -231,3 +258,57 @@ class TestHistory:
     def test_a_model_that_is_not_tracked_is_an_error(self, order):
         with pytest.raises(CommandError, match="Track it with pghistory"):
             order.try_(NO_NEGATIVE, "--history")
+
+
+OF_THIS_MODULE = NO_NEGATIVE
+
+
+class TestTargets:
+    """Several rules, and rules that no model declares."""
+
+    def test_without_arguments_every_rule_is_tried(self):
+        output, _ = run()
+        tried = {line.partition(": ")[0] for line in output.splitlines()}
+        rules = {
+            trigger.get_uri(model)
+            for model, trigger in registry.registered()
+            if isinstance(trigger, Rule)
+        } - registry.companion_uris()
+        assert rules <= tried
+
+    def test_a_model_stands_for_its_rules(self):
+        output, _ = run("pgtrigger_tests.Machine")
+        assert {line.partition(": ")[0] for line in output.splitlines()} == {
+            "pgtrigger_tests.Machine:step",
+            "pgtrigger_tests.Machine:state",
+        }
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "tests.pgtrigger.test_trying.OF_THIS_MODULE",
+            'pgtrigger.Protect(name="no_negative", operation=pgtrigger.Insert | pgtrigger.Update,'
+            " condition=pgtrigger.Q(new__amount__lt=0))",
+        ],
+        ids=["path", "expression"],
+    )
+    def test_a_rule_that_is_not_declared(self, order, text):
+        order.objects.bulk_create([order(amount=-1), order()])
+        output, code = run(order._meta.label, "--rule", text)
+        assert output.endswith(":no_negative: 1 of 2 rows break the rule\n")
+        assert code == 1
+
+    @pytest.mark.parametrize(
+        ("targets", "text", "reason"),
+        [
+            (["pgtrigger_tests.Machine:step"], "x.y", "is tried on one model"),
+            ([], "x.y", "is tried on one model"),
+            (["pgtrigger_tests.Machine"], "nothing.at.all", "cannot be read: No module"),
+            (["pgtrigger_tests.Machine"], "pgtrigger.Froze()", "cannot be read: module"),
+            (["pgtrigger_tests.Machine"], "pgtrigger.Insert", "expects a rule"),
+            (["pgtrigger_tests.Machine"], 'pgtrigger.AtMost(1, per="x")', "no field named 'x'"),
+        ],
+    )
+    def test_what_cannot_be_tried_is_an_error(self, targets, text, reason):
+        with pytest.raises(CommandError, match=reason):
+            run(*targets, "--rule", text)

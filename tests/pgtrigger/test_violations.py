@@ -113,7 +113,7 @@ def test_since_and_older_than(order):
     )
     assert len(run("--since", "7d")[0].splitlines()) == 1
     assert run("--delete", "--older-than", "9d")[0] == "0 records and 0 counters removed\n"
-    assert run("--delete", "--older-than", "7d")[0] == "2 records and 1 counters removed\n"
+    assert run("--delete", "--older-than", "7d")[0] == "2 records and 1 counter removed\n"
     output, code = run("--delete", "--format", "json")
     assert (json.loads(output), code) == ({"records": 1, "counters": 0}, 0)
 

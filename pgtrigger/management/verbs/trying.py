@@ -7,37 +7,55 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
+import pgtrigger
 from pgtrigger import trying
 from pgtrigger.management.verbs import arguments
+from pgtrigger.triggers import registry
+from pgtrigger.triggers.rule import Rule
 from pgtrigger.triggers.standing import KEPT
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from django.core.management.base import BaseCommand
+    from django.db.models import Model
 
     from pgtrigger.trying import Trial
 
 HELP = "Shows which stored rows break a rule, and which past changes it would have refused."
 EXAMPLES = """\
-The rule need not be installed. Only reads, locks no row, and reports its progress on stderr.
-Exit codes: 0 if nothing is found, 1 if a row breaks the rule or a change would have been refused,
-2 for wrong arguments.
+A rule need not be installed, and with --rule not even declared. Without arguments, every rule is
+tried. Only reads, locks no row, and reports its progress on stderr. Exit codes: 0 if nothing is
+found, 1 if a row breaks a rule or a change would have been refused, 2 for wrong arguments.
 
+  manage.py pgtrigger try                                               every rule
+  manage.py pgtrigger try shop.Order                                    every rule of a model
   manage.py pgtrigger try shop.Order:no_negative                        how many rows break it
   manage.py pgtrigger try shop.Order:no_negative --rows                 and their keys
   manage.py pgtrigger try shop.Order:paid --history --since 90d         changes that pghistory has
   manage.py pgtrigger try shop.Order:paid --history --format json       one JSON object a line
+  manage.py pgtrigger try shop.Order --rule shop.rules.no_negative      a rule of a module
+  manage.py pgtrigger try shop.Order --rule 'pgtrigger.AtMost(10, per="team")'
 """
+# The names that the text of --rule may use.
+_NAMES = {"pgtrigger": pgtrigger, "Q": models.Q}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("uri")
+    parser.add_argument("targets", nargs="*", metavar="uri", help="or the label of a model")
+    parser.add_argument(
+        "--rule",
+        metavar="PATH",
+        help="a rule that the model does not declare: its path, or a Python expression",
+    )
     arguments.add_database(parser)
     arguments.add_format(parser)
     parser.add_argument("--rows", action="store_true", help="list the keys of the rows")
@@ -50,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def handle(
     command: BaseCommand,
     *,
-    uri: str,
+    targets: Sequence[str],
+    rule: str | None,
     database: str,
     format: str,
     rows: bool,
@@ -61,8 +80,8 @@ def handle(
 ) -> None:
     output = _Output(command, is_json=format == "json", is_silent=verbosity == 0)
     found = 0
-    for model, rule in trying.find(uri):
-        trial = trying.Trial(model, rule, database)
+    for model, each in trying.find(*targets) if rule is None else _undeclared(targets, rule):
+        trial = trying.Trial(model, each, database)
         found += _try_rows(trial, output, list_them=rows)
         if history:
             found += _try_changes(trial, output, since)
@@ -70,11 +89,30 @@ def handle(
         sys.exit(1)
 
 
+def _undeclared(targets: Sequence[str], text: str) -> list[tuple[type[Model], Rule]]:
+    """Return the rule of ``--rule`` and the rules that belong to it, each with the model."""
+    if len(targets) != 1 or ":" in targets[0]:
+        raise ValueError(f"--rule is tried on one model, such as shop.Order: found {targets!r}.")
+    model = apps.get_model(targets[0])
+    is_path = all(part.isidentifier() for part in text.split("."))
+    try:
+        rule = import_string(text) if is_path else eval(text, dict(_NAMES))
+    except (ImportError, SyntaxError, NameError, AttributeError, TypeError) as error:
+        raise ValueError(f"--rule {text} cannot be read: {error}") from error
+    if not isinstance(rule, Rule):
+        raise ValueError(f"--rule expects a rule such as pgtrigger.Protect(…): found {rule!r}.")
+    family = [each for each in (rule, *rule.companions(model)) if isinstance(each, Rule)]
+    for each in family:
+        each.compile(model)
+    return [(model, each) for each in family]
+
+
 def _try_rows(trial: Trial, output: _Output, *, list_them: bool) -> int:
     uri = trial.rule.get_uri(trial.model)
     standing = trial.standing
     if standing is None:
-        output.say({"uri": uri, "rows": None}, f"{uri}: no stored row can break it.")
+        if uri not in registry.companion_uris():
+            output.say({"uri": uri, "rows": None}, f"{uri}: no stored row can break it.")
         return 0
     number = 0
     for key in trial.rows(output.progress("rows", trial.estimate())):

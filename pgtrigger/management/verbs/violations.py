@@ -101,7 +101,13 @@ def _delete(
     if format == "json":
         command.stdout.write(json.dumps({"records": records, "counters": counters}))
     else:
-        command.stdout.write(f"{records} records and {counters} counters removed")
+        command.stdout.write(
+            f"{_number(records, 'record')} and {_number(counters, 'counter')} removed"
+        )
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _of_group(group: Group) -> dict[str, Any]:
@@ -151,7 +157,7 @@ def _shown(name: str, value: Any) -> str:
         text = f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
         return text if name == "time" else f"{name} {text}"
     if name == "violations":
-        return f"{value} violation" if value == 1 else f"{value} violations"
+        return _number(value, "violation")
     if isinstance(value, dict):
         return " ".join(f"{each}={one}" for each, one in value.items())
     return str(value).partition("\n")[0]
