@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.forms import BaseForm, BaseFormSet, HiddenInput
+from django.utils.html import format_html, format_html_join
 
 from pgtrigger.admin.rules import soft_deletion
 from pgtrigger.forms import RuledFormMixin, RuledFormSetMixin, forecast, version_fields
@@ -13,15 +15,18 @@ from pgtrigger.triggers.soft_delete import undelete
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
+    from django.utils.safestring import SafeString
 
     from pgtrigger.triggers.forecast import Forecast
     from pgtrigger.triggers.soft_delete import SoftDelete
 
     ModelAdmin = admin.ModelAdmin[Model]
     InlineModelAdmin = admin.options.InlineModelAdmin[Model, Model]
+    FormSet = BaseFormSet[BaseForm]
 else:
     ModelAdmin = admin.ModelAdmin
     InlineModelAdmin = admin.options.InlineModelAdmin
+    FormSet = BaseFormSet
 
 
 class RuledAdmin(ModelAdmin):
@@ -53,10 +58,39 @@ class RuledAdmin(ModelAdmin):
         form: Any = super().get_changelist_form(request, **kwargs)
         return type(form.__name__, (RuledFormMixin, form), {})
 
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the formset of ``list_editable``, with the hidden version of each row."""
+        formset: Any = super().get_changelist_formset(request, **kwargs)
+        return type(formset.__name__, (_VersionedRowsMixin, formset), {})
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Return False if a rule refuses the deletion, so that there is no Delete button."""
         has_permission = super().has_delete_permission(request, obj)
         return has_permission and _forecast(request, self.model, obj).is_deletable
+
+
+class _VersionedRowsMixin(FormSet):
+    """The formset of a list, of whose hidden fields Django's template shows the key alone."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        names = [name for name in version_fields(type(form.instance)) if name in form.fields]
+        if names:
+            key = form.fields[type(form.instance)._meta.pk.name]
+            key.widget = _KeyAndVersion(form, names)
+
+
+class _KeyAndVersion(HiddenInput):
+    """The hidden input of a row's key, followed by those of its versions."""
+
+    def __init__(self, form: Any, names: list[str]):
+        super().__init__()
+        self.form, self.names = form, names
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        key = super().render(name, value, attrs, renderer)
+        versions = format_html_join("", "{}", ((self.form[each],) for each in self.names))
+        return format_html("{}{}", key, versions)
 
 
 class RuledInlineMixin(InlineModelAdmin):

@@ -8,9 +8,11 @@ from django import forms
 from django.contrib.admin import TabularInline
 from django.contrib.admin.sites import AdminSite
 from django.db import models
+from django.forms import BaseFormSet
 from django.urls import path
 
 import pgtrigger
+from integrity.admin import RefusedWritesMixin
 from pgtrigger import StaleError
 from pgtrigger.admin import RuledAdmin, RuledInlineMixin
 from pgtrigger.forms import CHANGED, RuledFormMixin
@@ -107,6 +109,25 @@ def test_a_program_that_sends_no_version_is_not_asked_for_one(document, form_of)
     assert form.is_valid()
 
 
+def test_a_formset_refuses_the_row_that_somebody_else_has_changed(document, form_of):
+    document.objects.bulk_create([document(text="a"), document(text="b")])
+    rows = document.objects.order_by("pk")
+    formset_class = forms.modelformset_factory(document, form=form_of, extra=0)
+    page = formset_class(queryset=rows)
+    data = shown(page.management_form)
+    for form in page:
+        data |= shown(form)
+    data |= {"form-0-text": "mine", "form-1-text": "mine too"}
+    second = rows[1]
+    second.text = "theirs"
+    second.save()
+    formset = formset_class(data, queryset=rows)
+    assert not formset.is_valid()
+    assert [form.non_field_errors() for form in formset] == [[], [str(CHANGED)]]
+    assert [row.text for row in rows.all()] == ["a", "theirs"]
+    assert "mine too" in str(formset)
+
+
 class TestAdmin:
     @pytest.fixture
     def site(self, document, make_model, settings, monkeypatch):
@@ -122,12 +143,19 @@ class TestAdmin:
         site.register(
             document, type("A", (RuledAdmin,), {"fieldsets": [("T", {"fields": ["text"]})]})
         )
+        listed = make_model(
+            text=models.CharField(max_length=20, default="", blank=True),
+            version=models.IntegerField(default=0, editable=False),
+            triggers=[pgtrigger.Version("version", message="Too late.")],
+        )
+        options = {"list_display": ["pk", "text"], "list_editable": ["text"], "ordering": ["pk"]}
+        site.register(listed, type("C", (RefusedWritesMixin, RuledAdmin), options))
         site.register(parent, type("B", (RuledAdmin,), {"inlines": [inline]}))
         module = ModuleType("urls_of_this_test")
         module.urlpatterns = [path("admin/", site.urls)]
         monkeypatch.setitem(sys.modules, module.__name__, module)
         settings.ROOT_URLCONF = module.__name__
-        self.parent, self.child = parent, child
+        self.parent, self.child, self.listed = parent, child, listed
 
     def address(self, obj):
         return f"/admin/{obj._meta.app_label}/{obj._meta.model_name}/{obj.pk}/change/"
@@ -149,6 +177,48 @@ class TestAdmin:
         assert "version_when_read" not in admin_client.get(address).content.decode()
         assert admin_client.post(address, {"text": "new"}).status_code == 302
         assert document.objects.get().text == "new"
+
+    def test_the_rows_of_a_list(self, site, admin_client):
+        """Two people edit a list: the second is told at the row, and what they typed is kept."""
+        _, second = self.listed.objects.bulk_create([self.listed(), self.listed()])
+        address = f"/admin/pgtrigger_tests/{self.listed._meta.model_name}/"
+        formset = admin_client.get(address).context["cl"].formset
+        page = admin_client.get(address).content.decode()
+        sent = shown(formset.management_form) | {"_save": "Save"}
+        for number, form in enumerate(formset):
+            name = f"form-{number}-version_when_read"
+            assert page.count(f'name="{name}" value="0"') == 1
+            sent |= shown(form) | {name: "0", f"form-{number}-text": f"mine {number}"}
+        self.listed.objects.filter(pk=second.pk).update(text="theirs")
+
+        response = admin_client.post(address, sent)
+        forms_of_rows = response.context["cl"].formset.forms
+        assert [form.non_field_errors() for form in forms_of_rows] == [[], ["Too late."]]
+        assert "Too late." in response.content.decode()
+        assert 'value="mine 1"' in response.content.decode()
+        texts = self.listed.objects.order_by("pk").values_list("text", flat=True)
+        assert list(texts) == ["", "theirs"]
+
+        sent["form-1-version_when_read"] = "1"
+        assert admin_client.post(address, sent).status_code == 302
+        assert list(texts.all()) == ["mine 0", "mine 1"]
+
+    def test_a_change_of_a_listed_row_after_the_validation(self, site, admin_client, monkeypatch):
+        row = self.listed.objects.create()
+        address = f"/admin/pgtrigger_tests/{self.listed._meta.model_name}/"
+        sent = shown(admin_client.get(address).context["cl"].formset.management_form)
+        sent |= {"form-0-id": row.pk, "form-0-text": "mine", "form-0-version_when_read": "0"}
+        is_valid = BaseFormSet.is_valid
+
+        def is_valid_and_then_late(formset):
+            valid = is_valid(formset)
+            change(self.listed)
+            return valid
+
+        monkeypatch.setattr(BaseFormSet, "is_valid", is_valid_and_then_late)
+        page = admin_client.post(address, sent | {"_save": "Save"}, follow=True)
+        assert "Too late." in page.content.decode()
+        assert self.listed.objects.get().text == "theirs"
 
     def test_the_rows_of_an_inline(self, site, admin_client):
         parent = self.parent.objects.create()
