@@ -1,5 +1,8 @@
 """One refusal with its declared message, as each reader gets it, in two languages."""
 
+import os
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from django.test import Client
 from django.utils import translation
 from rest_framework import serializers
 
+import pgtrigger
 from integrity.forms import refusals
 from integrity.rest import RefusedWritesMixin
 
@@ -49,16 +53,39 @@ def data(*amounts: Any, lines: Any = (), prefix: str = "billline_set") -> dict[s
     return filled
 
 
-def test_psql_has_it_untranslated(bill: Bill) -> None:
-    """The function's text is what any client of the database is told."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT prosrc FROM pg_proc WHERE proname LIKE 'pgtrigger_positive%%'"
-            " AND prosrc LIKE '%%integrity_tests.BillLine:positive%%'"
-        )
-        (source,) = cursor.fetchone()
-    assert f"MESSAGE = '{IN['en']}'" in source
-    assert "COLUMN = 'amount'" in source
+def test_every_client_of_the_database_has_it_untranslated(bill: Bill) -> None:
+    with translation.override("de"), pytest.raises(pgtrigger.ProtectedError) as raised:
+        BillLine.objects.create(bill=bill, amount=-1)
+    diagnosis = raised.value.__cause__.diag  # type: ignore[union-attr]
+    assert diagnosis.message_primary == IN["en"]
+    assert diagnosis.column_name == "amount"
+
+
+@pytest.mark.skipif(not shutil.which("psql"), reason="there is no psql")
+def test_psql_prints_it() -> None:
+    parameters = connection.get_connection_params()
+    where = " ".join(
+        f"{name}={parameters[name]}"
+        for name in ("host", "port", "user", "dbname")
+        if parameters.get(name)
+    )
+    write = (
+        "BEGIN; INSERT INTO integrity_tests_bill (id, title) VALUES (-1, '');"
+        " INSERT INTO integrity_tests_billline (bill_id, amount, note) VALUES (-1, -1, '');"
+    )
+    environment = {**os.environ, "PGPASSWORD": parameters.get("password") or ""}
+    run = subprocess.run(
+        ["psql", "-X", "-q", where],
+        input=write,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    error, detail, hint, *_ = run.stderr.splitlines()
+    assert error == f"ERROR:  {IN['en']}"
+    assert '"uri" : "integrity_tests.BillLine:positive"' in detail
+    assert hint.startswith("HINT:")
 
 
 @LANGUAGES
@@ -106,6 +133,28 @@ def test_a_formset_has_it_if_the_refused_row_is_one_of_two_new_ones(bill: Bill) 
         formset.save()
     assert not any(formset.errors)
     assert formset.non_form_errors() == [f"Amount: {IN['en']}"]
+
+
+@LANGUAGES
+def test_a_page_of_the_admin_has_it_at_the_field(
+    admin_client: Client, bill: Bill, language: str
+) -> None:
+    with translation.override(language):
+        response = admin_client.post(
+            "/admin/integrity_tests/billline/add/", {"bill": bill.pk, "amount": -1, "note": ""}
+        )
+    assert response.context["adminform"].form.errors == {"amount": [IN[language]]}
+
+
+@LANGUAGES
+def test_a_list_of_the_admin_has_it_on_the_row(
+    admin_client: Client, bill: Bill, language: str
+) -> None:
+    line = BillLine.objects.create(bill=bill, amount=5)
+    sent = data(-1, lines=[line], prefix="form") | {"_save": "Save"}
+    with translation.override(language):
+        response = admin_client.post("/admin/integrity_tests/billline/", sent)
+    assert response.context["cl"].formset.errors == [{"amount": [IN[language]]}]
 
 
 @LANGUAGES

@@ -52,4 +52,10 @@ class BillAdmin(RefusedWritesMixin, admin.ModelAdmin):
     inlines = [BillLineInline]
 
 
+@admin.register(BillLine, site=site)
+class BillLineAdmin(RefusedWritesMixin, admin.ModelAdmin):
+    list_display = ["id", "amount"]
+    list_editable = ["amount"]
+
+
 urlpatterns = [path("admin/", site.urls)]
