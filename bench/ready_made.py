@@ -156,8 +156,72 @@ SOFT_DELETE = [
     )
 ]
 
+PROTECT = [
+    (
+        "BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.status = 'issued')",
+        "BEGIN RAISE EXCEPTION 'protected'; END",
+    )
+]
+READ_ONLY = [
+    (
+        "BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)",
+        "BEGIN RAISE EXCEPTION 'read only'; END",
+    )
+]
+FSM = [
+    (
+        "BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status"
+        " AND NOT (OLD.status = 'draft' AND NEW.status = 'paid'"
+        " OR OLD.status = 'paid' AND NEW.status = 'draft' OR NEW.status = 'void'))",
+        "BEGIN RAISE EXCEPTION 'transition'; END",
+    ),
+    (
+        "BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.status <> 'draft')",
+        "BEGIN RAISE EXCEPTION 'initial'; END",
+    ),
+]
+ACTIVE_BODY = """BEGIN
+        IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+            PERFORM 1 FROM {parent} WHERE id = NEW.parent_id FOR SHARE;
+        ELSE
+            PERFORM 1 FROM {parent} WHERE id = NEW.parent_id FOR KEY SHARE;
+        END IF;
+        PERFORM 1 FROM {parent} WHERE id = NEW.parent_id AND is_active;
+        IF NOT FOUND THEN RAISE EXCEPTION 'deleted'; END IF;
+        RETURN NULL; END"""
+ACTIVE_PARENT = [
+    (
+        "AFTER UPDATE ON {table} FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL AND NEW.is_active"
+        " AND (OLD.parent_id IS DISTINCT FROM NEW.parent_id OR NOT OLD.is_active))",
+        ACTIVE_BODY,
+    ),
+    (
+        "AFTER INSERT ON {table} FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL AND NEW.is_active)",
+        ACTIVE_BODY,
+    ),
+]
+
 RULES: dict[str, tuple[Callable[[], pgtrigger.Trigger], list[tuple[str, str]]]] = {
     "Version": (lambda: pgtrigger.Version("version"), VERSION),
+    "Protect": (
+        lambda: pgtrigger.Protect(
+            name="protect",
+            operation=pgtrigger.Update,
+            condition=pgtrigger.Q(old__status="issued"),
+        ),
+        PROTECT,
+    ),
+    "ReadOnly": (lambda: pgtrigger.ReadOnly(name="kept", fields=["status"]), READ_ONLY),
+    "FSM": (
+        lambda: pgtrigger.FSM(
+            name="flow",
+            field="status",
+            initial=["draft"],
+            transitions=[("draft", "paid"), ("paid", "draft"), ("*", "void")],
+        ),
+        FSM,
+    ),
+    "ActiveParent": (lambda: pgtrigger.ActiveParent("parent"), ACTIVE_PARENT),
     "Frozen": (
         lambda: pgtrigger.Frozen(
             when=models.Q(status="issued"), allow=["note", "total", "changed_at"]
@@ -182,7 +246,14 @@ def lines(rule: str, rows: int, *, by_hand: bool) -> Iterator[type[models.Model]
     """A table of rows of a hundred parents, with the rule as declared or as written by hand."""
     declare, written = RULES[rule]
     names = [f"{rule}{kind}{'ByHand' if by_hand else ''}" for kind in ("Parent", "Line")]
-    parent = _model(names[0], total=models.BigIntegerField(default=0))
+    parent = _model(
+        names[0],
+        triggers=[pgtrigger.SoftDelete(name="soft_delete", field="is_active")]
+        if rule == "ActiveParent"
+        else [],
+        total=models.BigIntegerField(default=0),
+        is_active=models.BooleanField(default=True),
+    )
     line = _model(
         names[1],
         triggers=[] if by_hand else [declare()],
@@ -264,6 +335,15 @@ def move_all(model: type[models.Model]) -> None:
     )
 
 
+def change_states(model: type[models.Model]) -> None:
+    execute(f"UPDATE {{table}} SET {OTHER_STATE}", table=model._meta.db_table)
+
+
+def place_all(model: type[models.Model]) -> None:
+    """Every row gets another parent."""
+    execute("UPDATE {table} SET parent_id = 1 + parent_id % 100", table=model._meta.db_table)
+
+
 def delete_all(model: type[models.Model]) -> None:
     execute("DELETE FROM {table}", table=model._meta.db_table)
 
@@ -277,6 +357,9 @@ def one_by_one(model: type[models.Model], statement: str) -> None:
 
 CHANGE = 'UPDATE "{table}" SET amount = amount + 1 WHERE id = %s'
 MOVE = 'UPDATE "{table}" SET previous_id = 1 + COALESCE(previous_id, id) %% 100 WHERE id = %s'
+OTHER_STATE = "status = CASE status WHEN 'draft' THEN 'paid' ELSE 'draft' END"
+TRANSITION = f'UPDATE "{{table}}" SET {OTHER_STATE} WHERE id = %s'
+PLACE = 'UPDATE "{table}" SET parent_id = 1 + parent_id %% 100 WHERE id = %s'
 DELETE = 'DELETE FROM "{table}" WHERE id = %s'
 
 
@@ -295,6 +378,18 @@ def _works(rule: str, rows: int) -> list[tuple[str, Callable[..., None], float]]
             (f"insert of {rows:,} rows", insert, 1.10),
             (f"{SAVES} single moves", one(statement=MOVE), 1.05),
         ]
+    if rule == "FSM":
+        return [
+            (f"transition of {rows:,} rows", change_states, 1.10),
+            (f"insert of {rows:,} rows", insert, 1.10),
+            (f"{SAVES} single transitions", one(statement=TRANSITION), 1.05),
+        ]
+    if rule == "ActiveParent":
+        return [
+            (f"move of {rows:,} rows", place_all, 1.10),
+            (f"insert of {rows:,} rows", insert, 1.10),
+            (f"{SAVES} single moves", one(statement=PLACE), 1.05),
+        ]
     found = [
         (f"update of {rows:,} rows", update_all, 1.10),
         (f"insert of {rows:,} rows", insert, 1.10),
@@ -304,7 +399,7 @@ def _works(rule: str, rows: int) -> list[tuple[str, Callable[..., None], float]]
 
 
 # Rules without a trigger for INSERT.
-CHANGES_ONLY = ("Version", "Frozen")
+CHANGES_ONLY = ("Version", "Frozen", "Protect", "ReadOnly")
 
 
 def _measure(report: Report, rule: str) -> None:
