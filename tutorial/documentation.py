@@ -22,6 +22,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "soft_delete": ("rules/ready-made", "admin"),
     "soft_delete_cascades": ("rules/ready-made",),
     "undelete": ("rules/ready-made", "admin"),
+    "active_parents": ("rules/ready-made",),
     "versioning": ("rules/declaring", "topics/limits"),
     "optimistic_locking": ("rules/ready-made", "rules/messages"),
     "touch": ("rules/ready-made",),
@@ -54,6 +55,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "third_party_models": ("how-to/third-party-model",),
     "schemas": ("how-to/schemas-and-databases",),
     "rules_in_migrations": ("how-to/rules-in-migrations", "topics/migrations"),
+    "report_mode": ("rules/from-report-to-refuse", "rules/testing"),
     "drift": ("operations/production", "rules/linting"),
 }
 

@@ -50,6 +50,17 @@ PICTURES: Mapping[str, Picture] = {
         ],
         [Arrow(0, 1), Arrow(0, 2), Arrow(2, 3), Arrow(2, 4, "no")],
     ),
+    "active_parents": Picture(
+        "Nobody is added to a deleted department, and a department with an active employee is not"
+        " deleted.",
+        [
+            Box(0, 0, "new employee"),
+            Box(1, 0, "department:\ndeleted", "gone"),
+            Box(0, 1, "active employee", "yes"),
+            Box(1, 1, "DELETE of the\ndepartment", "no"),
+        ],
+        [Arrow(0, 1, "no"), Arrow(3, 2, "no")],
+    ),
     "optimistic_locking": Picture(
         "Two people read version 0. The first one saves version 1; the second one is refused.",
         [
@@ -256,5 +267,15 @@ PICTURES: Mapping[str, Picture] = {
             Box(1, 1, "PostgreSQL:\nas declared", "yes"),
         ],
         [Arrow(0, 1, "no"), Arrow(2, 3), Arrow(1, 3)],
+    ),
+    "report_mode": Picture(
+        "A payment below 0 is written, and a record of it too, until the rule refuses.",
+        [
+            Box(0, 0, "amount = -5"),
+            Box(1, 0, "report: written,\nwith a record", "yes"),
+            Box(0, 1, "amount = -5"),
+            Box(1, 1, "refuse: an error", "no"),
+        ],
+        [Arrow(0, 1), Arrow(2, 3, "no")],
     ),
 }

@@ -32,9 +32,11 @@ from integrity import constraints
 from pghistory.models import Context, Maintenance
 from pghistory.past import schemas, views
 from pghistory.vocabulary import constants
-from pgtrigger.database import installation
+from pgtrigger.database import installation, recording
+from pgtrigger.models import Violation, ViolationCount
 from pgtrigger.session.synchronizer import Synchronizer
 from pgtrigger.sql import ignore_check
+from pgtrigger.triggers import registry
 from tutorial.timeline import event_models
 
 SCHEMA_PREFIX = "play_"
@@ -206,6 +208,8 @@ def private_tables(
             vars(editor)["installs_triggers"] = False
             for model in created:
                 editor.create_model(model)
+        if Violation in created:
+            recording.install(connection)
         for model, trigger in pgtrigger.registered():
             if model._meta.concrete_model in created and model not in without_triggers:
                 installation.put(trigger.compile(model), connection)
@@ -240,6 +244,9 @@ def _with_related(shown: tuple[type[models.Model], ...]) -> tuple[type[models.Mo
         for event_model in event_models(model):
             for each in (event_model, Context, Maintenance, get_user_model()):
                 add(each)
+        if any(getattr(trigger, "reports", False) for trigger in registry.of_model(model)):
+            add(Violation)
+            add(ViolationCount)
 
     for model in shown:
         add(model)

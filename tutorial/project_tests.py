@@ -130,6 +130,12 @@ def test_one_row_refuses_the_statement():
         Reading.objects.update(value=F("value") + 1 - F("meter"))
     assert set(Reading.objects.values_list("value", flat=True)) == {100}
 """,
+    "report_mode": """\
+def test_a_negative_payment_is_reported():
+    with allows():
+        Payment.objects.create(amount=-5)
+    assert Violation.objects.get().operation == "INSERT"
+""",
     "drift": """\
 def test_no_trigger_was_changed():
     call_command("pgtrigger", "check", "tutorial.CannotDelete:protect_deletes")
@@ -154,6 +160,13 @@ def test_a_project_is_restored_with_its_tasks():
     project.delete()
     pgtrigger.undelete(Project.objects.get())
     assert Task.objects.get().deleted_at is None
+""",
+    "active_parents": """\
+def test_nobody_works_in_a_deleted_department():
+    sales = Department.objects.create(name="Sales")
+    sales.delete()
+    with refuses(Employee, "active_department", field="department"):
+        Employee.objects.create(department=Department.objects.get(), name="Grace")
 """,
     "optimistic_locking": """\
 def test_a_version_that_was_not_read_is_not_overwritten():
@@ -307,6 +320,8 @@ IMPORTS = {
     "refuses(": "from pgtrigger.testing import refuses",
     "Events.": "from pghistory.models import Events",
     "timedelta": "from datetime import timedelta",
+    "allows(": "from pgtrigger.testing import allows",
+    "Violation": "from pgtrigger.models import Violation",
     "Group.": "from django.contrib.auth.models import Group",
     "pgtrigger": "import pgtrigger",
     "pghistory": "import pghistory",

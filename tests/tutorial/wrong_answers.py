@@ -242,6 +242,28 @@ WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
         ),
         ('pgtrigger.Protect(name="a", operation=pgtrigger.Update | pgtrigger.Delete)', (0, 1, 2)),
     ],
+    "report_mode": [
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount__gt=1000), mode="report")',
+            (2, 4),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount__gt=1000) | pgtrigger.Q(new__amount__lt=0), mode="report")',
+            (2, 4),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount__gt=1000) | pgtrigger.Q(new__amount__lt=0))',
+            (1, 3),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert, condition=pgtrigger.Q(new__amount__gt=1000), mode="report"), pgtrigger.Protect(name="b", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount__lt=0))',
+            (3,),
+        ),
+        (
+            'pgtrigger.Protect(name="a", operation=pgtrigger.Insert | pgtrigger.Update, condition=pgtrigger.Q(new__amount__gt=1000), mode="log")',
+            "Line 1: Protect 'a': the mode is 'log', expected \"refuse\" or \"report\".",
+        ),
+    ],
     "drift": [
         ('pgtrigger.Protect(name="a", operation=pgtrigger.Delete)', (1,)),
         ('pgtrigger.Protect(name="a", operation=pgtrigger.Update, ignorable=False)', (0, 1)),
@@ -292,6 +314,22 @@ WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
         (
             'pgtrigger.Protect(name="a", operation=pgtrigger.Delete), pgtrigger.SoftDelete(name="b", field="deleted_at")',
             (0, 1),
+        ),
+    ],
+    "active_parents": [
+        ('pgtrigger.ActiveParent("team")', (5,)),
+        ('pgtrigger.SoftDelete(name="a", field="is_active")', (1, 2, 3)),
+        (
+            'pgtrigger.SoftDelete(name="a", field="is_active"), pgtrigger.Requires("team__is_active", True)',
+            (4,),
+        ),
+        (
+            'pgtrigger.SoftDelete(name="a", field="is_active"), pgtrigger.Requires("team__is_active", True, operation=pgtrigger.Insert)',
+            (2, 3),
+        ),
+        (
+            'pgtrigger.SoftDelete(name="a", field="is_active"), pgtrigger.ReadOnly(name="b", fields=["team", "is_active"])',
+            (1, 5),
         ),
     ],
     "optimistic_locking": [

@@ -18,6 +18,7 @@ from integrity import conversion
 from pghistory.writing import event_trigger
 from pgtrigger import naming
 from pgtrigger.database import installation
+from pgtrigger.models import Violation
 from pgtrigger.sql import ignore_check
 from tutorial.exercises import parsing
 from tutorial.exercises.parsing import AnswerError, describe
@@ -26,6 +27,7 @@ from tutorial.private_tables import RUN_TIMEOUT, private_tables
 PASSES = "passes"
 REFUSED = "is refused"
 AT_COMMIT = "is refused at COMMIT"
+REPORTED = "is reported"
 STATEMENT_TIMEOUT = "1s"
 MAX_ITEMS = 10
 _TRUNCATE = sql.SQL("TRUNCATE {}")
@@ -40,8 +42,8 @@ class Write:
             updates it with `others`, and then it is saved.
         before: The values of the row beforehand.
         after: The values that are written.
-        expected: PASSES, REFUSED, AT_COMMIT, the name of an exception, the values of the row
-            afterwards (names may follow a foreign key), Sets, or the labels of the events that
+        expected: PASSES, REFUSED, AT_COMMIT, REPORTED, the name of an exception, the values of the
+            row afterwards (names may follow a foreign key), Sets, or the labels of the events that
             were written.
         is_ignoring: Whether `pgtrigger.ignore()` applies.
         others: The values that somebody else writes.
@@ -154,6 +156,7 @@ class _Trial:
                 model._base_manager.create(**values)
             self.rows = [self._insert(write.before) for write in exercise.writes]
         self.keys: set[str] = set()
+        self.has_reports = any(write.expected == REPORTED for write in exercise.writes)
         self.rules: list[Any] = []
         if exercise.kind == "rules":
             self.rules = self._checked_rules(declared)
@@ -190,7 +193,7 @@ class _Trial:
             if trigger.name in names:
                 raise AnswerError(f"{trigger.name}: two triggers have this name.")
             names.add(trigger.name)
-            self.keys.add(f"{self.model._meta.db_table}:{trigger.get_pgid(owner)}")
+            self.keys.add(naming.ignore_key(owner._meta.db_table, trigger.get_pgid(owner)))
 
     @property
     def _event_model(self) -> Any:
@@ -201,7 +204,7 @@ class _Trial:
             for trigger in declared:
                 if not isinstance(trigger, pgtrigger.Trigger):
                     raise AnswerError("Each item of the list must be a trigger.")
-            return [(self.model, each) for trigger in declared for each in self._family(trigger)]
+            return [each for trigger in declared for each in self._family(trigger)]
         event_model = self._event_model
         found: list[tuple[Any, Any]] = []
         for tracker in declared:
@@ -214,16 +217,19 @@ class _Trial:
                     raise AnswerError(f"{tracker.label}: {describe(error)}") from None
         return found
 
-    def _family(self, trigger: pgtrigger.Trigger) -> list[pgtrigger.Trigger]:
-        """Return the trigger, and those that belong to the same rule."""
+    def _family(self, trigger: pgtrigger.Trigger) -> list[tuple[Any, pgtrigger.Trigger]]:
+        """Return the trigger, and those that belong to the same rule, each with its model."""
         try:
-            return [trigger, *trigger.companions(self.model)]
+            own = [trigger, *trigger.companions(self.model)]
+            elsewhere = trigger.companions_elsewhere(self.model)
+            return [*((self.model, each) for each in own), *elsewhere]
         except Exception as error:  # the declaration is the visitor's
             raise AnswerError(f"{trigger.name}: {describe(error)}") from None
 
     def _outcome(self, write: Write, pk: Any) -> Outcome:
         refining = conversion.refine_integrity_error(self.rules) if self.rules else nullcontext()
         is_executed, error = False, None
+        records = self._records()
         try:
             with refining, transaction.atomic():
                 if write.is_ignoring:
@@ -233,12 +239,18 @@ class _Trial:
         except Exception as raised:  # also an exception of the exercise
             error = raised
         happened = self._happened(write, pk, error, is_executed)
+        if happened == PASSES and self._records() > records:
+            happened = REPORTED
         return Outcome(
             write,
             _text(happened),
             happened == write.expected,
             str(error).partition("\n")[0] if error else "",
         )
+
+    def _records(self) -> int:
+        """Return the number of records of rules in report mode."""
+        return Violation.objects.count() if self.has_reports else 0
 
     def _ignore(self) -> None:
         with connection.cursor() as cursor:
@@ -302,6 +314,6 @@ def _text(expected: Any) -> str:
         return f"leaves {values}"
     if isinstance(expected, list):
         return f"writes the events {', '.join(expected)}" if expected else "writes no event"
-    if expected in (PASSES, REFUSED, AT_COMMIT) or " " in expected:
+    if expected in (PASSES, REFUSED, AT_COMMIT, REPORTED) or " " in expected:
         return str(expected)
     return f"raises {expected}"

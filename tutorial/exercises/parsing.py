@@ -44,7 +44,10 @@ class Callee:
 
 
 _LIMIT = ("name", "ignorable", "message")
-_RULE = ("name", "operation", "condition", "level", "when", "timing", "ignorable", "message")
+_RULE = (
+    *("name", "operation", "condition", "level", "when", "timing", "ignorable", "message"),
+    "mode",
+)
 
 TRIGGERS: Mapping[str, Any] = {
     "pgtrigger.Protect": Callee(pgtrigger.Protect, _RULE),
@@ -59,8 +62,9 @@ TRIGGERS: Mapping[str, Any] = {
     "pgtrigger.Requires": Callee(pgtrigger.Requires, ("operation", *_LIMIT), positional=True),
     "pgtrigger.AtMost": Callee(pgtrigger.AtMost, (*_LIMIT, "per", "where"), positional=True),
     "pgtrigger.NoCycle": Callee(pgtrigger.NoCycle, _LIMIT, positional=True),
+    "pgtrigger.ActiveParent": Callee(pgtrigger.ActiveParent, _LIMIT, positional=True),
     "pgtrigger.Version": Callee(pgtrigger.Version, ("name", "ignorable", "message"), True),
-    "pgtrigger.Touch": Callee(pgtrigger.Touch, ("name", "condition", "ignorable"), True),
+    "pgtrigger.Touch": Callee(pgtrigger.Touch, ("name", "ignorable"), True),
     "pgtrigger.Count": Callee(pgtrigger.Count, ("name", "where", "ignorable"), True),
     "pgtrigger.Sum": Callee(pgtrigger.Sum, ("name", "of", "where", "ignorable"), True),
     "pgtrigger.UpdateSearchVector": Callee(

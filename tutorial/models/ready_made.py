@@ -60,6 +60,30 @@ class Task(models.Model):
         triggers = [pgtrigger.SoftDelete(name="soft_delete", field="deleted_at")]
 
 
+class Department(models.Model):
+    """Marked with the time of its deletion, unless somebody active works in it."""
+
+    name = models.CharField(max_length=64)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        triggers = [pgtrigger.SoftDelete(name="soft_delete", field="deleted_at")]
+
+
+class Employee(models.Model):
+    """Never active in a deleted department."""
+
+    department = models.ForeignKey(Department, on_delete=models.CASCADE)
+    name = models.CharField(max_length=64)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        triggers = [
+            pgtrigger.SoftDelete(name="soft_delete", field="deleted_at"),
+            pgtrigger.ActiveParent("department", message="The department is deleted."),
+        ]
+
+
 class Document(models.Model):
     """Nobody overwrites a version that they have not read."""
 
@@ -135,3 +159,20 @@ class Folder(models.Model):
 
     class Meta:
         triggers = [pgtrigger.NoCycle("parent")]
+
+
+class Payment(models.Model):
+    """A negative amount is recorded, and not refused yet."""
+
+    amount = models.IntegerField()
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(
+                name="no_negative",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__amount__lt=0),
+                message="An amount is not negative.",
+                mode="report",
+            )
+        ]

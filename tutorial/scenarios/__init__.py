@@ -18,6 +18,7 @@ PARTS = {
         "soft_delete",
         "soft_delete_cascades",
         "undelete",
+        "active_parents",
         "versioning",
         "optimistic_locking",
         "touch",
@@ -60,6 +61,7 @@ PARTS = {
         "third_party_models",
         "rules_in_migrations",
         "schemas",
+        "report_mode",
         "drift",
     ),
 }

@@ -96,6 +96,39 @@ EXERCISES = {
             Write("UPDATE", PASSES, {"project_id": 1, "text": "dig"}, {"text": "plant"}),
         ],
     ),
+    "active_parents": Exercise(
+        task="A member that is deleted stays, with `is_active` False, and no active member belongs"
+        " to an inactive team. In the tables, team 1 is active and team 2 is not.",
+        model=models.Member,
+        hint="Two rules: `SoftDelete`, and one that takes the name of the foreign key.",
+        solution="""triggers = [
+    pgtrigger.SoftDelete(name="soft_delete", field="is_active", value=False),
+    pgtrigger.ActiveParent("team"),
+]
+""",
+        rows=[
+            (models.Team, {"pk": 1, "name": "Blue"}),
+            (models.Team, {"pk": 2, "name": "Red", "is_active": False}),
+        ],
+        writes=[
+            Write("INSERT", PASSES, after={"team_id": 1, "name": "Ada"}),
+            Write("INSERT", REFUSED, after={"team_id": 2, "name": "Ada"}),
+            Write("UPDATE", REFUSED, {"team_id": 1, "name": "Ada"}, {"team_id": 2}),
+            Write(
+                "UPDATE",
+                REFUSED,
+                {"team_id": 2, "name": "Ada", "is_active": False},
+                {"is_active": True},
+            ),
+            Write(
+                "UPDATE",
+                PASSES,
+                {"team_id": 2, "name": "Ada", "is_active": False},
+                {"name": "Grace"},
+            ),
+            Write("DELETE", {"is_active": False}, {"team_id": 1, "name": "Ada"}),
+        ],
+    ),
     "optimistic_locking": Exercise(
         task="`version` counts the changes of a row. Nobody sets it by hand, and a row that was"
         " read before somebody else changed it cannot be saved.",

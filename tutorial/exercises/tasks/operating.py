@@ -1,7 +1,7 @@
 """The exercises of the parts "Performance" and "In a larger project", and of typed errors."""
 
 from tutorial import models
-from tutorial.exercises.judging import PASSES, REFUSED, Exercise, Write
+from tutorial.exercises.judging import PASSES, REFUSED, REPORTED, Exercise, Write
 
 EXERCISES = {
     "typed_errors": Exercise(
@@ -165,6 +165,34 @@ EXERCISES = {
             Write("UPDATE", REFUSED, {"subject": "No light", "is_closed": True}, {"subject": "x"}),
             Write("UPDATE", PASSES, {"subject": "No gas", "is_closed": True}, {"is_closed": False}),
             Write("UPDATE", PASSES, {"subject": "No key", "is_closed": False}, {"subject": "x"}),
+        ],
+    ),
+    "report_mode": Exercise(
+        task="A negative `amount` is refused from now on. One above 1000 is unusual: it passes, and"
+        " is reported.",
+        model=models.Payment,
+        hint='Two rules on INSERT and UPDATE, one of them with `mode="report"`.',
+        solution="""triggers = [
+    pgtrigger.Protect(
+        name="no_negative",
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        condition=pgtrigger.Q(new__amount__lt=0),
+    ),
+    pgtrigger.Protect(
+        name="large",
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        condition=pgtrigger.Q(new__amount__gt=1000),
+        mode="report",
+    ),
+]
+""",
+        writes=[
+            Write("INSERT", PASSES, after={"amount": 10}),
+            Write("INSERT", REPORTED, after={"amount": 5000}),
+            Write("INSERT", REFUSED, after={"amount": -1}),
+            Write("UPDATE", REPORTED, {"amount": 10}, {"amount": 5000}),
+            Write("UPDATE", REFUSED, {"amount": 10}, {"amount": -1}),
+            Write("DELETE", PASSES, {"amount": 10}),
         ],
     ),
 }
