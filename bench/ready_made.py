@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 50_000
 SAVES = 500
+ROUNDS = 11
 
 VERSION = [
     (
@@ -420,6 +421,7 @@ def _measure(report: Report, rule: str) -> None:
                     for name, model in variants.items()
                 },
                 [Target("pgtrigger", "by hand", at_most=at_most)],
+                rounds=ROUNDS,
             )
 
 
