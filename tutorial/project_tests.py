@@ -41,12 +41,15 @@ def test_a_member_becomes_inactive_with_its_team():
     Member.objects.create(team=team, name="Ada")
     team.delete()
     assert Member.objects.get().is_active is False
+    assert Team.objects.get().is_active is False
 """,
     "versioning": """\
 def test_each_update_increments_the_version():
     Versioned.objects.create(char_field="hello")
     Versioned.objects.update(char_field="hi")
     assert Versioned.objects.get().version == 1
+    with refuses(Versioned, "protect_version_edits"):
+        Versioned.objects.update(version=7)
 """,
     "official_interface": """\
 def test_only_the_official_interface_creates():
@@ -129,6 +132,7 @@ def test_one_row_refuses_the_statement():
     with refuses(Reading, "never_backwards"):
         Reading.objects.update(value=F("value") + 1 - F("meter"))
     assert set(Reading.objects.values_list("value", flat=True)) == {100}
+    assert Batch.objects.get().rows == 3
 """,
     "report_mode": """\
 def test_a_negative_payment_is_reported():
@@ -164,7 +168,9 @@ def test_a_project_is_restored_with_its_tasks():
     "active_parents": """\
 def test_nobody_works_in_a_deleted_department():
     sales = Department.objects.create(name="Sales")
+    Employee.objects.create(department=sales, name="Ada")
     sales.delete()
+    assert Employee.objects.get().deleted_at
     with refuses(Employee, "active_department", field="department"):
         Employee.objects.create(department=Department.objects.get(), name="Grace")
 """,
