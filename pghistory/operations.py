@@ -88,7 +88,7 @@ class Backfill(_EventTableOperation):
         self.model_name = model_name
         self.label = label
         self.batch = batch
-        self.elidable = elidable
+        self.elidable = elidable  # type: ignore[misc]  # as RunPython does
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         kwargs: dict[str, Any] = {"model_name": self.model_name}
