@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.db.models import Max
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pghistory
-from pghistory.keeping import pruning
+from pghistory.keeping import partition_care, partitions, pruning
 from pghistory.models import Maintenance
 from tests.pghistory.models import Author, Book, TrackedAuthor
 from tests.pghistory.past.test_as_of import answers, steps, take
@@ -25,7 +26,7 @@ unhurried = settings(
 def begin():
     for model in (Book, Author, *EVENT_MODELS):
         model.objects.all().delete()
-    Maintenance.objects.filter(action="prune").delete()
+    Maintenance.objects.filter(action__in=["prune", "partition"]).delete()
 
 
 def play(transactions):
@@ -57,6 +58,31 @@ def test_as_of_gives_the_same_answers_after_retention(transactions, index, batch
                     answers()
     for event_model in EVENT_MODELS:
         assert pruning.of_events(event_model, before, using="default").count() == 0
+
+
+@unhurried
+@given(histories, st.integers(0, 4))
+def test_as_of_gives_the_same_answers_after_partitions_are_removed(
+    partitioned, transactions, index
+):
+    care = partition_care.Care(Book.pgh_event_model, "default")
+    if partitions.read(care.table, "default") is None:
+        partitioned(Book, every=3)
+    begin()
+    care.create(4)
+    found = play(transactions)
+    care.turn_default_into_range()
+    for _ in care.remove(found[min(index, len(found) - 1)][0]):
+        pass
+    removed = Maintenance.objects.filter(action="partition", event_table=care.table)
+    before = removed.aggregate(time=Max("complete_from"))["time"]
+    for time, expected in found:
+        with pghistory.as_of(time):
+            if before is None or time >= before:
+                assert answers() == expected
+            else:
+                with pytest.raises(DatabaseError, match=r"is complete from .* on"):
+                    answers()
 
 
 @unhurried
