@@ -148,7 +148,7 @@ class PrivateConnection(DatabaseWrapper):
 
     @property
     def is_out_of_time(self) -> bool:
-        """Whether the run has taken ``RUN_TIMEOUT`` seconds."""
+        """Return whether the run has taken ``RUN_TIMEOUT`` seconds."""
         return time.monotonic() > self.ends_at
 
     def _in_time(self, execute: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What an adversary once did as a role with privileges on tables and in one schema."""
+"""Attacks that once succeeded for a role with privileges on tables and in one schema."""
 
 import pytest
 from django.db import models, transaction

@@ -38,3 +38,42 @@ def schemas(committing):
     with committing.cursor() as cursor:
         for name in ("one", 'a "two"'):
             cursor.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+BINDINGS = {
+    "client-side": {},
+    "server-side": {"server_side_binding": True},
+    "prepared": {"server_side_binding": True, "prepare_threshold": 0},
+}
+
+
+@pytest.fixture(params=BINDINGS.values(), ids=BINDINGS)
+def connection(request, db):
+    """A connection of the test's own in the place of Django's, so that transactions are real."""
+    usual = connections[DEFAULT_DB_ALIAS]
+    connection = usual.copy()
+    connection.settings_dict["OPTIONS"].update(request.param)
+    connections[DEFAULT_DB_ALIAS] = connection
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE seen (value text UNIQUE)")
+        yield connection
+    finally:
+        connection.close()
+        connections[DEFAULT_DB_ALIAS] = usual
+
+
+@pytest.fixture
+def execute(connection):
+    def execute(statement, parameters=None):
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchone()[0] if cursor.description else None
+
+    return execute
+
+
+@pytest.fixture
+def current(execute):
+    """Return the server's values; to be called inside a transaction."""
+    return lambda: execute("SELECT current_setting('tests.value', true)") or ""

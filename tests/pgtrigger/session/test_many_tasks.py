@@ -20,7 +20,7 @@ QUERY = "SELECT " + ", ".join(f"coalesce(current_setting('{s}', true), '')" for 
 
 
 def values():
-    """What the server has in a transaction, and whether a protected row may be deleted."""
+    """Return the server's values in a transaction, and whether a protected row may be deleted."""
     with connection.cursor() as cursor, atomic():
         cursor.execute(QUERY)
         ignored, metadata, path = cursor.fetchone()
