@@ -138,10 +138,15 @@ class TestTransitionRows:
         by_text = self.search(pgtrigger.Condition("NEW.number = 1"), [NEW], reports=True)
         assert by_text.startswith("EXECUTE ")
 
+    def test_a_reporting_rule_plans_a_join_each_time(self):
+        text = self.search(pgtrigger.AnyChange("number"), [OLD, NEW], reports=True)
+        assert text.count("EXECUTE ") == 2
+        assert text.count("INSERT INTO ") == 3
+
 
 def test_a_refusal_is_given_by_name_and_cannot_be_changed():
     with pytest.raises(TypeError):
-        Refusal("protect", "a.B:c")
+        Refusal("protect", "a.B:c", "c", "Do not.", lambda rows: sql.Literal("no"))
     with pytest.raises(AttributeError):
         refusal().rule = "other"
     assert refusal().reports is False
