@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from django.test import override_settings
@@ -132,27 +131,88 @@ def test_a_reader_opens_a_chapter_presses_run_and_reads_the_refusal(visit: Visit
 
 
 @CHAPTERS
-@both_ways
-def test_run_shows_what_the_chapter_prints(visit: Visit, chapter: Chapter) -> None:
+def test_a_chapter(visit: Visit, chapter: Chapter, subtests: pytest.Subtests) -> None:
+    """One visit for everything, because opening a page costs more than looking at it."""
     page = visit.go(f"/{chapter.slug}/")
     press_run(page)
+    with subtests.test("the run shows what the chapter prints"):
+        check_output(visit, chapter)
+    with subtests.test("every tab shows its own panel"):
+        assert page.get_by_role("tab").count()
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            expect(tab).to_have_attribute("aria-selected", "true")
+            expect(page.get_by_role("tabpanel")).to_have_count(1)
+    with subtests.test("on a phone nothing is wider than the screen"):
+        page.set_viewport_size(PHONE)
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            assert width(page) <= PHONE["width"], tab.text_content()
+    page.set_viewport_size(DESK)
+    with subtests.test("axe finds no violation"):
+        examine(page)
+    with subtests.test("the sandbox takes a step"):
+        take_a_step(page)
+        assert visit.wrong == []
 
+
+@CHAPTERS
+@without_javascript
+def test_a_chapter_without_javascript(visit: Visit, chapter: Chapter) -> None:
+    page = visit.go(f"/{chapter.slug}/")
+    press_run(page)
+    check_output(visit, chapter)
+
+
+@pytest.mark.parametrize("path", ["/", "/triggers/"])
+def test_a_page_without_a_chapter(visit: Visit, path: str, subtests: pytest.Subtests) -> None:
+    page = visit.go(path)
+    with subtests.test("axe finds no violation"):
+        examine(page)
+    with subtests.test("on a phone nothing is wider than the screen"):
+        page.set_viewport_size(PHONE)
+        assert width(page) <= PHONE["width"]
+
+
+def check_output(visit: Visit, chapter: Chapter) -> None:
+    """The chapter was run, and nothing went wrong on its page."""
     first = chapter.expected.partition("\n")[0].partition("…")[0]
     first = first.removeprefix("pgtrigger.errors.ProtectedError: ")
-    expect(page.locator("#code .listing")).to_contain_text(first)
+    expect(visit.page.locator("#code .listing")).to_contain_text(first)
     assert visit.wrong == []
     assert visit.from_elsewhere == []
 
 
-@CHAPTERS
-def test_every_tab_shows_its_own_panel(visit: Visit, chapter: Chapter) -> None:
-    page = visit.go(f"/{chapter.slug}/")
-    press_run(page)
+def examine(page: Page) -> None:
+    """Axe finds no violation on the page."""
+    # All panels at once, as without JavaScript: what is hidden is not looked at.
+    page.evaluate("document.querySelectorAll('.panel').forEach(panel => panel.hidden = false)")
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
 
-    for tab in page.get_by_role("tab").all():
-        tab.click()
-        expect(tab).to_have_attribute("aria-selected", "true")
-        expect(page.get_by_role("tabpanel")).to_have_count(1)
+
+def width(page: Page) -> float:
+    """The width of what is on the page, in pixels, which may be more than the screen's."""
+    found = page.evaluate("document.documentElement.scrollWidth")
+    assert isinstance(found, int | float)
+    return found
+
+
+def take_a_step(page: Page) -> None:
+    """The chapter's sandbox, if it has one, adds a row or says why it does not."""
+    sandbox = page.locator("#sandbox")
+    open_tab(page, "Sandbox")
+    if not sandbox.get_by_role("button", name="Add").count():
+        return
+    for field in (
+        sandbox.locator(".new").first.locator("input[type=text], input[type=number]").all()
+    ):
+        field.fill("7")
+    sandbox.get_by_role("button", name="Add").first.click()
+
+    expect(
+        sandbox.get_by_text("Start over").or_(sandbox.get_by_role("alert")).first
+    ).to_be_visible()
 
 
 def test_a_second_run_keeps_the_selected_tab(visit: Visit) -> None:
@@ -249,25 +309,6 @@ def test_on_a_wide_screen_the_index_is_centred(visit: Visit) -> None:
     assert abs(box["x"] - (width - box["x"] - box["width"])) <= 1
 
 
-@CHAPTERS
-def test_the_sandbox_of_a_chapter_takes_a_step(visit: Visit, chapter: Chapter) -> None:
-    page = visit.go(f"/{chapter.slug}/")
-    sandbox = page.locator("#sandbox")
-    open_tab(page, "Sandbox")
-    if not sandbox.get_by_role("button", name="Add").count():
-        pytest.skip("this chapter has no sandbox")
-    for field in (
-        sandbox.locator(".new").first.locator("input[type=text], input[type=number]").all()
-    ):
-        field.fill("7")
-    sandbox.get_by_role("button", name="Add").first.click()
-
-    expect(
-        sandbox.get_by_text("Start over").or_(sandbox.get_by_role("alert")).first
-    ).to_be_visible()
-    assert visit.wrong == []
-
-
 @both_ways
 def test_a_rule_broken_in_the_sandbox_is_the_forms_own_error(visit: Visit) -> None:
     page = visit.go("/transitions/")
@@ -333,33 +374,15 @@ def test_a_search_narrows_the_map_while_one_types(visit: Visit) -> None:
     expect(page.get_by_role("row").last).to_contain_text("tutorial.AppendOnly:append_only")
 
 
-@pytest.mark.parametrize("visit", [{"viewport": PHONE}], indirect=True, ids=["phone"])
-@pytest.mark.parametrize(
-    "path", ["/", "/triggers/", *(f"/{chapter.slug}/" for chapter in all_chapters())]
-)
-def test_on_a_phone_nothing_is_wider_than_the_screen(visit: Visit, path: str) -> None:
-    page = visit.go(path)
-    if page.locator("#run").count():
-        press_run(page)
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/triggers/", *(f"/{chapter.slug}/" for chapter in all_chapters())]
-)
-def test_axe_finds_no_violation(visit: Visit, path: str) -> None:
-    results = examine(visit, path)
-    assert results.violations_count == 0, results.generate_report()
-
-
 @in_the_dark
 @pytest.mark.parametrize(
     "path", ["/", "/triggers/", "/transitions/", "/soft-delete-cascades/", "/change-sets/"]
 )
 def test_axe_finds_no_violation_in_the_dark(visit: Visit, path: str) -> None:
-    results = examine(visit, path)
-    assert results.violations_count == 0, results.generate_report()
+    page = visit.go(path)
+    if page.locator("#run").count():
+        press_run(page)
+    examine(page)
 
 
 def test_axe_finds_no_violation_in_what_a_step_did(visit: Visit) -> None:
@@ -394,15 +417,6 @@ def test_the_focus_stays_on_the_pressed_button(visit: Visit) -> None:
     page.get_by_role("button", name="Add a AppendOnly").press("Enter")
     expect(page.get_by_role("button", name="Save AppendOnly 1")).to_be_visible()
     expect(page.get_by_role("button", name="Add a AppendOnly")).to_be_focused()
-
-
-def examine(visit: Visit, path: str) -> AxeResults:
-    page = visit.go(path)
-    if page.locator("#run").count():
-        press_run(page)
-    # All panels at once, as without JavaScript: what is hidden is not looked at.
-    page.evaluate("document.querySelectorAll('.panel').forEach(panel => panel.hidden = false)")
-    return Axe().run(page)
 
 
 @pytest.mark.django_db(transaction=True)
