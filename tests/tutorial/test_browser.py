@@ -14,6 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from pytest_django.plugin import DjangoDbBlocker
 
 from tutorial.chapters import Chapter, all_chapters
+from tutorial.views import DOCUMENTATION
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Chromium asks its own servers for updates and the like, unless it is told not to.
@@ -101,9 +102,6 @@ both_ways = pytest.mark.parametrize(
     indirect=True,
     ids=["with JavaScript", "without JavaScript"],
 )
-in_the_dark = pytest.mark.parametrize(
-    "visit", [{"color_scheme": "dark"}], indirect=True, ids=["dark"]
-)
 
 
 def press_run(page: Page) -> None:
@@ -134,7 +132,8 @@ def test_a_reader_opens_a_chapter_presses_run_and_reads_the_refusal(visit: Visit
 def test_a_chapter(visit: Visit, chapter: Chapter, subtests: pytest.Subtests) -> None:
     """One visit for everything, because opening a page costs more than looking at it."""
     page = visit.go(f"/{chapter.slug}/")
-    press_run(page)
+    with subtests.test("the keyboard alone checks an answer and runs the chapter"):
+        use_the_keyboard(page)
     with subtests.test("the run shows what the chapter prints"):
         check_output(visit, chapter)
     with subtests.test("every tab shows its own panel"):
@@ -162,6 +161,8 @@ def test_a_chapter_without_javascript(visit: Visit, chapter: Chapter) -> None:
     page = visit.go(f"/{chapter.slug}/")
     press_run(page)
     check_output(visit, chapter)
+    page.set_viewport_size(PHONE)
+    assert width(page) <= PHONE["width"]
 
 
 @pytest.mark.parametrize("path", ["/", "/triggers/"])
@@ -174,6 +175,22 @@ def test_a_page_without_a_chapter(visit: Visit, path: str, subtests: pytest.Subt
         assert width(page) <= PHONE["width"]
 
 
+@pytest.mark.skipif(not (DOCUMENTATION / "index.html").exists(), reason="not built: make docs")
+def test_the_built_documentation(visit: Visit, subtests: pytest.Subtests) -> None:
+    page = visit.go("/docs/")
+    with subtests.test("axe finds no violation"):
+        examine(page)
+    with subtests.test("on a phone nothing is wider than the screen"):
+        page.set_viewport_size(PHONE)
+        assert width(page) <= PHONE["width"]
+        page.set_viewport_size(DESK)
+    with subtests.test("the search finds a page, and asks no other server"):
+        page.get_by_placeholder("Search").first.fill("TRUNCATE")
+        page.keyboard.press("Enter")
+        expect(page.locator("ul.search li").first).to_be_visible()
+        assert visit.from_elsewhere == []
+
+
 def check_output(visit: Visit, chapter: Chapter) -> None:
     """The chapter was run, and nothing went wrong on its page."""
     first = chapter.expected.partition("\n")[0].partition("…")[0]
@@ -183,12 +200,41 @@ def check_output(visit: Visit, chapter: Chapter) -> None:
     assert visit.from_elsewhere == []
 
 
+def use_the_keyboard(page: Page) -> None:
+    """Skip to the content, check the empty answer, and run the chapter."""
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    tab_to(page, "check")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("did not end as they should")
+    expect(page.locator("#check")).to_be_focused()
+    tab_to(page, "run")
+    page.keyboard.press("Enter")
+    expect(page.locator("#summary")).to_contain_text("statement")
+    expect(page.locator("#run")).to_be_focused()
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until the element with this id has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == name:
+            return
+    pytest.fail(f"Tab does not lead to #{name}.")
+
+
 def examine(page: Page) -> None:
-    """Axe finds no violation on the page."""
+    """Axe finds no violation on the page, on a desk and a phone, light and dark."""
     # All panels at once, as without JavaScript: what is hidden is not looked at.
     page.evaluate("document.querySelectorAll('.panel').forEach(panel => panel.hidden = false)")
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
+    for size in (DESK, PHONE):
+        page.set_viewport_size(size)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            results = Axe().run(page)
+            assert results.violations_count == 0, results.generate_report()
+    page.set_viewport_size(DESK)
+    page.emulate_media(color_scheme="light")
 
 
 def width(page: Page) -> float:
@@ -335,18 +381,6 @@ def test_the_tabs_follow_the_arrow_keys(visit: Visit) -> None:
     expect(page.locator("#code")).to_be_hidden()
 
 
-def test_the_keyboard_alone_runs_a_chapter(visit: Visit) -> None:
-    page = visit.go("/append-only/")
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "run":
-            break
-    page.keyboard.press("Enter")
-
-    expect(page.locator("#summary")).to_contain_text("2 refused")
-    expect(page.locator("#run")).to_be_focused()
-
-
 @without_javascript
 def test_without_javascript_everything_is_there_one_thing_under_another(visit: Visit) -> None:
     page = visit.go("/append-only/")
@@ -372,17 +406,6 @@ def test_a_search_narrows_the_map_while_one_types(visit: Visit) -> None:
 
     expect(page.get_by_role("row")).to_have_count(2)
     expect(page.get_by_role("row").last).to_contain_text("tutorial.AppendOnly:append_only")
-
-
-@in_the_dark
-@pytest.mark.parametrize(
-    "path", ["/", "/triggers/", "/transitions/", "/soft-delete-cascades/", "/change-sets/"]
-)
-def test_axe_finds_no_violation_in_the_dark(visit: Visit, path: str) -> None:
-    page = visit.go(path)
-    if page.locator("#run").count():
-        press_run(page)
-    examine(page)
 
 
 def test_axe_finds_no_violation_in_what_a_step_did(visit: Visit) -> None:
