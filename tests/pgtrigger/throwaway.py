@@ -18,6 +18,7 @@ from pghistory.tracking import event_models
 from pgtrigger import administration
 from pgtrigger.database import catalog
 from pgtrigger.triggers import registry
+from tests.pgtrigger import other_apps
 
 HEADER = """
 import pgtrigger
@@ -36,6 +37,7 @@ class ThrowawayApp:
         self._settings = settings
         self._monkeypatch = monkeypatch
         self._others = list(registry.registered())
+        other_apps.spare(monkeypatch)
         self._other_apps = [app for app in django_settings.INSTALLED_APPS if app != label]
         self.folder.mkdir()
         (self.folder / "__init__.py").touch()
@@ -135,10 +137,11 @@ class ThrowawayApp:
 
     def states(self):
         """``{"Model:trigger": "INSTALLED ENABLED"}`` of what is declared."""
+        own = [trigger.get_uri(model) for model, trigger in registry.registered()]
+        own = [uri for uri in own if uri.startswith(f"{self.label}.")]
         return {
             entry.uri.removeprefix(f"{self.label}."): f"{entry.status} {entry.state}"
-            for entry in administration.entries()
-            if entry.uri.startswith(f"{self.label}.")
+            for entry in (administration.entries(*own) if own else ())
         }
 
     def triggers(self, table):
