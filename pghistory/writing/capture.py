@@ -193,7 +193,7 @@ class Capture:
             _SESSION_CONTEXT if settings.record_session else "",
             _CONTEXT_OF_ITS_OWN if self._has_context_key else "",
             insert,
-            *(_CONTEXT_ROW if self._has_context_key else ()),
+            _CONTEXT_ROW if self._has_context_key else "",
         )
 
 
@@ -260,7 +260,7 @@ _WANTED = sql.SQL("pg_catalog.concat({}, {})").format(
     _setting(CONTEXT_ID), _setting(CONTEXT_METADATA)
 )
 
-_CONTEXT_ROW = (
+_CONTEXT_ROW = Body(
     sql.SQL(
         """
 IF {context} IS NOT NULL THEN
@@ -303,8 +303,9 @@ CLAIM_CONTEXT = sql.SQL(
 ).format(setting=sql.Literal(CONTEXT_ID), id=_setting(CONTEXT_ID))
 
 # https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
-_CONTEXT_OF_ITS_OWN = sql.SQL(
-    """\
+_CONTEXT_OF_ITS_OWN = Body(
+    sql.SQL(
+        """\
 IF {context} IS NOT NULL
     AND ({written} OPERATOR(pg_catalog.=) {wanted}) IS NOT TRUE
     AND NOT pg_catalog.pg_try_advisory_xact_lock(
@@ -315,16 +316,18 @@ THEN
     PERFORM pg_catalog.set_config({id_setting}, {context}::pg_catalog.text, true);
 END IF;
 """
-).format(
-    context=sql.SQL(CONTEXT),
-    written=_setting(CONTEXT_WRITTEN),
-    wanted=_WANTED,
-    id_setting=sql.Literal(CONTEXT_ID),
+    ).format(
+        context=sql.SQL(CONTEXT),
+        written=_setting(CONTEXT_WRITTEN),
+        wanted=_WANTED,
+        id_setting=sql.Literal(CONTEXT_ID),
+    )
 )
 
 # https://www.postgresql.org/docs/current/functions-info.html
-_SESSION_CONTEXT = sql.SQL(
-    """\
+_SESSION_CONTEXT = Body(
+    sql.SQL(
+        """\
 IF {context} IS NULL THEN
     PERFORM pg_catalog.set_config(
             {id_setting}, pg_catalog.gen_random_uuid()::pg_catalog.text, true
@@ -341,9 +344,10 @@ IF {context} IS NULL THEN
     {context} := {id}::pg_catalog.uuid;
 END IF;
 """
-).format(
-    context=sql.SQL(CONTEXT),
-    id_setting=sql.Literal(CONTEXT_ID),
-    metadata_setting=sql.Literal(CONTEXT_METADATA),
-    id=_setting(CONTEXT_ID),
+    ).format(
+        context=sql.SQL(CONTEXT),
+        id_setting=sql.Literal(CONTEXT_ID),
+        metadata_setting=sql.Literal(CONTEXT_METADATA),
+        id=_setting(CONTEXT_ID),
+    )
 )

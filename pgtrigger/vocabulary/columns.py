@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,15 +121,23 @@ def value_of(field: Field[Any, Any], alias: str) -> sql.Composable:
     """
     if is_virtual(field):
         return generated.expression(field, alias, postgres_connection())
-    return sql.SQL("{}.{}").format(sql.SQL(alias), column_identifier(field))
+    return _qualified(alias, str(field.column))
+
+
+@functools.lru_cache(maxsize=4096)
+def _qualified(alias: str, column: str) -> sql.Composable:
+    """Return ``alias.column``, kept as text: one trigger may contain it many times."""
+    composed = sql.SQL("{}.{}").format(sql.SQL(alias), sql.Identifier(column))
+    return sql.SQL(composed.as_string())
 
 
 def postgres_connection() -> BaseDatabaseWrapper:
     """Return one of the project's PostgreSQL connections, for its dialect; it need not be open."""
     aliases = [DEFAULT_DB_ALIAS, *connections]
     for alias in aliases:
-        if connections[alias].vendor == "postgresql":
-            return connections[alias]
+        connection = connections[alias]
+        if connection.vendor == "postgresql":
+            return connection
     raise DeclarationError(
         "Triggers need a PostgreSQL database: settings.DATABASES has no such entry."
     )
