@@ -2,6 +2,8 @@
 
 pgtrigger.E001
     Triggers are declared, and ``pgtrigger`` is missing in INSTALLED_APPS (``triggers.registry``).
+pgtrigger.E002
+    A declared trigger does not fit its model. If DEBUG is on, it is an error at the start.
 pgtrigger.W001
     Declared triggers are not in the database as declared (``manage.py check --database ALIAS``).
 pgtrigger.W002
@@ -16,19 +18,24 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core import checks
 from django.db import connections
 
 from pgtrigger import administration
 from pgtrigger.database import catalog
+from pgtrigger.triggers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from django.apps import AppConfig
 
 _left_out: ContextVar[bool] = ContextVar("left_out", default=False)
 
 
 def register() -> None:
+    checks.register(check_declared, checks.Tags.models)
     checks.register(check_installed, checks.Tags.database)
 
 
@@ -40,6 +47,24 @@ def left_out() -> Iterator[None]:
         yield
     finally:
         _left_out.reset(token)
+
+
+def check_declared(
+    app_configs: Iterable[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Compile the declared triggers, unless that was done when the process started."""
+    if settings.DEBUG:
+        return []
+    labels = None if app_configs is None else {config.label for config in app_configs}
+    found: list[checks.CheckMessage] = []
+    for model, trigger in registry.registered():
+        if labels is None or model._meta.app_label in labels:
+            try:
+                trigger.compile(model)
+            except ValueError as error:
+                text = f"Trigger {trigger.get_uri(model)} does not fit its model: {error}"
+                found.append(checks.Error(text, obj=model, id="pgtrigger.E002"))
+    return found
 
 
 def check_installed(

@@ -7,6 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.core.management.commands import flush
 from django.db import DatabaseError, connections
 from django.db.backends.signals import connection_created
@@ -43,7 +44,11 @@ def before_models_load() -> None:
 
 
 def after_models_load() -> None:
-    """Install the hooks of connections and migrations, and compile every declared trigger."""
+    """Install the hooks of connections and migrations, and compile every trigger if DEBUG is on.
+
+    Compiling 5,000 triggers takes longer than loading their models, and ``checks`` does it before
+    each command, so that a deployed process does not repeat it at each start.
+    """
     connection_created.connect(_equip_connection, dispatch_uid="pgtrigger.connection")
     post_migrate.connect(
         install_unmigrated,
@@ -63,8 +68,9 @@ def after_models_load() -> None:
     _flush_under_any_rule()
     if settings.schema_editor:
         _extend_schema_editors()
-    for model, trigger in registry.registered():
-        trigger.compile(model)
+    if django_settings.DEBUG:
+        for model, trigger in registry.registered():
+            trigger.compile(model)
 
 
 def _accept_meta_triggers() -> None:

@@ -84,8 +84,9 @@ def _everywhere() -> Iterator[_TriggersOfApps]:
 
 def add(model: type[Model], trigger: Trigger) -> None:
     """Declare the trigger on the model. KeyError if its name is taken."""
-    checks.register(check_app, checks.Tags.models)
     declared = _kept_beside(model)
+    if not declared.by_uri:
+        checks.register(check_app, checks.Tags.models)
     uri = trigger.get_uri(model)
     if uri in declared.by_uri:
         name = uri.rpartition(":")[2]
@@ -102,6 +103,7 @@ def add(model: type[Model], trigger: Trigger) -> None:
         )
     declared.by_uri[uri] = (model, trigger)
     declared.uri_by_key[key] = uri
+    declared.by_model.setdefault(model, []).append(trigger)
     _announce(model)
     companions = trigger.companions(model)
     declared.companions[uri] = [companion.get_uri(model) for companion in companions]
@@ -126,8 +128,9 @@ def remove(model: type[Model], trigger: Trigger) -> None:
     declared = _beside(model)
     if uri not in declared.by_uri:
         find(uri)  # ValueError or KeyError
-    del declared.by_uri[uri]
+    _, removed = declared.by_uri.pop(uri)
     declared.uri_by_key.pop(ignore_key(model, trigger), None)
+    declared.by_model[model].remove(removed)
     _announce(model)
     for companion in declared.companions.pop(uri, ()):
         if companion in declared.by_uri:
@@ -197,12 +200,7 @@ def companion_uris() -> set[str]:
 
 def of_model(model: type[Model]) -> list[Trigger]:
     """The triggers declared on this model (not those of its parents or proxies)."""
-    declared = _beside(model)
-    if model not in declared.by_model:
-        declared.by_model[model] = [
-            trigger for owner, trigger in declared.by_uri.values() if owner is model
-        ]
-    return declared.by_model[model]
+    return _beside(model).by_model.get(model, [])
 
 
 def on_table_of(model: type[Model]) -> list[CompiledTrigger]:
@@ -230,7 +228,6 @@ def _announce(model: type[Model]) -> None:
 
     It is a new list, because a child may have inherited its parent's.
     """
-    _beside(model).by_model.clear()
     model._meta.triggers = list(of_model(model))  # type: ignore[attr-defined]
     for listener in listeners:
         listener(model)

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SETTINGS = """
 SECRET_KEY = "secret"
+DEBUG = {debug!r}
 INSTALLED_APPS = {apps!r}
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.postgresql", "NAME": "none"}}}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -38,15 +39,23 @@ class Order(models.Model):
     class Meta:
         triggers = [pgtrigger.Protect(name="keep", operation=pgtrigger.Delete)]
 """
+MISFIT = """
+import pgtrigger
+from django.db import models
+
+class Order(models.Model):
+    class Meta:
+        triggers = [pgtrigger.ReadOnly(name="final", fields=["nothing"])]
+"""
 BASE = ["django.contrib.contenttypes", "django.contrib.auth"]
 
 
-def check(folder, models, *apps):
-    """Return the output of ``manage.py check`` in a project with these apps, and its exit code."""
+def check(folder, models, *apps, debug=False):
+    """Return the exit code and the output of ``manage.py check`` in a project with these apps."""
     (folder / "shop").mkdir()
     (folder / "shop" / "__init__.py").touch()
     (folder / "shop" / "models.py").write_text(models)
-    (folder / "settings.py").write_text(SETTINGS.format(apps=[*BASE, *apps, "shop"]))
+    (folder / "settings.py").write_text(SETTINGS.format(apps=[*BASE, *apps, "shop"], debug=debug))
     path = os.pathsep.join([str(folder), str(ROOT)])
     run = subprocess.run(
         [sys.executable, "-m", "django", "check"],
@@ -88,3 +97,17 @@ def test_a_project_without_them_is_stopped(tmp_path, models, apps, message):
     status, printed = check(tmp_path, models, *apps)
     assert status
     assert message in printed
+
+
+class TestATriggerThatDoesNotFitItsModel:
+    def test_is_an_error_at_the_start_if_debug_is_on(self, tmp_path):
+        status, printed = check(tmp_path, MISFIT, "pgtrigger", debug=True)
+        assert status
+        assert "has no field named 'nothing'" in printed
+        assert "E002" not in printed
+
+    def test_is_found_by_a_system_check_if_debug_is_off(self, tmp_path):
+        status, printed = check(tmp_path, MISFIT, "pgtrigger")
+        assert status
+        assert "(pgtrigger.E002) Trigger shop.Order:final does not fit its model" in printed
+        assert "has no field named 'nothing'" in printed
