@@ -35,8 +35,8 @@ class Composer(Trigger):
     @property
     def referencing(self) -> clauses.Referencing | None:
         """The names of the transition tables: those that were given, or the usual ones."""
-        operation = self._one_operation()
-        if self._named or not operation or not self._sees_transition_tables():
+        operation = self._operation_with_transition_tables()
+        if self._named or operation is None:
             return self._named
         sides = raising.sides_of(operation)
         return clauses.Referencing(
@@ -67,15 +67,12 @@ class Composer(Trigger):
     def applies_condition(self, model: type[Model]) -> bool:
         return self.get_referencing(model) is not None
 
-    def _sees_transition_tables(self) -> bool:
+    def _operation_with_transition_tables(self) -> clauses.Operation | None:
+        """The operation, if it is one for which a trigger may have transition tables."""
+        if self.level != clauses.Statement or self.when != clauses.After:
+            return None
         one = self._one_operation()
-        return (
-            self.level == clauses.Statement
-            and self.when == clauses.After
-            and one is not None
-            and not isinstance(one, clauses.UpdateOf)
-            and one != clauses.Truncate
-        )
+        return None if isinstance(one, clauses.UpdateOf) or one == clauses.Truncate else one
 
     def _one_operation(self) -> clauses.Operation | None:
         operations = list(self.operation or ())
