@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
-import pghistory
 from bench.declared import execute
 from bench.history_tables import LEVELS, fill, tables
 from bench.rounds import Report, benchmark
@@ -27,14 +26,14 @@ ROWS, AT_MOST, ROUNDS = 20_000, 1.05, 3
 @benchmark
 @tables()
 def space(report: Report) -> None:
-    """Insert, update and delete many rows at once, and one after another in one context."""
+    """Insert, update and delete many rows at once, and one after another."""
     many, few = report.size(ROWS), report.size(ROWS) // 10
     for level, models in LEVELS.items():
         for title, rows, filled, work in (
             (f"bulk_create of {many:,} rows", many, 0, _create),
             (f"update of {many:,} rows", many, many, _update),
             (f"delete of {many:,} rows", many, many, _delete),
-            (f"{few:,} saves in a context", few, few, _save),
+            (f"{few:,} saves", few, few, _save),
         ):
             (wal, size), (wal_by_hand, size_by_hand) = [
                 _events_of(model, rows, filled, work) for model in models
@@ -62,7 +61,7 @@ def _bytes_of(
     fill(model, filled)
     execute("CHECKPOINT")  # so that each page is written whole once
     before = _ask("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
-    with pghistory.context(reason="space"), transaction.atomic():
+    with transaction.atomic():
         work(model, rows)
     wal = _ask("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn") - before
     size = _ask("SELECT pg_total_relation_size(%s::regclass)", model.pgh_event_model._meta.db_table)
