@@ -1,9 +1,11 @@
-"""``_pgh_attach_context()``, which the triggers that the PyPI package installed call.
+"""``_pgh_attach_context()``, the function that triggers of the PyPI package call.
 
-Like the project's own functions, it does not wait for another transaction that writes the row: see
-Note [One context row] of ``pghistory.writing.capture``. No trigger of this project calls it. A
-migration creates the function for two reasons: old migrations with such triggers can run, and a
-database that is taken over writes events until its triggers are replaced.
+No trigger of this project calls it. A migration creates it for two reasons: old migrations that
+contain such triggers must run, and in a database that comes from the PyPI package, the old triggers
+must write events until they are replaced.
+
+If another transaction is writing the same context, the function does not wait for it: see
+Note [One context row] of ``pghistory.writing.capture``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pghistory.writing import capture
 from pgtrigger.database import catalog
 from pgtrigger.sql import function_body
 
-# See Note [Names in functions] of the engine.
+# See Note [Names in functions] of ``pgtrigger.sql.function_body``.
 _CREATE = sql.SQL(
     """\
 CREATE OR REPLACE FUNCTION {function}() RETURNS pg_catalog.uuid
@@ -41,7 +43,7 @@ END"""
 
 
 def install(connection: Any) -> None:
-    """Create the function, or replace it."""
+    """Create or replace the function."""
     if connection.vendor != "postgresql":
         return
     found = catalog.tables(connection, [capture.CONTEXT_TABLE]).get(capture.CONTEXT_TABLE)
@@ -67,7 +69,7 @@ def install_in_migration(apps: Any, schema_editor: Any) -> None:
 
 
 def remove_in_migration(apps: Any, schema_editor: Any) -> None:
-    """Drop the function when the app's tables are dropped."""
+    """Drop the function. Migration 0001 does this when it is reversed."""
     connection = schema_editor.connection
     if connection.vendor != "postgresql":
         return

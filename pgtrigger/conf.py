@@ -19,16 +19,17 @@ Value = TypeVar("Value")
 class Setting(Generic[Value]):
     """An attribute that reads one of Django's settings at each access.
 
-    The name of the setting is the class's ``prefix`` and the attribute's name in upper case.
+    The setting's name is the ``prefix`` of the class that contains the attribute, followed by the
+    attribute's name in upper case.
 
     Args:
         default: the value if the project does not have the setting.
-        of: the class or classes of which the value must be an instance. For a value that is itself
-            a class, that is ``type``.
-        read: converts the value of the setting to that of the attribute.
+        of: the value must be an instance of this class, or of one of these classes. If the value
+            is itself a class, pass ``type``.
+        read: converts the value of the setting to the value of the attribute.
 
     Raises:
-        ImproperlyConfigured: at an access, if the setting is not an instance of ``of``.
+        ImproperlyConfigured: when the attribute is read, if the value is not an instance of ``of``.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ def _path(each: type) -> str:
 
 
 class SettingsOf:
-    """The settings of one package, each a ``Setting``."""
+    """Base class for the settings of one package. Each attribute is a ``Setting``."""
 
     prefix = ""
 
@@ -79,7 +80,7 @@ class Settings(SettingsOf):
     prefix = "PGTRIGGER_"
 
     install_on_migrate = Setting[bool](False, of=bool)
-    """Every ``migrate`` ends by installing all triggers, also those that migrations install."""
+    """At its end, ``migrate`` installs all triggers, including those that are in migrations."""
 
     migrations = Setting[bool](True, of=bool)
     """``makemigrations`` writes triggers into migrations."""
@@ -88,16 +89,16 @@ class Settings(SettingsOf):
     """A model's ``Meta`` may have ``triggers``."""
 
     prune_on_install = Setting[bool](True, of=bool)
-    """An install of everything removes the triggers that no model declares."""
+    """An install or uninstall of all triggers also removes those that no model declares."""
 
     roles = Setting[dict[str, str]]({}, of=dict)
-    """The roles whose privileges every ``migrate`` completes: ``{"app": …, "read_only": …}``.
+    """The roles to which ``migrate`` grants missing privileges: ``{"app": …, "read_only": …}``.
 
-    They are the defaults of ``manage.py pgtrigger roles``, which also reads the key ``"owner"``.
+    They are the defaults of ``manage.py pgtrigger roles``, which also reads ``"owner"``.
     """
 
     schema_editor = Setting[bool](True, of=bool)
-    """Django's schema editor sets triggers aside while it alters their columns."""
+    """Before a column is altered, its triggers are dropped; afterwards they are created again."""
 
 
 settings = Settings()

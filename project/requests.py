@@ -1,4 +1,4 @@
-"""Answer requests that Django or PostgreSQL cannot read with status 400 instead of 500."""
+"""Return status 400, not 500, if Django cannot decode or PostgreSQL cannot store a request."""
 
 import codecs
 import re
@@ -8,8 +8,8 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.db import DataError
 
-# Django decodes query strings and bodies with any codec that Python has, before any middleware
-# runs. Some codecs are not for text, and some raise UnicodeError for many bytes.
+# A client may name any codec of Python as the charset. Django decodes the query string and the body
+# with it before any middleware runs. Some codecs are not for text, and some raise UnicodeError.
 ENCODINGS = frozenset(codecs.lookup(name).name for name in ("utf-8", "ascii", "latin-1", "cp1252"))
 CHARSET = re.compile(r";[^;]*\bcharset\b[^=;]*=\s*\"?([^\";]*)\"?[^;]*", re.IGNORECASE)
 
@@ -20,10 +20,10 @@ UNTRANSLATABLE_CHARACTER = "22P05"
 
 class UnstorableText(DataError, BadRequest):
     """
-    A text that PostgreSQL cannot hold: with a NUL, or with half of a surrogate pair.
+    A text that PostgreSQL cannot store, because it contains NUL or half of a surrogate pair.
 
-    Such a text comes from a client: in a cookie, a query string, a form, a header or a path. So a
-    view that does not catch this error is answered with status 400.
+    Such a text comes from a client, in a cookie, a query string, a form, a header or a path. So the
+    error is also a BadRequest: if a view does not catch it, Django answers with status 400.
     https://docs.djangoproject.com/en/stable/ref/exceptions/#django.core.exceptions.BadRequest
     """
 
@@ -32,17 +32,17 @@ def reject_unstorable_text(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
     """
-    Raise UnstorableText if a parameter of the statement is such a text.
+    Execute a statement. Raise UnstorableText if PostgreSQL cannot store one of its parameters.
 
     https://docs.djangoproject.com/en/stable/topics/db/instrumentation/
     """
     try:
         return execute(sql, params, many, context)
     except UnicodeEncodeError as error:
-        raise UnstorableText(f"PostgreSQL cannot hold this text: {error}.") from error
+        raise UnstorableText(f"PostgreSQL cannot store this text: {error}.") from error
     except DataError as error:
         if _is_about_text(error):
-            raise UnstorableText(f"PostgreSQL cannot hold this text: {error}.") from error
+            raise UnstorableText(f"PostgreSQL cannot store this text: {error}.") from error
         raise
 
 
@@ -55,9 +55,9 @@ def _is_about_text(error: DataError) -> bool:
 
 def supported(content_type: str) -> str:
     """
-    Return the Content-Type without its charset if that is not one of ``ENCODINGS``.
+    Return the Content-Type, without the charset if the charset is not one of ``ENCODINGS``.
 
-    Django ignores a charset that Python does not know, and decodes UTF-8.
+    Without a charset, Django decodes UTF-8, as it does for a charset that Python does not know.
     """
     match = CHARSET.search(content_type)
     if match is None:
@@ -70,12 +70,12 @@ def supported(content_type: str) -> str:
 
 
 def supported_environ(environ: dict[str, Any]) -> dict[str, Any]:
-    """Return WSGI's description of a request with a supported Content-Type."""
+    """Return the WSGI environ, with a Content-Type whose charset is supported."""
     return environ | {"CONTENT_TYPE": supported(environ.get("CONTENT_TYPE", ""))}
 
 
 def supported_scope(scope: dict[str, Any]) -> dict[str, Any]:
-    """Return ASGI's description of a request with a supported Content-Type."""
+    """Return the ASGI scope, with a Content-Type whose charset is supported."""
     headers = [
         (name, supported(value.decode("latin-1")).encode("latin-1"))
         if name.lower() == b"content-type"

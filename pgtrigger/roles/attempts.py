@@ -1,6 +1,7 @@
-"""Attempts to get past rules and history as a role, in a transaction that is rolled back.
+"""Try, as a given role, to get past rules and history. The transaction is rolled back.
 
-A role is judged by what it can do. Ordinary writes must work; everything else must be refused.
+Most checks run a statement, because grants alone do not show all that a role can do. Ordinary
+writes must work, and each attempt to get past a rule or history must fail.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ FORBIDDEN = "42501"  # insufficient_privilege
 
 @dataclass(frozen=True)
 class Result:
-    """The result of an attempt. ``found`` is true if the role can do what it should not, or cannot
-    do what it should."""
+    """The result of an attempt.
+
+    ``found`` is true if something is wrong: the role can do what it should not be able to do, or an
+    ordinary statement fails.
+    """
 
     check: str
     object: str
@@ -43,11 +47,11 @@ class Result:
 
 
 class CannotTry(LookupError):
-    """The role does not exist, or the connection may not become it."""
+    """The role does not exist, or the connection may not ``SET ROLE`` to it."""
 
 
 def run(role: str, database: str | None = None) -> list[Result]:
-    """Make all attempts as ``role``. Raise CannotTry if the connection cannot become it."""
+    """Make all attempts as ``role``. Raise CannotTry if ``SET ROLE`` fails."""
     connection = connections[database or DEFAULT_DB_ALIAS]
     with transaction.atomic(using=connection.alias):
         try:
@@ -71,8 +75,8 @@ class Attempts:
             except DatabaseError as error:
                 raise CannotTry(
                     f'The connection cannot become the role "{role}": {error}. '
-                    "Create the role with `pgtrigger roles --apply`, and check as a superuser, or "
-                    f"as the owner after GRANT {self.role} TO the owner."
+                    "Create the role with `pgtrigger roles --apply`. Then check as a superuser, or "
+                    f"run GRANT {self.role} TO the owner and check as the owner."
                 ) from error
 
     def all(self) -> Iterator[Result]:
@@ -90,11 +94,11 @@ class Attempts:
         yield from self.planted_objects()
 
     def standing(self) -> Iterator[Result]:
-        """Try whether the role is a superuser, an owner, or a member of an owner."""
+        """Check whether the role is a superuser, an owner, or a member of an owner."""
         [(is_superuser,)] = self._execute(
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [self.role]
         )
-        yield Result("superuser", self.role, is_superuser, "no rule binds a superuser")
+        yield Result("superuser", self.role, is_superuser, "a superuser can get past every rule")
         everything: list[GrantedRelation | Function] = [
             *self.objects.relations,
             *self.objects.functions,
@@ -108,7 +112,10 @@ class Attempts:
             yield Result("member of the owner", owner, is_member, _OWNER)
 
     def ordinary_writes(self) -> Iterator[Result]:
-        """Try statements on no rows: privileges are checked, and statement triggers fire."""
+        """Try statements that match no row.
+
+        PostgreSQL still checks privileges, and fires statement-level triggers.
+        """
         for table in self.objects.tables:
             if table.is_written_by_triggers or table.kind not in ("r", "p"):
                 continue
@@ -117,7 +124,11 @@ class Attempts:
                 yield Result(f"ordinary {name}", table.label, state is not None, message or "works")
 
     def captured_writes(self) -> Iterator[Result]:
-        """Ask whether triggers can write events: a statement on no rows writes none."""
+        """Check whether triggers may insert events.
+
+        The privilege is read from the catalog, because statements that match no row do not insert
+        events.
+        """
         for each in capturing.written_as_caller(self.connection, self.objects):
             names = [target.identifier.as_string() for target in each.targets]
             [(may_insert,)] = self._execute(
@@ -125,7 +136,7 @@ class Attempts:
                 "FROM pg_catalog.unnest(%s::text[]) AS asked(name)",
                 [self.role, names],
             )
-            detail = "works, and the role can forge the rows" if may_insert else str(each)
+            detail = "works, but the role can insert forged rows" if may_insert else str(each)
             yield Result("captured write", each.table, not may_insert, detail)
 
     def forgery(self) -> Iterator[Result]:
@@ -141,9 +152,9 @@ class Attempts:
                 yield self._on_each_column(name, table)
 
     def reading_views(self) -> Iterator[Result]:
-        """Ask whether the role may read the views over tables, and use partitions directly.
+        """Check that the role may read the views, and may not use partitions directly.
 
-        There may be hundreds of them, so one query asks for all privileges.
+        There may be hundreds of both, so one query reads all privileges.
         """
         views = {each.identifier.as_string(): each for each in self.objects.views}
         partitions = {
@@ -197,7 +208,7 @@ class Attempts:
             yield self._must_be_refused("replace a function", function.label, state, message)
 
     def ignoring(self) -> Iterator[Result]:
-        """Try writes that a rule with ``ignorable=False`` refuses, while the setting names it."""
+        """Name each rule with ``ignorable=False`` in pgtrigger.ignore; try a write it refuses."""
         installed = {(found.table, found.pgid): found for found in self.triggers}
         for model, trigger in registry.registered():
             name = naming.split_table(model._meta.db_table)[1]
@@ -206,25 +217,27 @@ class Attempts:
                 continue
             uri = trigger.get_uri(model)
             if IGNORE_SETTING in found.function_source:
-                yield Result("ignore a rule", uri, True, "its function reads the setting")
+                yield Result("ignore a rule", uri, True, f"its function reads {IGNORE_SETTING}")
                 continue
             statement = _forbidden_write(trigger, found)
             if statement is None:
-                yield Result("ignore a rule", uri, False, "its function has no such check")
+                detail = f"its function does not read {IGNORE_SETTING}"
+                yield Result("ignore a rule", uri, False, detail)
                 continue
             key = array(frozenset([naming.ignore_key(found.table, found.pgid)]))
             state, message = self._attempt(
                 statement, f"SET LOCAL {IGNORE_SETTING} = {sql.Literal(key).as_string()}"
             )
             count = self._rows_written
-            yield Result("ignore a rule", uri, state is None and count > 0, message or "no rows")
+            detail = f"rows written: {count}"
+            yield Result("ignore a rule", uri, state is None and count > 0, message or detail)
 
     def replication_role(self) -> Iterator[Result]:
         state, message = self._attempt("SET LOCAL session_replication_role = replica")
         yield self._must_be_refused("session_replication_role", self.role, state, message)
 
     def definer_functions(self) -> Iterator[Result]:
-        """Attach a function that runs as its owner to a temporary table."""
+        """Try to use each SECURITY DEFINER function in a trigger on a temporary table."""
         table = sql.Identifier("pgtrigger_attempt")
         for function in self.objects.functions:
             if not function.is_definer:
@@ -239,7 +252,7 @@ class Attempts:
             yield self._must_be_refused("EXECUTE", function.label, state, message)
 
     def searched_schemas(self) -> Iterator[Result]:
-        """Ask whether the role may create objects in a schema where a function looks up names."""
+        """Check whether the role may create objects in a schema of a function's search_path."""
         for function in self.objects.functions:
             path = function.path
             if (path is None or path[-1:] != ("pg_temp",)) and function.is_definer:
@@ -253,11 +266,15 @@ class Attempts:
                     "FROM pg_catalog.pg_namespace n WHERE n.nspname = %s",
                     [self.role, schema],
                 ) or [(False,)]
-                detail = f"the function looks for names in the schema {schema}"
+                detail = f"the search_path of the function contains the schema {schema}"
                 yield Result("CREATE", f"{schema} ({function.label})", may_create, detail)
 
     def planted_objects(self) -> Iterator[Result]:
-        """Try ordinary writes with objects that hide those of PostgreSQL."""
+        """Try ordinary writes while the search_path begins with a schema of planted objects.
+
+        A planted object has the name of one of PostgreSQL's functions, operators or types. If a
+        trigger uses it, the write fails with ``planting.MESSAGE``.
+        """
         tables = {each.name: each for each in self.objects.tables}
         hidden = [each.name for each in self.objects.tables if each.is_written_by_triggers]
         with self._savepoint():
@@ -305,7 +322,7 @@ class Attempts:
     def _attempt(
         self, statement: str | sql.Composable, *before: str | sql.Composable
     ) -> tuple[str | None, str]:
-        """Return the SQLSTATE and message of a statement's error; None and "" if it works."""
+        """Return the SQLSTATE and the message of the error, or None and "" if there is no error."""
         self._rows_written = 0
         with self._savepoint():
             try:
@@ -340,7 +357,10 @@ class Attempts:
 
 
 def _statements(table: GrantedRelation, rows: int = 0) -> dict[str, sql.Composable]:
-    """Return a statement of each kind of write, on the first rows of the table or on no row."""
+    """Return a SELECT, INSERT, UPDATE and DELETE.
+
+    UPDATE and DELETE match at most ``rows`` rows; SELECT and INSERT match none.
+    """
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     first = sql.Identifier(table.columns[0])
     limit = sql.Literal(rows)
@@ -358,11 +378,14 @@ _TEMPLATES = {
     "UPDATE": "UPDATE {table} SET {first} = {first} WHERE " + _CHOSEN,
     "DELETE": "DELETE FROM {table} WHERE " + _CHOSEN,
 }
-_OWNER = "an owner can disable, drop and replace its triggers, and grants itself what it lacks"
+_OWNER = "an owner can disable, drop and replace triggers, and grant itself any privilege"
 
 
 def _forbidden_write(trigger: Any, found: InstalledTrigger) -> sql.Composable | None:
-    """A write of one row that the rule refuses, if that can be known without its condition."""
+    """Return a DELETE of one row that the rule refuses, or None if it may allow some deletions.
+
+    Only a row-level ``Protect`` without a condition is known to refuse the deletion of any row.
+    """
     is_plain = type(trigger) is Protect and trigger.condition is None
     if not is_plain or trigger.level != clauses.Row or clauses.Delete not in trigger.operation:
         return None

@@ -1,19 +1,23 @@
 """
-A PostgreSQL server with its data in a folder, for development. It listens only on a socket.
+A PostgreSQL server for development, with its data in one folder. It listens on a Unix socket only.
 
 Note [The lock]
-    One file is locked with flock(2). The process that starts the server passes the locked
-    descriptor on to it, so the lock lasts exactly as long as any process of initdb or of the
-    server. A process that gets the lock therefore knows three things: no server process is left,
-    ``postmaster.pid`` is stale, even if another process has the same number now, and it must start
-    the server itself. All others wait until the server answers. If the server, its children
-    or the process that started it is killed, nothing has to be cleaned up by hand.
+    The file ``lock`` is locked with flock(2). The process that starts the server passes the locked
+    descriptor to initdb and to the server, so the file is locked as long as one of their processes
+    exists. A process that gets the lock therefore knows three things:
+
+    - No process of the server is left.
+    - ``postmaster.pid`` is stale, even if another process has the same number now.
+    - It must start the server itself.
+
+    All other processes wait until the server answers. If the server, its children or the process
+    that started it is killed, nothing has to be cleaned up by hand.
 
 Note [The socket]
     The path of a socket has at most 107 bytes, and the path of the data folder may be longer. So
-    each start creates a private folder under /tmp, and ``postmaster.pid`` contains its name. The
-    folder is new each time, because a server whose data folder was deleted keeps running for up to
-    a minute, and then removes its socket.
+    each start creates a private folder for the socket under /tmp. ``postmaster.pid`` contains its
+    path. The folder is new each time, because a server whose data folder was deleted runs for up
+    to another minute and then removes its socket. That must not be the socket of the next server.
 
 https://www.postgresql.org/docs/18/app-initdb.html, app-pg-ctl.html and storage-file-layout.html
 """
@@ -35,11 +39,11 @@ from project.database import binaries
 from project.errors import DatabaseUnavailable
 
 PATIENCE = 60  # seconds to wait for a server that does not answer
-GRACE = 2  # seconds after which a starting process has removed old files
+GRACE = 2  # seconds in which a process that starts the server removes the old files
 ROOM = 64 << 20  # bytes that a data folder and its first log need
 
 SETTINGS = """\
-# Written at each start: changes are lost.
+# This file is rewritten at each start: do not edit it.
 listen_addresses = ''
 unix_socket_directories = '{sockets}'
 max_connections = 200
@@ -50,8 +54,8 @@ class Server:
     """
     The server of one folder, which contains only ``data``, ``lock`` and ``log``.
 
-    Any number of processes may use it at the same time. Each method raises DatabaseUnavailable,
-    with the reason and the remedy in one sentence, if it fails.
+    Any number of processes may use it at the same time. A method that fails raises
+    DatabaseUnavailable, with the reason and the remedy in one sentence.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -104,12 +108,12 @@ class Server:
                 return False
             sockets = self.socket_folder()
             self._run("pg_ctl", "stop", *self._patiently, "-m", "fast")
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the last of its processes is gone
+            fcntl.flock(lock, fcntl.LOCK_EX)  # waits for the end of its last process
             _remove(sockets)
             return True
 
     def _lost_its_socket(self) -> bool:
-        """Return whether the socket's folder was deleted. The server must then be replaced."""
+        """Return True if the socket's folder was deleted, so that nobody can reach the server."""
         sockets = self.socket_folder()
         return sockets is not None and not sockets.exists()
 
@@ -122,21 +126,21 @@ class Server:
         except OSError as error:
             raise DatabaseUnavailable(
                 f"The embedded PostgreSQL cannot keep its data in {self.folder}"
-                f" ({error.strerror}): make that a folder you may write to, or set DATABASE_URL."
+                f" ({error.strerror}): make it a writable folder, or set DATABASE_URL."
             ) from error
         if os.geteuid() not in (0, owner):
             raise DatabaseUnavailable(
-                f"The data folder {self.folder} belongs to {_name(owner)}: work as that user,"
-                " remove the folder, or set DATABASE_URL."
+                f"The data folder {self.folder} belongs to {_name(owner)}: run the"
+                " command as that user, remove the folder, or set DATABASE_URL."
             )
         if strangers:
             raise DatabaseUnavailable(
                 f"{self.folder} is not a data folder of this project, because it contains"
-                f" {min(strangers)!r}: move it away, or set DATABASE_URL."
+                f" {min(strangers)!r}: move the folder away, or set DATABASE_URL."
             )
 
     def _launched_here(self) -> bool:
-        """Start the server, unless another process does. See Note [The lock]."""
+        """Start the server. Return False if another process has the lock. See Note [The lock]."""
         with self.lock.open("ab") as lock:
             if not _acquired(lock):
                 return False
@@ -148,7 +152,7 @@ class Server:
             return True
 
     def _create(self, lock: IO[bytes]) -> None:
-        """Create ``data``. It gets this name only when it is complete."""
+        """Create the data under another name, and rename it to ``data`` when it is complete."""
         shutil.rmtree(self.unfinished, ignore_errors=True)
         options = ["-A", "trust", "-E", "UTF8", "--no-locale", "-U", "postgres"]
         try:
@@ -171,7 +175,7 @@ class Server:
             )
 
     def _serve(self, lock: IO[bytes]) -> None:
-        """Remove the files of a killed server, and start a new one. See Note [The socket]."""
+        """Remove the files of a killed server, and start a new server. See Note [The socket]."""
         _remove(self.socket_folder())
         for left in (self.data / "postmaster.pid", self.log):
             left.unlink(missing_ok=True)
@@ -200,8 +204,8 @@ class Server:
     def _failure(self, program: str, reason: str) -> DatabaseUnavailable:
         if shutil.disk_usage(self.folder).free < ROOM:
             remedy = f"free {ROOM >> 20} MB there"
-        elif os.geteuid() == 0 != self.folder.stat().st_uid:
-            remedy = f"work as an ordinary user, or see {self.log}"  # Note [Users] in binaries
+        elif os.geteuid() == 0 != self.folder.stat().st_uid:  # see Note [Users] of ``binaries``
+            remedy = f"run the command as an ordinary user, or see {self.log}"
         else:
             remedy = f"see {self.log}"
         return DatabaseUnavailable(
@@ -211,7 +215,7 @@ class Server:
 
 
 def _complaint(said: str, log: Path) -> str:
-    """Return the last error in the server's log, or else in the program's output."""
+    """Return the last error in the server's log or, without one, in the program's output."""
     with contextlib.suppress(OSError):
         said += log.read_text(errors="replace")
     complaints = re.findall(r"(?:FATAL|PANIC|error): +(.*)", said)

@@ -1,22 +1,22 @@
 """Conditions on a related row (foreign key)
 
-The invoice of the last chapter is final, and its lines are not: somebody adds a line to an issued
-invoice, and its amount is no longer the sum of its lines.
+In the last chapter an issued invoice became final, but its lines did not. Somebody adds a line to
+an issued invoice. Now the amount of the invoice is not the sum of its lines.
 
-`if line.invoice.status == 'draft'` before `line.save()` reads the invoice too early: until the line
-is committed, another request can issue it. A `CheckConstraint` cannot read another table.
+`if line.invoice.status == 'draft'` before `line.save()` is too early: another request can issue the
+invoice before the line is committed. A `CheckConstraint` cannot read another table.
 
 `pgtrigger.Requires('invoice__status', 'draft')` refuses to insert, change, move or delete a line
-unless its invoice is a draft. For another comparison, name a lookup: `invoice__status__in`.
+unless its invoice is a draft. For another comparison, add a lookup, as in `invoice__status__in`.
 
 The trigger locks the invoice with `FOR SHARE` until the end of the transaction. So nobody can issue
-it between the check and the COMMIT, and lines of the same invoice can still be added at the same
+the invoice between the check and the COMMIT, but other transactions can add lines to it at the same
 time.
 
 ## What it does not stop
 
-- A change of the invoice itself. If it is issued, its lines stay as they are, and nobody looks at
-  them again. `Frozen` on the invoice makes that safe.
+- A change of the invoice itself. The rule checks a line when the line is written, not when the
+  invoice is. `Frozen` on the invoice stops changes of an issued invoice.
 - A line without an invoice, if the foreign key may be NULL.
 """
 
@@ -37,13 +37,13 @@ def run() -> None:
     except pgtrigger.RequirementError as error:
         print(error.message)
 
-    # Nor can a line be moved to it
+    # A line cannot be moved to an issued invoice either
     try:
         Line.objects.filter(pk=line.pk).update(invoice=issued)
     except pgtrigger.RequirementError as error:
         print(error.message)
 
-    # Once its invoice is issued, a line stays
+    # A line of an issued invoice cannot be deleted
     Invoice.objects.filter(pk=draft.pk).update(status='issued')
     try:
         line.delete()

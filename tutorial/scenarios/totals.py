@@ -1,26 +1,28 @@
 """Denormalized counters and totals
 
-A post shows "3 comments", and there are four. Counting all comments for each post of a list is
-slow, so the number is stored in the post, and somewhere a comment was written without counting it.
+A post shows "3 comments", but it has four. It would be slow to count the comments of each post in a
+list, so the number is stored in the post. Some code added a comment and did not change the number.
 
-`post.comment_count += 1` loses a count if two requests do it at the same time. `F()` solves
-that, but a deletion by cascade, a comment that moves to another post, a bulk insert and a comment
-that becomes public also change the number, and one of them is forgotten.
+`post.comment_count += 1` loses a count if two requests do it at the same time. `F()` solves that.
+But the number also changes if comments are deleted by a cascade, inserted in bulk, moved to another
+post or made public. It is easy to forget one of these.
 
-`pgtrigger.Count('post.comment_count')` keeps the number of comments, and
-`pgtrigger.Sum('post.likes', of='likes')` the sum of a field, in the same transaction as the write.
-With `where`, only rows that meet the condition are counted: hiding a comment lowers the number.
+`pgtrigger.Count('post.comment_count')` stores the number of comments in the post, and
+`pgtrigger.Sum('post.likes', of='likes')` stores the sum of a field. Both do it in the same
+transaction as the write. With `where`, they count only rows that meet the condition: if a comment
+is hidden, the number becomes lower.
 
-The triggers are at statement level. A statement that writes a thousand comments updates each post
-once. Posts are updated in the order of their keys, so two statements cannot wait for each other.
+The triggers are statement-level: a statement that writes a thousand comments updates each post
+once. Posts are locked in the order of their keys, so two statements cannot deadlock.
 
 ## What it does not stop
 
-- Rows from before the rule are not counted. `manage.py pgtrigger recount` corrects the numbers, and
-  `--check` only compares.
-- A number that is set by hand, as in `Post.objects.update(comment_count=7)`. Forms show the field
-  as read-only.
-- Many writers of one post wait for each other, because each has to update it.
+- Wrong numbers from before the rule. `manage.py pgtrigger recount` corrects them, and
+  `recount --check` only shows them.
+- A number that is set by hand, as in `Post.objects.update(comment_count=7)`. Only forms show the
+  field as read-only.
+- Waiting. Transactions that write comments of the same post wait for each other, because each
+  updates the post.
 """
 
 from tutorial.models import Comment, Post
@@ -43,7 +45,7 @@ def run() -> None:
     Comment.objects.filter(pk__in=list(moved)).update(post=second)
     show('ten moved:')
 
-    # Likes are added, and comments hidden
+    # Add likes in one post, hide the comments of the other
     Comment.objects.filter(post=second).update(likes=5)
     Comment.objects.filter(post=first).update(is_public=False)
     show('liked and hidden:')

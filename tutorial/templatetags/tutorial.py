@@ -51,7 +51,7 @@ _LEXERS = {
 
 
 _NUMBER = re.compile(r"\d+")
-_A_NUMBER = "8888888888"  # does not occur in the HTML around it
+_A_NUMBER = "8888888888"  # a placeholder that is not in the HTML around it
 
 
 @register.filter
@@ -65,14 +65,14 @@ def coloured(code: str, language: str) -> SafeString:
     """Return the code as HTML with a class for each token; `language` is python, sql or json."""
     if language != "sql":
         return _coloured(code, language)
-    # A statement has other numbers in each run. It is coloured, and cached, without them.
+    # The numbers of a statement differ in each run, so the cache has placeholders instead.
     numbers = iter(_NUMBER.findall(code))
     html = _coloured(_NUMBER.sub(_A_NUMBER, code), language)
     return mark_safe(re.sub(_A_NUMBER, lambda _: next(numbers), html))
 
 
 def coloured_lines(code: str, language: str) -> list[tuple[SafeString, int]]:
-    """Return each line of the code as HTML, with the width of its leading spaces."""
+    """Return each line of the code as HTML, with the number of its leading spaces."""
     html = coloured(code, language).split("\n")
     return [
         (mark_safe(each), len(line) - len(line.lstrip()))
@@ -102,7 +102,7 @@ def first_line(text: str) -> str:
 
 @register.filter
 def cell(value: Any) -> str:
-    """Return a value as psql shows it, with NULL written out."""
+    """Return the text of a value in a table. None is NULL, and a list or dict is JSON."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -120,7 +120,7 @@ def pairs(values: Mapping[str, Any]) -> str:
 
 @register.simple_tag
 def tutorial_models() -> dict[str, list[Any]]:
-    """The chapters of each part."""
+    """The chapters of each part of the tutorial, by the part's title."""
     return {part: [each for each in all_chapters() if each.part == part] for part in PARTS}
 
 
@@ -143,5 +143,5 @@ def admin_list(model: Any) -> str:
 
 @register.filter
 def plural(model: Any) -> str:
-    """The name of several objects of the model."""
+    """The model's plural name."""
     return str(model._meta.verbose_name_plural)

@@ -1,4 +1,4 @@
-"""``manage.py pghistory erase``: remove what history holds of one person or object."""
+"""``manage.py pghistory erase``: erase the values of one object from the history."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from django.core.management.base import OutputWrapper
 
-HELP = "Erases what events and contexts hold of one object, and prints a receipt."
+HELP = "Erases the values of one object from events and contexts, and prints a receipt."
 EXAMPLES = """\
-Change or delete the row first: this command does not touch live rows, and it also erases the
-events of that change. The same command continues an interrupted run. Only the owner of the event
+First change or delete the row itself. This command only changes the history, including the events
+of that change. If a run is interrupted, run the same command again. Only the owner of the event
 tables can run it. Exit codes: 0 done, 1 an error.
 
   manage.py pghistory erase shop.Customer 17 --field email --field name --dry-run
@@ -31,29 +31,29 @@ tables can run it. Exit codes: 0 done, 1 an error.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="app.Model", help="the model of the object")
-    parser.add_argument("key", metavar="PK", help="its primary key; the row may have gone")
+    parser.add_argument("key", metavar="PK", help="its primary key; the row may be deleted already")
     parser.add_argument(
         "--field",
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="field to erase, or app.Model.field for events that refer to the object; NAME=VALUE "
-        "writes VALUE instead",
+        help="field to erase; app.Model.field for events of another model that refer to the "
+        "object; NAME=VALUE replaces the field with VALUE",
     )
     parser.add_argument(
         "--context",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="metadata of the contexts in which the person made changes (default: user=PK if the "
-        "object is a user)",
+        help="metadata of the contexts in which the person made changes; KEY is erased there "
+        "(default: user=PK if the object is a user)",
     )
     parser.add_argument(
         "--metadata",
         action="append",
         metavar="KEY",
-        help="metadata key to erase in those contexts and in those of the object's events "
-        "(default: url)",
+        help="metadata key to erase in the contexts that --context selects and in the contexts of "
+        "the object's events (default: url)",
     )
     arguments.add_database(parser)
     arguments.add_batch(parser)
@@ -87,7 +87,7 @@ def handle(
     if format == "json":
         stdout.write(json.dumps(receipt.as_json(), indent=2))
     else:
-        stdout.write(str(receipt) or f"Nothing is known of {receipt.object}.")
+        stdout.write(str(receipt) or f"Found nothing to erase for {receipt.object}.")
 
 
 def _parts(text: str) -> tuple[str, str, str]:
@@ -95,10 +95,10 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _object(label: str, key: str) -> Any:
-    """An object of this key, which may have been deleted.
+    """Return an instance with this key. The row is not read, because it may have been deleted.
 
     Raises:
-        ValueError: There is no such model, or the text cannot be its key.
+        ValueError: There is no such model, or the key is not valid for the model.
     """
     try:
         model: Any = apps.get_model(label)

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from django.core.management.base import OutputWrapper
 
-HELP = "Writes a migration for 64-bit keys and the indexes of events."
+HELP = "Writes a migration that gives event tables 64-bit keys and two indexes."
 EXAMPLES = """\
-The migration rewrites each table, because pgh_id becomes a 64-bit integer, and builds two indexes.
-Nobody can write or read the events while it runs. For a large table do the same online and apply
-the migration with --fake: see docs/moving-from-pypi.md.
+The migration makes pgh_id a 64-bit integer, which rewrites the table, and builds two indexes.
+Nobody can read or write the events while it runs. For a large table, make the same changes online
+and apply the migration with --fake: see docs/moving-from-pypi.md.
 
-  manage.py pghistory upgrade shop.OrderEvent    write the migration for this event model
-  manage.py pghistory upgrade --all              for every event model
-  manage.py pghistory upgrade --list             the tables that still need it, with their sizes
+  manage.py pghistory upgrade shop.OrderEvent    write a migration for this event model
+  manage.py pghistory upgrade --all              write migrations for all event models
+  manage.py pghistory upgrade --list             list the tables that need a migration, with sizes
 """
 
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", nargs="*", metavar="app.EventModel", help="event models")
     parser.add_argument("--all", action="store_true", help="every event model")
     parser.add_argument(
-        "--list", action="store_true", help="list the tables that still need it; write nothing"
+        "--list", action="store_true", help="only list the tables that still need a migration"
     )
 
 
@@ -61,7 +61,7 @@ def _models(labels: list[str], *, everything: bool) -> list[Any]:
             model = None
         if model not in known:
             raise CommandError(
-                f"{label} is not an event model. There are: "
+                f"{label} is not an event model. The event models are: "
                 f"{', '.join(sorted(each._meta.label for each in known))}."
             )
         found.append(model)
