@@ -270,10 +270,10 @@ class Attempts:
                 yield Result("CREATE", f"{schema} ({function.label})", may_create, detail)
 
     def planted_objects(self) -> Iterator[Result]:
-        """Try ordinary writes while the search_path begins with a schema of planted objects.
+        """Try ordinary writes while planted objects come first in the search_path.
 
-        A planted object has the name of one of PostgreSQL's functions, operators or types. If a
-        trigger uses it, the write fails with ``planting.MESSAGE``.
+        A planted object has the name of a table that triggers write, or of a function, operator or
+        type of PostgreSQL. If a trigger uses it, the write fails with ``planting.MESSAGE``.
         """
         tables = {each.name: each for each in self.objects.tables}
         hidden = [each.name for each in self.objects.tables if each.is_written_by_triggers]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 HELP = "Writes a migration that gives event tables 64-bit keys and two indexes."
 EXAMPLES = """\
-The migration makes pgh_id a 64-bit integer, which rewrites the table, and builds two indexes.
-Nobody can read or write the events while it runs. For a large table, make the same changes online
-and apply the migration with --fake: see docs/moving-from-pypi.md.
+The migration makes pgh_id a 64-bit integer and builds two indexes. PostgreSQL rewrites the table,
+so nobody can read or write the events while the migration runs. For a large table, make the same
+changes online and apply the migration with --fake: see docs/moving-from-pypi.md.
 
   manage.py pghistory upgrade shop.OrderEvent    write a migration for this event model
   manage.py pghistory upgrade --all              write migrations for all event models
