@@ -273,7 +273,8 @@ class Attempts:
         """Try ordinary writes while planted objects come first in the search_path.
 
         A planted object has the name of a table that triggers write, or of a function, operator or
-        type of PostgreSQL. If a trigger uses it, the write fails with ``planting.MESSAGE``.
+        type of PostgreSQL. If a trigger uses a planted function, operator or type, the write fails
+        with ``planting.MESSAGE``.
         """
         tables = {each.name: each for each in self.objects.tables}
         hidden = [each.name for each in self.objects.tables if each.is_written_by_triggers]
