@@ -88,8 +88,10 @@ class AsOfMixin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _time(request) is None and super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {} if _time(request) is not None else super().get_actions(request)
+    def get_actions(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Offer no action on the past. From Django 6.1 there is also the place of the actions."""
+        is_past = _time(request) is not None
+        return {} if is_past else super().get_actions(request, *args, **kwargs)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         found = super().get_changelist(request, **kwargs)
