@@ -86,20 +86,26 @@ def groups(
 
 
 def remove(
-    *uris: str, before: datetime | None = None, database: str | None = None
+    *uris: str,
+    before: datetime | None = None,
+    dry_run: bool = False,
+    database: str | None = None,
 ) -> tuple[int, int]:
     """Delete records and counters, or those before a time. Return how many of each.
 
-    The current role must own the tables: the application can only read them.
+    The current role must own the tables: the application can only read them, which is enough for
+    a dry run.
     """
     alias = database or DEFAULT_DB_ALIAS
     chosen = Q(uri__in=uris) if uris else Q()
     of_time = {"created_at__lt": before} if before else {}
     of_hour = {"hour__lt": before} if before else {}
+    records = Violation.objects.using(alias).filter(chosen, **of_time)
+    counters = ViolationCount.objects.using(alias).filter(chosen, **of_hour)
+    if dry_run:
+        return records.count(), counters.count()
     with transaction.atomic(using=alias):
-        removed, _ = Violation.objects.using(alias).filter(chosen, **of_time).delete()
-        counters, _ = ViolationCount.objects.using(alias).filter(chosen, **of_hour).delete()
-    return removed, counters
+        return records.delete()[0], counters.delete()[0]
 
 
 def _counted(uris: Sequence[str], since: datetime | None, database: str | None) -> dict[str, int]:

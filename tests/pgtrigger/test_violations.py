@@ -113,16 +113,18 @@ def test_since_and_older_than(order):
     )
     assert len(run("--since", "7d")[0].splitlines()) == 1
     assert run("--delete", "--older-than", "9d")[0] == "0 records and 0 counters removed\n"
+    planned = run("--delete", "--older-than", "7d", "--dry-run")[0]
+    assert planned == "2 records and 1 counter would be removed\n"
     assert run("--delete", "--older-than", "7d")[0] == "2 records and 1 counter removed\n"
     output, code = run("--delete", "--format", "json")
-    assert (json.loads(output), code) == ({"records": 1, "counters": 0}, 0)
+    assert (json.loads(output), code) == ({"dry_run": False, "records": 1, "counters": 0}, 0)
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["nonsense"], "must be in the format"),
-        (["--older-than", "1d"], "belongs to --delete"),
+        (["--older-than", "1d"], "belong to --delete"),
         (["--delete", "--since", "1d"], "write --older-than"),
         (["--since", "week"], "a number and d, h or m"),
     ],

@@ -14,7 +14,7 @@ from integrity.audit import KINDS, Finding, audit
 
 DESCRIPTION = "Finds what weakens the integrity that a database promises. The kinds of finding:"
 EXIT_CODES = """\
-exit code: 0 nothing found, 1 something found, 2 the database could not be read
+exit codes: 0 nothing found, 1 something found, 2 the database could not be read
 
 examples:
   manage.py integrity audit --skip deferrable
@@ -35,15 +35,15 @@ class Command(BaseCommand):
             formatter_class=RawDescriptionHelpFormatter,
         )
         audit_parser.add_argument(
-            "--database",
+            *("-d", "--database"),
             default=DEFAULT_DB_ALIAS,
             choices=list(connections),
             help="the alias of the database to read (default: %(default)s)",
         )
         audit_parser.add_argument(
             "--format",
-            default="table",
-            choices=["table", "json"],
+            default="text",
+            choices=["text", "json"],
             help="how to print the findings (default: %(default)s)",
         )
         audit_parser.add_argument(
@@ -63,11 +63,11 @@ class Command(BaseCommand):
         if options["format"] == "json":
             self.stdout.write(json.dumps(list(map(dataclasses.asdict, findings)), indent=2))
         else:
-            self.print_table(findings)
+            self.print_text(findings)
         if findings:
             sys.exit(1)
 
-    def print_table(self, findings: Sequence[Finding]) -> None:
+    def print_text(self, findings: Sequence[Finding]) -> None:
         for kind, meaning in KINDS.items():
             rows = [
                 (f"{finding.schema}.{finding.table}", finding.name, finding.detail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,12 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-d", "--database", default=DEFAULT_DB_ALIAS, help="database alias")
+    parser.add_argument(
+        *("-d", "--database"),
+        default=DEFAULT_DB_ALIAS,
+        choices=tuple(connections),
+        help="the database, by its alias in settings.DATABASES",
+    )
 
 
 def add_batch(parser: argparse.ArgumentParser) -> None:

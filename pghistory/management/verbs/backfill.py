@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pghistory.keeping import backfill, selection
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_database(parser)
     parser.add_argument("--label", help="label of the events (default: that of inserts)")
     arguments.add_batch(parser)
+    arguments.add_format(parser)
 
 
 def handle(
@@ -37,6 +39,7 @@ def handle(
     database: str,
     label: str | None,
     batch: int,
+    format: str,
     verbosity: int,
     **others: Any,
 ) -> None:
@@ -47,13 +50,19 @@ def handle(
         backfill.of_event_model(each, label=label, using=database, batch=batch)
         for each in selection.on_database(chosen, database)
     ]
+    done = []
     for each in planned:
         name = each.event_model._meta.label
 
         def progress(rows: int, name: str = name) -> None:
-            if verbosity > 1:
+            if verbosity > 1 and format == "text":
                 stdout.write(f"{name}: {rows} events so far")
 
         written = each.run(progress)
-        if verbosity:
+        done.append({"model": name, "written": written})
+        if verbosity and format == "text":
             stdout.write(f"{name}: {written} events written")
+    if format == "json":
+        stdout.write(json.dumps({"models": done}, indent=2))
+    elif verbosity and not done:
+        stdout.write("Nothing to do.")

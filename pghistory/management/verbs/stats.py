@@ -27,9 +27,7 @@ in the default partition. Exit codes: 0 done, 1 an error.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_labels(parser)
     arguments.add_database(parser)
-    parser.add_argument(
-        "--format", choices=["table", "json"], default="table", help="output (default: table)"
-    )
+    arguments.add_format(parser)
 
 
 def handle(

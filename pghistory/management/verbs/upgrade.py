@@ -20,7 +20,8 @@ HELP = "Writes a migration that gives event tables 64-bit keys and two indexes."
 EXAMPLES = """\
 The migration makes pgh_id a 64-bit integer and builds two indexes. PostgreSQL rewrites the table,
 so nobody can read or write the events while the migration runs. For a large table, make the same
-changes online and apply the migration with --fake: see docs/moving-from-pypi.md.
+changes online and apply the migration with --fake: see docs/moving-from-pypi.md. Exit codes: 0
+done, 1 an error.
 
   manage.py pghistory upgrade shop.OrderEvent    write a migration for this event model
   manage.py pghistory upgrade --all              write migrations for all event models
@@ -39,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def handle(stdout: OutputWrapper, *, labels: list[str], **options: Any) -> None:
     if options["list"]:
         call_command("makemigrations", "--dry-run", verbosity=0)
-        for each in postponing.postponed():
-            stdout.write(str(each))
+        waiting = [str(each) for each in postponing.postponed()]
+        stdout.write("\n".join(waiting or ["Nothing waits."]))
         return
     found = _models(labels, everything=options["all"])
     with postponing.asked(model._meta.label for model in found):

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
 from pgtrigger import administration, documenting, linting, recounting
 from pgtrigger.conf import settings
 from pgtrigger.database import catalog
 from pgtrigger.management import missing_privileges
-from pgtrigger.management.verbs import trying, violations
+from pgtrigger.management.verbs import arguments, trying, violations
 from pgtrigger.roles import attempts, capturing, objects, privileges
 from pgtrigger.session import search_path
 from pgtrigger.triggers import registry
@@ -58,10 +59,10 @@ exit code  0 it is done, or nothing differs
            2 the command line is wrong, or an attempt could not be made (check --as)
 """
 
-# An example of each subcommand. One that exits with 1 for more than a failure says when.
+# An example of each subcommand.
 EXAMPLES = {
     "ls": "ls --format json",
-    "check": "check shop.Order:paid\nexit code: 1 if anything differs",
+    "check": "check shop.Order:paid",
     "roles": "roles --app shop_app --apply",
     "diff": "diff shop.Order:paid",
     "install": "install --lock-timeout 2000",
@@ -69,10 +70,17 @@ EXAMPLES = {
     "enable": "enable shop.Order:paid",
     "disable": "disable shop.Order:paid",
     "prune": "prune --dry-run",
-    "recount": "recount shop.Post:comment_count\nexit code: 1 if --check finds a wrong number",
-    "lint": "lint --format json\nexit code: 1 if anything is found",
-    "docs": "docs shop --output RULES.md\nexit code: 1 if --check finds the file out of date",
+    "recount": "recount shop.Post:comment_count",
+    "lint": "lint --format json",
+    "docs": "docs shop --output RULES.md",
     "sql": "sql shop.Order:paid",
+}
+# When a subcommand exits with 1, apart from a failure.
+FINDINGS = {
+    "check": "anything differs",
+    "recount": "--check finds a wrong number",
+    "lint": "anything is found",
+    "docs": "--check finds the file out of date",
 }
 
 
@@ -96,16 +104,18 @@ class Command(BaseCommand):
         uris = _parent(_add_uris)
         dry_run = _parent(_add_dry_run)
         place = _parent(_add_place)
-        output = _parent(_add_format)
+        database = _parent(arguments.add_database)
+        output = _parent(arguments.add_format)
         lock = _parent(_add_lock_timeout)
 
         def add(name: str, help_text: str, *parents: argparse.ArgumentParser) -> Any:
-            example = EXAMPLES.get(name, "")
+            one = " or ".join(filter(None, [FINDINGS.get(name), "the command failed"]))
             return commands.add_parser(
                 name,
                 help=help_text,
                 description=help_text,
-                epilog=f"example: manage.py pgtrigger {example}",
+                epilog=f"example: manage.py pgtrigger {EXAMPLES.get(name)}\n"
+                f"exit codes: 0 done, 1 {one}, 2 wrong arguments",
                 formatter_class=argparse.RawDescriptionHelpFormatter,
                 parents=parents,
             )
@@ -123,23 +133,23 @@ class Command(BaseCommand):
         )
         check.add_argument("--all", action="store_true", help="with --as: also what was refused")
         roles = add(
-            "roles", "Prints or grants the privileges that the roles lack.", _database(), output
+            "roles", "Prints or grants the privileges that the roles lack.", database, output
         )
         for option, role in _ROLES.items():
             roles.add_argument(f"--{option}", metavar="ROLE", help=role)
         roles.add_argument("--apply", action="store_true", help="run the statements")
         add("diff", "Shows how the database differs from the declarations.", uris, place)
-        install = add("install", "Installs what is missing or outdated.", uris, place, lock)
+        install = add("install", "Installs what is missing or outdated.", uris, place, lock, output)
         install.add_argument(
             "--dry-run", action="store_true", help="print the SQL, and change nothing"
         )
-        add("uninstall", "Drops triggers and their functions.", uris, place, lock, dry_run)
-        add("enable", "Lets triggers fire.", uris, place)
-        add("disable", "Keeps triggers from firing, for everybody.", uris, place)
-        add("prune", "Drops the triggers that no model declares.", place, dry_run)
+        add("uninstall", "Drops triggers and their functions.", uris, place, lock, dry_run, output)
+        add("enable", "Lets triggers fire.", uris, place, output)
+        add("disable", "Keeps triggers from firing, for everybody.", uris, place, output)
+        add("prune", "Drops the triggers that no model declares.", place, dry_run, output)
         recount = add(
             "recount", "Compares the numbers of Count and Sum with the rows, and repairs them.",
-            uris, place,
+            uris, place, output,
         )  # fmt: skip
         recount.add_argument(
             "--check", action="store_true", help="change nothing; exit code 1 if a number is wrong"
@@ -147,7 +157,12 @@ class Command(BaseCommand):
         add("lint", "Lists triggers that may not do what was meant.", uris, place, output)
         docs = add("docs", "Writes each model's rules as sentences, state diagrams, firing order.")
         docs.add_argument("apps", nargs="*", metavar="app_label", help="only models of these apps")
-        docs.add_argument("--format", choices=("markdown", "mermaid"), default="markdown")
+        docs.add_argument(
+            "--format",
+            choices=("markdown", "mermaid"),
+            default="markdown",
+            help="sentences and diagrams (markdown, the default), or diagrams alone",
+        )
         docs.add_argument("--output", metavar="FILE", help="write this file instead of stdout")
         docs.add_argument(
             "--check", action="store_true", help="write nothing; exit code 1 if FILE is out of date"
@@ -208,8 +223,11 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def do_diff(self, uris: Sequence[str], database: str, **options: Any) -> None:
-        for line in administration.diff(*uris, database=database):
+        lines = list(administration.diff(*uris, database=database))
+        for line in lines:
             self.stdout.write(line)
+        if not lines:
+            self._say("Nothing differs.")
 
     def do_install(
         self,
@@ -217,26 +235,39 @@ class Command(BaseCommand):
         database: str,
         lock_timeout: int | None,
         dry_run: bool,
+        format: str,
         verbosity: int,
         **options: Any,
     ) -> None:
         if dry_run:
-            for uri, statements in administration.plan(*uris, database=database):
-                self.stdout.write(f"-- {uri}")
-                for statement in statements:
-                    self.stdout.write(statement)
+            plan = administration.plan(*uris, database=database)
+            self._print_plan(plan, format)
             return
+        installed = []
 
         def progress(done: int, total: int, uri: str) -> None:
-            if verbosity:
+            installed.append(uri)
+            if verbosity and format == "text":
                 self.stdout.write(f"{done}/{total} {uri}")
 
         administration.install(
             *uris, database=database, lock_timeout=lock_timeout, progress=progress
         )
-        if verbosity:
-            count = len(administration.entries(*uris, database=database))
+        count = len(administration.entries(*uris, database=database))
+        if format == "json":
+            self._print_json({"installed": installed, "as_declared": count})
+        elif verbosity:
             self._say(f"Installed as declared: {count}")
+
+    def _print_plan(self, plan: Iterable[tuple[str, Sequence[str]]], format: str) -> None:
+        planned = list(plan)
+        if format == "json":
+            self._print_json([{"uri": uri, "statements": list(sql)} for uri, sql in planned])
+            return
+        for uri, statements in planned or [("Nothing to install.", [])]:
+            self.stdout.write(f"-- {uri}")
+            for statement in statements:
+                self.stdout.write(statement)
 
     def do_uninstall(
         self,
@@ -244,6 +275,7 @@ class Command(BaseCommand):
         database: str,
         lock_timeout: int | None,
         dry_run: bool,
+        format: str,
         **options: Any,
     ) -> None:
         installed = _installed(uris, database)
@@ -251,20 +283,32 @@ class Command(BaseCommand):
             installed += _undeclared(database)
         if not dry_run:
             administration.uninstall(*uris, database=database, lock_timeout=lock_timeout)
-        self._say_dropped(installed, dry_run)
+        self._say_dropped(installed, dry_run, format)
 
-    def do_enable(self, uris: Sequence[str], database: str, **options: Any) -> None:
+    def do_enable(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
         administration.enable(*uris, database=database)
-        self._say(f"Enabled: {len(_installed(uris, database))}")
+        self._say_switched("Enabled", _installed(uris, database), format)
 
-    def do_disable(self, uris: Sequence[str], database: str, **options: Any) -> None:
+    def do_disable(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
         administration.disable(*uris, database=database)
-        self._say(f"Disabled for everybody: {len(_installed(uris, database))}")
+        self._say_switched("Disabled for everybody", _installed(uris, database), format)
 
     def _say(self, text: str) -> None:
         self.stdout.write(self.style.SUCCESS(text))
 
-    def _say_dropped(self, names: Sequence[str], dry_run: bool) -> None:
+    def _print_json(self, values: Any) -> None:
+        self.stdout.write(json.dumps(values, indent=2, cls=DjangoJSONEncoder))
+
+    def _say_switched(self, verb: str, uris: Sequence[str], format: str) -> None:
+        if format == "json":
+            self._print_json({verb.partition(" ")[0].lower(): uris})
+        else:
+            self._say(f"{verb}: {len(uris)}")
+
+    def _say_dropped(self, names: Sequence[str], dry_run: bool, format: str) -> None:
+        if format == "json":
+            self._print_json({"dry_run": dry_run, "dropped": names})
+            return
         for name in names:
             self.stdout.write(f"{'would drop' if dry_run else 'dropped'} {name}")
         self._say(f"{'Would be dropped' if dry_run else 'Dropped'}: {len(names)}")
@@ -272,11 +316,11 @@ class Command(BaseCommand):
     def do_roles(
         self,
         database: str,
+        format: str,
         apply: bool,
         app: str | None,
         owner: str | None,
         read_only: str | None,
-        format: str,
         **options: Any,
     ) -> None:
         configured = settings.roles
@@ -294,10 +338,10 @@ class Command(BaseCommand):
         connection = connections[database]
         warnings = capturing.written_as_caller(connection, objects.read(connection))
         if format == "json":
-            found = {"statements": statements, "warnings": [str(each) for each in warnings]}
-            self.stdout.write(json.dumps(found, indent=2))
+            found = {"applied": apply, "statements": statements}
+            self._print_json(found | {"warnings": [str(each) for each in warnings]})
             return
-        for statement in statements:
+        for statement in statements or ["-- The roles lack nothing."]:
             self.stdout.write(statement)
         for warning in warnings:
             self.stderr.write(self.style.WARNING(f"WARNING: {warning}"))
@@ -319,23 +363,35 @@ class Command(BaseCommand):
         if any(each.found for each in results):
             sys.exit(1)
 
-    def do_prune(self, database: str, dry_run: bool, **options: Any) -> None:
+    def do_prune(self, database: str, dry_run: bool, format: str, **options: Any) -> None:
         names = _undeclared(database)
         if not dry_run:
             administration.prune(database)
-        self._say_dropped(names, dry_run)
+        self._say_dropped(names, dry_run, format)
 
-    def do_recount(self, uris: Sequence[str], database: str, check: bool, **options: Any) -> None:
-        is_wrong = False
-        for model, rule in recounting.aggregates(*uris):
-            compare = recounting.differences if check else recounting.repair
-            found = compare(model, rule, database)
-            is_wrong = is_wrong or bool(found)
-            state = "wrong" if check else "repaired"
-            self.stdout.write(f"{rule.get_uri(model)}: {len(found)} {state}")
-            for each in found:
-                self.stdout.write(f"  {each.key}: {each.stored}, counted {each.counted}")
-        if check and is_wrong:
+    def do_recount(
+        self, uris: Sequence[str], database: str, check: bool, format: str, **options: Any
+    ) -> None:
+        compare = recounting.differences if check else recounting.repair
+        state = "wrong" if check else "repaired"
+        found = {
+            rule.get_uri(model): compare(model, rule, database)
+            for model, rule in recounting.aggregates(*uris)
+        }
+        if format == "json":
+            self._print_json(
+                [
+                    {"uri": uri, state: [dataclasses.asdict(each) for each in differences]}
+                    for uri, differences in found.items()
+                ]
+            )
+        else:
+            for uri, differences in found.items():
+                self.stdout.write(f"{uri}: {len(differences)} {state}")
+                for each in differences:
+                    self.stdout.write(f"  {each.key}: {each.stored}, counted {each.counted}")
+            self._say(f"Compared: {len(found)}")
+        if check and any(found.values()):
             sys.exit(1)
 
     def do_lint(self, uris: Sequence[str], database: str, format: str, **options: Any) -> None:
@@ -345,6 +401,8 @@ class Command(BaseCommand):
         else:
             for each in found:
                 self.stdout.write(f"{each.id} {each.uri}\n  {each.reason}\n  {each.remedy}")
+            if not found:
+                self._say("Nothing found.")
         if found:
             sys.exit(1)
 
@@ -361,10 +419,13 @@ class Command(BaseCommand):
         path = Path(output)
         if not check:
             path.write_text(text, encoding="utf-8")
+            self._say(f"Wrote {output}")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             arguments = " ".join([*apps, "--format", format, "--output", output])
             self.stderr.write(f"{output} is out of date. Run: manage.py pgtrigger docs {arguments}")
             sys.exit(1)
+        else:
+            self._say(f"Up to date: {output}")
 
     def do_sql(self, uri: str, **options: Any) -> None:
         model, trigger = registry.find(uri)
@@ -440,21 +501,8 @@ _ROLES = {
 }
 
 
-def _database() -> argparse.ArgumentParser:
-    return _parent(_add_database)
-
-
-def _add_database(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        *("-d", "--database"),
-        default=DEFAULT_DB_ALIAS,
-        choices=tuple(connections),
-        help="the database, by its alias in settings.DATABASES",
-    )
-
-
 def _add_place(parser: argparse.ArgumentParser) -> None:
-    _add_database(parser)
+    arguments.add_database(parser)
     parser.add_argument(
         *("-s", "--schema"),
         action="append",
@@ -472,10 +520,6 @@ def _add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be dropped, and change nothing"
     )
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def _add_lock_timeout(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from pgtrigger.management.verbs import arguments
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from django.core.management.base import BaseCommand
 
@@ -41,10 +41,15 @@ rules have them all. --delete needs a role that owns the tables.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("uris", nargs="*", metavar="uri")
+    parser.add_argument("uris", nargs="*", metavar="uri", help="only these rules")
     arguments.add_database(parser)
     arguments.add_format(parser)
-    parser.add_argument("--by", choices=(*violations.GROUPS, "record"), default="rule")
+    parser.add_argument(
+        "--by",
+        choices=(*violations.GROUPS, "record"),
+        default="rule",
+        help="what a line stands for (default: rule)",
+    )
     parser.add_argument(
         "--since", type=arguments.duration, metavar="7d", help="only the last d, h, m"
     )
@@ -55,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.duration,
         metavar="30d",
         help="with --delete: only older ones",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --delete: count them, and remove nothing"
     )
 
 
@@ -69,6 +77,7 @@ def handle(
     limit: int | None,
     delete: bool,
     older_than: timedelta | None,
+    dry_run: bool,
     **others: Any,
 ) -> None:
     for uri in uris:
@@ -77,10 +86,13 @@ def handle(
         if since is not None:
             raise ValueError("--delete removes old records: write --older-than, not --since.")
         before = timezone.now() - older_than if older_than is not None else None
-        _delete(command, uris, before, database, format)
+        records, counters = violations.remove(
+            *uris, before=before, dry_run=dry_run, database=database
+        )
+        _write_removed(command, records, counters, dry_run, format)
         return
-    if older_than is not None:
-        raise ValueError("--older-than belongs to --delete.")
+    if older_than is not None or dry_run:
+        raise ValueError("--older-than and --dry-run belong to --delete.")
     start = timezone.now() - since if since is not None else None
     found: Iterator[dict[str, Any]]
     if by == "record":
@@ -94,15 +106,16 @@ def handle(
         sys.exit(1)
 
 
-def _delete(
-    command: BaseCommand, uris: Sequence[str], before: datetime | None, database: str, format: str
+def _write_removed(
+    command: BaseCommand, records: int, counters: int, dry_run: bool, format: str
 ) -> None:
-    records, counters = violations.remove(*uris, before=before, database=database)
     if format == "json":
-        command.stdout.write(json.dumps({"records": records, "counters": counters}))
+        removed = {"dry_run": dry_run, "records": records, "counters": counters}
+        command.stdout.write(json.dumps(removed))
     else:
+        verb = "would be removed" if dry_run else "removed"
         command.stdout.write(
-            f"{_number(records, 'record')} and {_number(counters, 'counter')} removed"
+            f"{_number(records, 'record')} and {_number(counters, 'counter')} {verb}"
         )
 
 

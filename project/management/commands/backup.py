@@ -1,13 +1,14 @@
 """``manage.py backup``: write the whole database to a file."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
 
+from project.management import arguments
 from project.operations import dumps
 
 
@@ -21,16 +22,23 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the file and --database."""
+        """Add the file, --database and --format."""
         parser.add_argument("file", nargs="?", type=Path, help="By default, a name with the time.")
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to back up.")
+        arguments.add_database(parser)
+        arguments.add_format(parser)
 
-    def handle(self, *args: Any, file: Path | None, database: str, **options: Any) -> None:
-        """Write the file and print its name. Raise CommandError if that fails."""
+    def handle(
+        self, *args: Any, file: Path | None, database: str, format: str, **others: Any
+    ) -> None:
+        """Write the file and print its name and size. Raise CommandError if that fails."""
         time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         target = file or Path(settings.BASE_DIR) / "backups" / f"{time}.dump"
         try:
             dumps.back_up(database, target)
         except dumps.DumpError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Wrote {target} ({target.stat().st_size} bytes).")
+        size = target.stat().st_size
+        if format == "json":
+            self.stdout.write(json.dumps({"file": str(target), "bytes": size}))
+        else:
+            self.stdout.write(f"Wrote {target} ({size} bytes).")

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DEFAULT_DB_ALIAS, Error
+from django.db import Error
 
+from project.management import arguments
 from project.operations import diagnosis
 
 
@@ -23,12 +24,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add --database and --format."""
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to examine.")
-        parser.add_argument(
-            "--format", choices=["text", "json"], default="text", help="text by default."
-        )
+        arguments.add_database(parser)
+        arguments.add_format(parser)
 
-    def handle(self, *args: Any, database: str, **options: Any) -> None:
+    def handle(self, *args: Any, database: str, format: str, **others: Any) -> None:
         """Print the diagnosis, and exit with 1 if something is wrong."""
         found = list(diagnosis.findings(database))
         try:
@@ -36,7 +35,7 @@ class Command(BaseCommand):
         except Error:
             server = {}
         configured = diagnosis.configured(database)
-        if options["format"] == "json":
+        if format == "json":
             problems = [asdict(finding) for finding in found]
             report = {"configured": configured, "running": server, "problems": problems}
             self.stdout.write(json.dumps(report, indent=2))

@@ -1,12 +1,13 @@
 """``manage.py restore``: load a backup into an empty database."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
 
 from project import health
+from project.management import arguments
 from project.operations import dumps
 
 
@@ -21,16 +22,21 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the file and --database."""
+        """Add the file, --database and --format."""
         parser.add_argument("file", type=Path, help="A file that manage.py backup wrote.")
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to load into.")
+        arguments.add_database(parser)
+        arguments.add_format(parser)
 
-    def handle(self, *args: Any, file: Path, database: str, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path, database: str, format: str, **others: Any) -> None:
         """Load the file. Raise CommandError if that fails or something is missing afterwards."""
         try:
             dumps.restore(database, file)
         except dumps.DumpError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Restored {file}.")
-        if problems := health.not_installed(database):
+        problems = health.not_installed(database)
+        if format == "json":
+            self.stdout.write(json.dumps({"file": str(file), "problems": problems}))
+        else:
+            self.stdout.write(f"Restored {file}.")
+        if problems:
             raise CommandError(" ".join([*problems, "Run `manage.py migrate`."]))
