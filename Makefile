@@ -16,7 +16,7 @@ DEPLOYED := DEBUG=0 SECRET_KEY=$$($(RUN) -c "import secrets; print(secrets.token
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
-		awk -F ':.*## ' '{ printf "make %-14s%s\n", $$1, $$2 }'
+		awk -F ':.*## ' '{ printf "make %-16s%s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: setup ## the site on http://127.0.0.1:8000/ (PORT=...)
@@ -29,6 +29,11 @@ demo: setup ## the site on http://127.0.0.1:8000/ (PORT=...)
 .PHONY: test
 test: setup ## the tests, in parallel (ARGS="-k name")
 	$(RUN) -m pytest -n auto $(ARGS)
+
+.PHONY: test-libraries
+test-libraries: setup ## the tests of pgtrigger, pghistory and integrity alone
+	$(RUN) -m pytest -n auto --ds tests.library_settings \
+		tests/pgtrigger tests/pghistory tests/integrity tests/compatibility $(ARGS)
 
 .PHONY: full
 full: setup ## also the tests that create projects, clusters and containers
@@ -99,7 +104,7 @@ requirements: setup ## pin the requirements again (ARGS="--upgrade")
 
 .PHONY: audit
 audit: setup ## known vulnerabilities in the pinned requirements
-	.venv/bin/uv tool run pip-audit --require-hashes --disable-pip --requirement requirements.txt
+	.venv/bin/uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
 .PHONY: setup
 setup: $(READY) ## the virtual environment, which the others create too

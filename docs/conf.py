@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-HAS_TUTORIAL = (HERE.parent / "tutorial").exists()
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 # Nothing is read from the database: any address will do.
@@ -28,6 +27,7 @@ project = "Rules in the database"
 author = ""
 copyright = ""
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["tutorial.sphinx_links"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 source_suffix = {".md": "markdown"}
@@ -63,26 +63,6 @@ def with_arguments_of_init(app, what, name, obj, options, signature, returns):
     return stringify_signature(inspect.signature(obj), show_annotation=False), returns
 
 
-def with_links_to_chapters(app, name, source):
-    """Add links to the tutorial's chapters that belong to a page. The demo serves both."""
-    if not HAS_TUTORIAL:
-        return
-    from tutorial.documentation import chapters_of
-
-    links = [f'- <a href="/{chapter.slug}/">{chapter.title}</a>' for chapter in chapters_of(name)]
-    if links:
-        source[0] += "\n## Chapters of the tutorial\n\n" + "\n".join(links) + "\n"
-
-
-def pages_with_chapters(app, environment, added, changed, removed):
-    """Return the pages to build again: a chapter may have another title now."""
-    if not HAS_TUTORIAL:
-        return []
-    from tutorial.documentation import PAGES
-
-    return {path for paths in PAGES.values() for path in paths} & environment.found_docs
-
-
 def make_accessible(app, exception):
     """Let the keyboard scroll code and tables, and give headings and landmarks a level and name."""
     if exception or app.builder.name != "html":
@@ -96,6 +76,4 @@ def make_accessible(app, exception):
 
 def setup(app):
     app.connect("build-finished", make_accessible)
-    app.connect("env-get-outdated", pages_with_chapters)
-    app.connect("source-read", with_links_to_chapters)
     app.connect("autodoc-process-signature", with_arguments_of_init)

@@ -1,10 +1,10 @@
-"""The project's settings, the models that only the tests know, and a second database."""
+"""The project's settings for tests, and a second database for those that ask for it."""
 
 from project.errors import CannotStart
 
 try:
     from project.settings import *  # noqa: F403
-    from project.settings import DATABASES, INSTALLED_APPS
+    from project.settings import DATABASES
 except CannotStart as error:
     raise SystemExit(str(error)) from None
 
@@ -17,13 +17,5 @@ DATABASES = {
     "other": {**_default, "TEST": {"NAME": f"test_{_default['NAME']}_other"}},
 }
 
-INSTALLED_APPS = [
-    *INSTALLED_APPS,
-    "tests.pgtrigger",
-    "tests.pgtrigger.migrated",
-    "tests.integrity",
-    "tests.pghistory",
-    "tests.compatibility",
-]
 AXES_ENABLED = False  # The test client logs in without a request.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,6 +1,6 @@
 """The pages of the documentation that belong to each chapter.
 
-A chapter links to its pages, and `docs/conf.py` adds the links back to the pages.
+A chapter links to its pages, and `sphinx_links` adds the links back to the pages.
 """
 
 from collections.abc import Mapping, Sequence

@@ -16,7 +16,7 @@ from project.skeleton import check_name, create_app, renamed
 
 HERE = Path(__file__).parent
 KEPT = [
-    *(".ci", ".dockerignore", ".editorconfig", ".gitignore", ".github", ".pre-commit-config.yaml"),
+    *(".dockerignore", ".editorconfig", ".gitignore", ".github", ".pre-commit-config.yaml"),
     *("Dockerfile", "docker-compose.yml", "LICENSE", "Makefile", "manage.py", "pyproject.toml"),
     *("requirements.in", "requirements-test.in", "requirements-dev.in"),
     *("requirements.txt", "requirements-test.txt", "requirements-dev.txt"),
@@ -25,6 +25,8 @@ KEPT = [
 # Not part of the files, but of the folder that somebody works in.
 WORKING = {".git", ".venv", ".postgres", ".env", ".idea", ".vscode", "media", "backups"}
 REMOVED = [
+    "docs/operations/comparison.md",
+    "docs/operations/starting.md",
     "docs/performance",
     "docs/proof.md",
     "docs/screenshots",
@@ -35,17 +37,57 @@ REMOVED = [
     "tests/project/documented.py",
     "tests/project/readme.py",
     "tests/project/test_architecture.py",
+    "tests/project/test_docs.py",
     "tests/project/test_documented_code.py",
     "tests/project/test_eject.py",
+    "tests/project/test_messages_documented.py",
     "tests/project/test_poolers.py",
     "tests/project/test_readme.py",
     "tests/project/test_wheel.py",
+    "tests/project/test_words.py",
 ]
+PAGES = {
+    ("index.md", "\nperformance/*\n"): "\n",
+    ("index.md", "\nproof\n"): "\n",
+    ("index.md", "\ntour\n"): "\n",
+    ("index.md", "\noperations/starting\n"): "\n",
+    ("conf.py", 'extensions += ["tutorial.sphinx_links"]\n'): "",
+    ("index.md", ", then the tutorial: `make demo`"): "",
+    (
+        "quick-start.md",
+        "- The tutorial has a chapter for each kind of rule, with an exercise: `make demo`.\n",
+    ): "",
+}
+# Added to the settings: the application connects as a role that cannot change rules and events.
+ROLES = """
+# `make roles ARGS=--apply` creates these roles, and `migrate` gives them what new tables need.
+# Events are written with the privileges of the owner. See docs/what-a-rule-does-not-stop.md.
+PGTRIGGER_ROLES = {"app": "shop_app", "owner": "shop_owner"}
+PGHISTORY_DEFINER = True
+"""
+# What is different in the pyproject.toml of a project that uses the libraries.
+PYPROJECT = {
+    '"tests.library_settings"': '"tests.settings"',
+    'testpaths = ["tests"]': """\
+testpaths = ["tests"]
+norecursedirs = [  # `make test-libraries` runs these
+    "tests/compatibility",
+    "tests/integrity",
+    "tests/pghistory",
+    "tests/pgtrigger",
+]""",
+    'source = ["pgtrigger", "pghistory", "integrity", "project"]': """\
+source = ["."]
+omit = ["pgtrigger/*", "pghistory/*", "integrity/*", "tests/*"]""",
+    "fail_under = 90\n": "",  # of the tests of the libraries
+}
 # The parts of pyproject.toml that build the libraries.
 BUILD = re.compile(
     r"\[(?:build-system|project|project\.[\w.-]+|tool\.setuptools[\w.-]*)\]\n(?:(?!\n\[).)*\n\n?",
     re.DOTALL,
 )
+# The types of the tutorial, which mypy checks less strictly than it will check the app.
+UNTYPED = re.compile(r"# Scenarios and the documented models.*?\n(?=\[tool\.)", re.DOTALL)
 
 INCLUDED = """
 # The targets of the tutorial, for as long as it is here.
@@ -96,13 +138,16 @@ def eject(root: Path, app: str) -> None:
     (root / ".github/workflows/ci.yml").write_text(workflow)
     (root / "LICENSE").rename(root / "LICENSE-libraries")
     pyproject = root / "pyproject.toml"
-    # The app is checked by mypy, which leaves out the tutorial.
-    pyproject.write_text(BUILD.sub("", pyproject.read_text()).replace('"tutorial.*", ', ""))
+    pyproject.write_text(UNTYPED.sub("", BUILD.sub("", pyproject.read_text())))
+    for old, new in PYPROJECT.items():
+        _edit(pyproject, old, new)
     for name in ("pyproject.toml", "project/settings.py", "project/urls.py"):
         _edit(root / name, "tutorial", app)
     _edit(root / "Makefile", INCLUDED, "")
-    for page in ("performance/*", "proof", "tour"):
-        _edit(root / "docs/index.md", f"\n{page}\n", "\n")
+    with (root / "project/settings.py").open("a") as settings:
+        settings.write(ROLES.replace("shop_", f"{app}_"))
+    for (page, old), new in PAGES.items():
+        _edit(root / "docs" / page, old, new)
     create_app(app, root)
     _format(root, app)
     _make_migrations(root, app)

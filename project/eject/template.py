@@ -61,4 +61,5 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
 
 if __name__ == "__main__":
     build(Path(sys.argv[1]), sys.argv[2])
-    print(f"{sys.argv[1]}: django-admin startproject --template {sys.argv[1]} mysite")
+    command = f"django-admin startproject --template {sys.argv[1]} --exclude .git mysite"
+    print(f"{sys.argv[1]}: {command}")

@@ -39,7 +39,7 @@ def start(*arguments):
     """``manage.py`` with these arguments, in the test's database."""
     process = subprocess.Popen(
         [sys.executable, "-c", _RUN, connection.settings_dict["NAME"], *map(str, arguments)],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.library_settings"},
         cwd=settings.BASE_DIR,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

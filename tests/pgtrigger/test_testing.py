@@ -198,7 +198,7 @@ def test_the_reports_list_what_no_test_knows(tmp_path):
     """The suite runs as a user's would: in another process, on another database."""
     (tmp_path / "test_suite.py").write_text(textwrap.dedent(SUITE))
     (tmp_path / "suite_settings.py").write_text(
-        "from tests.settings import *\n"
+        "from tests.library_settings import *\n"
         "for _each in DATABASES.values():\n"
         "    _each['TEST'] = {'NAME': 'test_rules_of_a_suite'}\n"
         "DATABASES = {'default': DATABASES['default']}\n"

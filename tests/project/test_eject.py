@@ -98,7 +98,7 @@ def test_both_ways_give_the_same_files(ejected: Path, started: Path) -> None:
 
 def test_programs_can_be_run(folder: Path) -> None:
     assert os.access(folder / "manage.py", os.X_OK)
-    assert os.access(folder / ".ci/run", os.X_OK)
+    assert os.access(folder / "deploy/install", os.X_OK)
 
 
 def test_ruff_finds_nothing(folder: Path) -> None:
@@ -187,67 +187,110 @@ def test_another_app_is_created_linted_and_layered(ejected: Path, tmp_path: Path
     assert "1 failed" in layers.stdout
 
 
-def test_the_libraries_are_updated_from_a_wheel(ejected: Path, tmp_path: Path) -> None:
-    """Build the wheel of the newer release and unpack it, as the documentation says."""
-    newer, project = tmp_path / "newer", tmp_path / "mysite"
-    copy_repository(settings.BASE_DIR, newer)
-    module = newer / "pgtrigger/__init__.py"
+def documented(heading: str, **places: str) -> str:
+    """Return the shell commands of a section on how to update, with its placeholders replaced."""
+    page = (settings.BASE_DIR / "docs/operations/updating.md").read_text()
+    section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+    for name, value in places.items():
+        commands = commands.replace(f"<{name}>", value)
+    return commands.replace("<address of the template>", places.get("checkout", ""))
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """A checkout of a release that has another version, a new module, and one module less."""
+    folder = tmp_path / "newer"
+    copy_repository(settings.BASE_DIR, folder)
+    module = folder / "pgtrigger/__init__.py"
     module.write_text(re.sub(r'__version__ = ".*"', '__version__ = "99.0"', module.read_text()))
-    shutil.copytree(ejected, project, ignore=shutil.ignore_patterns(".postgres"))
-    build = [
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        "dist",
-        ".",
-    ]
-    assert run(newer, sys.executable, "-m", *build).returncode == 0
-    (wheel,) = (newer / "dist").glob("rules_in_the_database-*.whl")
-    shutil.unpack_archive(wheel, project, "zip")
+    (folder / "pgtrigger/added.py").touch()
+    return folder
+
+
+@pytest.fixture
+def older(ejected: Path, tmp_path: Path) -> Path:
+    """A project with a module that the newer release does not have."""
+    folder = tmp_path / "mysite"
+    shutil.copytree(ejected, folder, ignore=shutil.ignore_patterns(".postgres"))
+    (folder / "pgtrigger/removed.py").touch()
+    return folder
+
+
+def commit(folder: Path) -> None:
+    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"]
+    for command in (["init", "--initial-branch=main"], ["add", "."], [*author, "commit", "-mAll"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+
+
+def assert_is_updated(project: Path) -> None:
     version = run(project, sys.executable, "-c", "import pgtrigger; print(pgtrigger.__version__)")
     assert version.stdout == "99.0\n"
+    assert (project / "pgtrigger/added.py").exists()
+    assert not (project / "pgtrigger/removed.py").exists()
+    assert list(project.glob("*.dist-info")) == []
     nowhere = "DATABASE_URL=postgres://nobody@127.0.0.1:1/nowhere"
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "manage.py",
-        "makemigrations",
-        "--check",
-        "--dry-run",
-    ]
-    ended = run(project, "env", nowhere, *command)
+    command = ["manage.py", "makemigrations", "--check", "--dry-run"]
+    ended = run(project, "env", nowhere, sys.executable, "-W", "ignore", *command)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_libraries_are_updated_with_git(newer: Path, older: Path) -> None:
+    commit(newer)
+    commit(older)
+    ended = run(older, "sh", "-ec", documented("With git", checkout=str(newer)))
+    assert ended.returncode == 0, ended.stderr
+    assert_is_updated(older)
+
+
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not installed")
+def test_the_libraries_are_updated_from_a_wheel(newer: Path, older: Path) -> None:
+    build, replace = documented("From a wheel", checkout=str(newer)).split("\n\n")
+    build = build.replace("python -m", f"{sys.executable} -m")
+    built = run(newer, "env", "PIP_NO_BUILD_ISOLATION=0", "sh", "-ec", build)
+    assert built.returncode == 0, built.stderr
+    ended = run(older, "sh", "-ec", replace)
+    assert ended.returncode == 0, ended.stderr
+    assert_is_updated(older)
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.13"])
 @pytest.mark.long
 @needs_the_wheel
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_lint_test_and_demo_work_in_the_new_folder(folder: Path) -> None:
+def test_make_lint_test_and_demo_work_in_the_new_folder(folder: Path, version: str) -> None:
     """Use a separate virtual environment, as somebody does who has just received the files."""
-    python = f"PYTHON={getattr(sys, '_base_executable', sys.executable)}"
+    python = f"PYTHON={python_of(version)}"
     try:
-        for target in (["lint"], ["test", f"ARGS=tests/{APP} tests/project"]):
-            ended = run(folder, "make", python, *target)
+        for target in ("lint", "test"):
+            ended = run(folder, "make", python, target)
             assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
         assert re.search(r"\d+ passed", ended.stdout)
-        assert "Nothing is published yet." in page_of_the_demo(folder)
+        assert "Nothing is published yet." in page_of_the_demo(folder, python)
         assert first_refusal(folder) == "pgtrigger: Cannot delete rows from blog_item table"
     finally:
         run(folder, "make", "stop")
 
 
-def page_of_the_demo(folder: Path) -> str:
+def python_of(version: str) -> str:
+    """Return a Python of this version, or skip the test."""
+    if sys.version_info[:2] == tuple(map(int, version.split("."))):
+        return str(getattr(sys, "_base_executable", sys.executable))
+    found = shutil.which(f"python{version}")
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True).returncode:
+        pytest.skip(f"python{version} is not installed")
+    return found
+
+
+def page_of_the_demo(folder: Path, python: str) -> str:
     """Run ``make demo`` until its page is there, and return the page."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if name not in READ}
     demo = subprocess.Popen(
-        ["make", "demo", f"PORT={port}"],
+        ["make", python, "demo", f"PORT={port}"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

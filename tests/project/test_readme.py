@@ -80,8 +80,8 @@ def test_every_subcommand_is_named():
 
 def test_the_make_targets_are_those_it_names():
     text = "".join((readme.ROOT / name).read_text() for name in ("Makefile", "tutorial/targets.mk"))
-    targets = set(re.findall(r"^\.PHONY: (\w+)$", text, re.MULTILINE)) - {"help"}
-    assert targets <= set(re.findall(r"\bmake (\w+)", TEXT))
+    targets = set(re.findall(r"^\.PHONY: ([\w-]+)$", text, re.MULTILINE)) - {"help"}
+    assert targets <= set(re.findall(r"\bmake ([\w-]+)", TEXT))
 
 
 def test_every_file_it_links_to_is_there():
