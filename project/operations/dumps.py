@@ -45,7 +45,11 @@ def back_up(database: str, file: Path) -> None:
 
 
 def restore(database: str, file: Path) -> None:
-    """Load ``file`` into an empty database, in one transaction. Raise DumpError if that fails."""
+    """
+    Load ``file`` into an empty database, in one transaction. Raise DumpError if that fails.
+
+    Everything belongs to the role that connects. Roles that have privileges must exist.
+    """
     if not file.is_file():
         raise DumpError(f"{file} does not exist.")
     with connections[database].cursor() as cursor:
@@ -80,7 +84,13 @@ def _run(database: str, command_name: str, *arguments: str) -> None:
         command, env=_environment(parameters), capture_output=True, text=True, errors="replace"
     )
     if ended.returncode != 0:
-        raise DumpError(f"{command_name} failed: {ended.stderr.strip()}")
+        remedy = ""
+        if "version mismatch" in ended.stderr:
+            remedy = (
+                f"\nInstall the client programs of PostgreSQL {version} (on Debian:"
+                f" postgresql-client-{version}), or set POSTGRES_PROGRAMS to their folder."
+            )
+        raise DumpError(f"{command_name} failed: {ended.stderr.strip()}{remedy}")
 
 
 def program(name: str, version: int) -> str:

@@ -181,6 +181,32 @@ class TestDoctor:
         assert "replica: Database 'examined' at 127.0.0.1:1" in found
 
 
+@pytest.mark.skipif(EMBEDDED is None or int(EMBEDDED) < 16, reason="createrole_self_grant is new")
+def test_an_administrator_who_is_not_a_superuser_migrates_and_creates_the_roles(
+    manage: Run, server: Server
+) -> None:
+    superuser = url(server)
+    ask(superuser, "CREATE ROLE administrator LOGIN CREATEROLE")
+    ask(superuser, "CREATE DATABASE managed OWNER administrator")
+    administered = url(server, "managed").replace("postgres@", "administrator@")
+    ask(administered, "ALTER ROLE CURRENT_USER SET createrole_self_grant = 'set, inherit'")
+    try:
+        for command in (
+            "migrate -v0",
+            "pgtrigger install",
+            "pgtrigger roles --app managed_app --owner managed_owner --apply",
+            "pgtrigger check",
+        ):
+            ended = manage(*command.split(), DATABASE_URL=administered)
+            assert ended.returncode == 0, ended.stderr
+        owned = administered.replace("administrator@", "managed_owner@")
+        assert manage("migrate", "-v0", DATABASE_URL=owned).returncode == 0
+        owners = "SELECT string_agg(DISTINCT tableowner, '') FROM pg_tables"
+        assert ask(owned, f"{owners} WHERE schemaname = 'public'") == "managed_owner"
+    finally:
+        ask(superuser, "DROP DATABASE managed WITH (FORCE)")
+
+
 class TestBackupAndRestore:
     @pytest.fixture
     def empty(self, server: Server) -> Iterator[str]:
@@ -249,6 +275,19 @@ class TestBackupAndRestore:
         assert ended.returncode == 1
         assert "pg_restore failed" in ended.stderr
         assert ask(empty, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+
+    @pytest.mark.skipif(
+        not OTHER_VERSIONS or Path(f"/usr/lib/postgresql/{EMBEDDED}").exists(),
+        reason="there are no other PostgreSQL programs, or also those of this version",
+    )
+    def test_programs_older_than_the_server_are_an_error_that_names_the_version(
+        self, manage: Run, database: str, tmp_path: Path
+    ) -> None:
+        older = str(OTHER_VERSIONS[0])
+        file = str(tmp_path / "one.dump")
+        ended = manage("backup", file, DATABASE_URL=database, POSTGRES_PROGRAMS=older)
+        assert ended.returncode == 1
+        assert f"Install the client programs of PostgreSQL {EMBEDDED} " in ended.stderr
 
     @pytest.mark.skipif(not OTHER_VERSIONS, reason="there are no other PostgreSQL programs")
     def test_a_server_of_another_version_than_the_embedded_one(

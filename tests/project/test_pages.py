@@ -62,3 +62,11 @@ class TestLoginThrottling:
         for _ in range(2):
             assert [self.log_in(client, "wrong") for _ in range(4)] == [200] * 4
             assert self.log_in(client, "right") == 302
+
+
+@pytest.mark.django_db
+def test_a_page_may_load_only_files_of_the_site(client: Client) -> None:
+    policy = client.get("/admin/login/").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
