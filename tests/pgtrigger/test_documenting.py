@@ -135,7 +135,7 @@ def test_check_fails_if_the_file_is_out_of_date(tmp_path):
     with pytest.raises(SystemExit):
         docs("--output", path, "--check")
     docs("--output", path)
-    assert docs("--output", path, "--check") == ""
+    assert docs("--output", path, "--check") == f"Up to date: {path}\n"
     (tmp_path / "RULES.md").write_text("old")
     with pytest.raises(SystemExit):
         docs("--output", path, "--check")

@@ -390,7 +390,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{uri}: {len(differences)} {state}")
                 for each in differences:
                     self.stdout.write(f"  {each.key}: {each.stored}, counted {each.counted}")
-            self._say(f"Compared: {len(found)}")
+            if not found:
+                self._say("No model has a Count or a Sum.")
         if check and any(found.values()):
             sys.exit(1)
 
