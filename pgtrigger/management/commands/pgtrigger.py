@@ -338,8 +338,8 @@ class Command(BaseCommand):
         connection = connections[database]
         warnings = capturing.written_as_caller(connection, objects.read(connection))
         if format == "json":
-            found = {"applied": apply, "statements": statements}
-            self._print_json(found | {"warnings": [str(each) for each in warnings]})
+            found = {"statements": statements, "warnings": [str(each) for each in warnings]}
+            self._print_json(found)
             return
         for statement in statements or ["-- The roles lack nothing."]:
             self.stdout.write(statement)
