@@ -188,6 +188,29 @@ class RemoveTrigger(TriggerOperation):
         return f"remove_{self.model_name_lower}_{self.name.lower()}"
 
 
+class TriggerOperations(Operation):
+    """Several operations on triggers in a row, run as one. No migration file contains it."""
+
+    def __init__(self, operations: list[TriggerOperation]) -> None:
+        self.operations = operations
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        for operation in self.operations:
+            operation.state_forwards(app_label, state)
+
+    def _change(self, app_label: str, schema_editor: Any, *states: ProjectState) -> None:
+        """Change each trigger once, from its definition in the first state to the last."""
+        by_trigger = {(each.model_name_lower, each.name): each for each in self.operations}
+        for operation in by_trigger.values():
+            operation.database_forwards(app_label, schema_editor, *states)
+
+    database_forwards = _change
+    database_backwards = _change
+
+    def describe(self) -> str:
+        return "; ".join(operation.describe() for operation in self.operations)
+
+
 def _print(
     obsolete: compiler.Trigger | None, new: compiler.Trigger | None, table: str, schema_editor: Any
 ) -> None:

@@ -1,10 +1,17 @@
-"""Tells the rest of the engine which migration is running."""
+"""Tell the rest of the engine which migration is running, and run its operations on triggers.
+
+Django copies the state of every model before each operation. So operations on triggers that follow
+each other run as one operation, in every migration, however old it is.
+"""
 
 from __future__ import annotations
 
+import copy
 import functools
+import itertools
 from typing import TYPE_CHECKING, Any
 
+from pgtrigger.migrating.operations import TriggerOperation, TriggerOperations
 from pgtrigger.triggers import historical
 
 if TYPE_CHECKING:
@@ -19,11 +26,15 @@ if TYPE_CHECKING:
 
 
 def applying(apply: Run) -> Run:
-    """``Migration.apply``, which changes the state it is given with each operation."""
+    """Wrap ``Migration.apply``, which changes the state it is given with each operation."""
 
     @functools.wraps(apply)
     def apply_known(
-        migration: Migration, project_state: ProjectState, *args: Any, **kwargs: Any
+        migration: Migration,
+        project_state: ProjectState,
+        schema_editor: Any,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         before = historical.of_state(project_state)
 
@@ -31,17 +42,22 @@ def applying(apply: Run) -> Run:
             return _distinct([*before, *historical.of_state(project_state)])
 
         with historical.running(triggers):
-            return apply(migration, project_state, *args, **kwargs)
+            joined = _joined(migration, schema_editor)
+            return apply(joined, project_state, schema_editor, *args, **kwargs)
 
     return apply_known
 
 
 def unapplying(unapply: Run) -> Run:
-    """``Migration.unapply``, which is given the state before the migration."""
+    """Wrap ``Migration.unapply``, which is given the state before the migration."""
 
     @functools.wraps(unapply)
     def unapply_known(
-        migration: Migration, project_state: ProjectState, *args: Any, **kwargs: Any
+        migration: Migration,
+        project_state: ProjectState,
+        schema_editor: Any,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         @functools.cache
         def triggers() -> list[HistoricalTrigger]:
@@ -54,12 +70,32 @@ def unapplying(unapply: Run) -> Run:
             return _distinct(found)
 
         with historical.running(triggers):
-            return unapply(migration, project_state, *args, **kwargs)
+            joined = _joined(migration, schema_editor)
+            return unapply(joined, project_state, schema_editor, *args, **kwargs)
 
     return unapply_known
 
 
+def _joined(migration: Migration, schema_editor: Any) -> Migration:
+    """Return the migration with one operation in place of several on triggers in a row.
+
+    ``sqlmigrate`` prints each operation, so it gets the migration as it is.
+    """
+    if schema_editor.collect_sql:
+        return migration
+    joined = copy.copy(migration)
+    joined.operations = []
+    for is_on_triggers, found in itertools.groupby(
+        migration.operations, lambda operation: isinstance(operation, TriggerOperation)
+    ):
+        operations: list[Any] = [*found]
+        if is_on_triggers and len(operations) > 1:
+            operations = [TriggerOperations(operations)]
+        joined.operations += operations
+    return joined
+
+
 def _distinct(triggers: list[HistoricalTrigger]) -> list[HistoricalTrigger]:
-    """The last one of each URI and name in the database."""
+    """Return the last one of each URI and name in the database."""
     by_key = {(trigger.uri, trigger.ignore_key): trigger for trigger in triggers}
     return list(by_key.values())

@@ -139,6 +139,56 @@ class Entry(models.Model):
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
+class TestInARow:
+    """Operations on triggers that follow each other."""
+
+    def migration(self, *operations):
+        migration = migrations.Migration("0001", "throwaway")
+        migration.operations = operations
+        return migration
+
+    def apply(self, state, *operations):
+        with connection.schema_editor() as editor:
+            return self.migration(*operations).apply(state, editor)
+
+    def unapply(self, state, *operations):
+        with connection.schema_editor() as editor:
+            self.migration(*operations).unapply(state, editor)
+
+    def installed(self):
+        return execute(
+            "SELECT tgname, pg_get_triggerdef(oid) ~ 'BEFORE DELETE' FROM pg_trigger"
+            " WHERE tgname LIKE 'pgtrigger_%' AND tgrelid = to_regclass('throwaway_entry')"
+            " ORDER BY 1"
+        )
+
+    def test_they_copy_the_state_once(self, monkeypatch):
+        copies = []
+        clone = ProjectState.clone
+        monkeypatch.setattr(ProjectState, "clone", lambda self: copies.append(1) or clone(self))
+        self.apply(ProjectState(), CREATE, FIRST, OTHER, AddTrigger("entry", trigger("third")))
+        assert len(copies) == 2
+        assert len(self.installed()) == 3
+
+    def test_a_trigger_that_is_removed_and_added_has_its_last_definition(self):
+        state = self.apply(ProjectState(), CREATE, FIRST)
+        before = state.clone()
+        again = [REMOVE, OTHER, AddTrigger("entry", trigger(operation="DELETE"))]
+        self.apply(state, *again)
+        assert self.installed() == [
+            ("pgtrigger_kept_12345", True),
+            ("pgtrigger_other_12345", False),
+        ]
+        self.unapply(before, *again)
+        assert self.installed() == [("pgtrigger_kept_12345", False)]
+
+    def test_a_trigger_that_is_added_and_removed_is_not_installed(self):
+        state = self.apply(ProjectState(), CREATE)
+        self.apply(state, FIRST, OTHER, REMOVE)
+        assert self.installed() == [("pgtrigger_other_12345", False)]
+
+
 class TestSqlMigrate:
     def psql(self, script):
         """Run it as a user would, in a schema that is dropped afterwards."""
