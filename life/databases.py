@@ -5,10 +5,13 @@ https://www.postgresql.org/docs/current/app-pgdump.html
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -19,7 +22,7 @@ from project.database import embedded as entry_of
 from project.database.embedded import Server as EmbeddedServer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 ENTRY = re.compile(r"^-- Name: (.*); Type: (.*); Schema: (.*); Owner: .*$", re.MULTILINE)
 # Tables, triggers, functions and indexes that belong to the engines or to the app with the rules.
@@ -99,6 +102,30 @@ class Server:
             )
             for label, kind, schema, text in zip(*[iter(parts)] * 4, strict=True)
         }
+
+
+@contextlib.contextmanager
+def throwaway_server() -> Iterator[Server]:
+    """Start a server in a temporary folder, unless DATABASE_URL names one.
+
+    It does not wait for the disk, which ``DROP DATABASE`` and ``DROP TABLE`` do otherwise.
+    https://www.postgresql.org/docs/current/non-durability.html
+    """
+    if os.environ.get("DATABASE_URL"):
+        yield Server(Path.cwd())
+        return
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        folder.chmod(0o755)
+        server = Server(folder)
+        try:
+            with server.connect("postgres") as connection:
+                for setting in ("fsync", "full_page_writes", "autovacuum"):
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield server
+        finally:
+            EmbeddedServer(folder / ".postgres").stop()
 
 
 def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:

@@ -8,13 +8,15 @@ import json
 import os
 import platform
 import random
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from life.databases import Server, throwaway_server
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -40,29 +42,28 @@ def main() -> int:
     parser.add_argument("--record", type=Path, help="append the result to this file")
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    databases = _databases()
-    try:
-        return _run(options, seed)
-    finally:
+    # What was found until then is recorded.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with throwaway_server() as server:
+        databases = _databases(server)
         from django.db import connections
 
-        connections.close_all()
-        for name in databases:
-            _server().drop(name)
+        from life.evolution.project import Project
+
+        Project.server = server
+        try:
+            return _run(options, seed, server.version())
+        finally:
+            connections.close_all()
+            for name in (*databases, *Project.templates.values()):
+                server.drop(name)
 
 
-def _server() -> Any:
-    from life.databases import Server
-
-    return Server(ROOT)
-
-
-def _databases() -> list[str]:
+def _databases(server: Server) -> list[str]:
     """Create the two databases and configure Django."""
     import django
     from django.conf import settings
 
-    server = _server()
     names = {
         "default": f"life_evolution_{os.getpid()}",
         "plain": f"life_evolution_{os.getpid()}_plain",
@@ -84,7 +85,7 @@ def _databases() -> list[str]:
     return list(names.values())
 
 
-def _run(options: argparse.Namespace, seed: int) -> int:
+def _run(options: argparse.Namespace, seed: int, postgres: str) -> int:
     from hypothesis import HealthCheck, Phase, Verbosity, settings
     from hypothesis import seed as with_seed
     from hypothesis.stateful import run_state_machine_as_test
@@ -121,6 +122,9 @@ def _run(options: argparse.Namespace, seed: int) -> int:
             seeds.append(seed)
             try:
                 run_state_machine_as_test(with_seed(seed)(Evolution), settings=profile)
+            except KeyboardInterrupt:
+                print("interrupted")
+                break
             except Difference as error:
                 differences.append(seed)
                 print(
@@ -146,15 +150,15 @@ def _run(options: argparse.Namespace, seed: int) -> int:
     print(result)
     if options.record:
         with options.record.open("a") as file:
-            file.write(f"{datetime.now(UTC):%Y-%m-%d} {_versions()}: {result}\n")
+            file.write(f"{datetime.now(UTC):%Y-%m-%d} {_versions(postgres)}: {result}\n")
     return 1 if differences else 0
 
 
-def _versions() -> str:
+def _versions(postgres: str) -> str:
     import django
 
     python = platform.python_version()
-    return f"Django {django.__version__}, Python {python}, PostgreSQL {_server().version()}"
+    return f"Django {django.__version__}, Python {python}, PostgreSQL {postgres}"
 
 
 def _folder(name: str | None) -> contextlib.AbstractContextManager[str]:

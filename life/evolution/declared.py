@@ -40,7 +40,7 @@ RELATIONS = ["ForeignKey", "OneToOneField", "ManyToManyField"]
 
 @dataclass
 class Field:
-    """A field: ``type`` is the name of its class, ``to`` the label of another model."""
+    """A field: ``type`` is the name of its class, ``to`` and ``through`` are labels of models."""
 
     type: str
     to: str = ""
@@ -54,10 +54,17 @@ class Field:
     comment: str = ""
     of: str = ""
     has_rule: bool = False
+    through: str = ""
+    is_required: bool = False  # for a foreign key
 
     @property
     def is_column(self) -> bool:
         return self.type in TYPES
+
+    @property
+    def is_automatic(self) -> bool:
+        """Return whether Django declares the model of its many-to-many table."""
+        return self.type == "ManyToManyField" and not self.through
 
     def source(self) -> str:
         if self.type == "GeneratedField":
@@ -67,12 +74,15 @@ class Field:
             )
         if self.type == "ManyToManyField":
             table = f", db_table={self.db_table!r}" if self.db_table else ""
+            table = f", through={self.through!r}" if self.through else table
             return f"models.ManyToManyField({self.to!r}, related_name='+'{table})"
         return f"models.{self.type}({', '.join(self._arguments())})"
 
     def _arguments(self) -> Iterator[str]:
         if self.to:
-            yield f"{self.to!r}, models.CASCADE, null=True, related_name='+'"
+            yield f"{self.to!r}, models.CASCADE, related_name='+'"
+            if not self.is_required:
+                yield "null=True"
         else:
             arguments, first, _ = TYPES[self.type]
             if arguments:
@@ -190,7 +200,7 @@ class Model:
         text = "\n".join([*head, f"class {self.name}({base}):", *lines])
         if ruled:
             for name, each in self.fields.items():
-                if each.type == "ManyToManyField" and each.has_rule:
+                if each.is_automatic and each.has_rule:
                     rule = Rule("delete", "through").source()
                     text += f"\n\n\npgtrigger.register({rule})({self.name}.{name}.through)"
         return text
@@ -231,6 +241,11 @@ class Declared:
     renamed_models: set[tuple[str, str]] = field(default_factory=set)
     renamed_fields: set[tuple[str, str]] = field(default_factory=set)
 
+    @property
+    def labels(self) -> list[str]:
+        """Return the labels of the apps. Models of the second may inherit from the first's."""
+        return [*self.apps]
+
     def models(self) -> dict[str, Model]:
         """Return each model by its label."""
         return {
@@ -243,7 +258,10 @@ class Declared:
         """Return the labels of the models that others refer to or inherit from."""
         models = self.models().values()
         return {model.base for model in models} | {
-            field.to for model in models for field in model.fields.values()
+            label
+            for model in models
+            for field in model.fields.values()
+            for label in (field.to, field.through)
         }
 
     def at(self, label: str) -> Model:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from life.evolution.declared import TYPES, Field
+from life.evolution.declared import TYPES, Field, Model
 from life.evolution.references import remove_field, rename_field
 from life.evolution.steps import Steps
+
+if TYPE_CHECKING:
+    from life.evolution.declared import Declared
 
 
 class FieldChanges(Steps):
@@ -54,7 +58,7 @@ class FieldChanges(Steps):
 
     @rule(data=st.data())
     def retarget(self, data: Any) -> None:
-        found = self._field(data, lambda field: bool(field.to))
+        found = self._field(data, lambda field: bool(field.to) and not field.through)
         to = self._model(data, lambda model: model.can_be_referred_to)
         if found and to:
             label, name = found
@@ -65,13 +69,39 @@ class FieldChanges(Steps):
 
     @rule(data=st.data(), table=st.sampled_from(["", "m2m table", "{m2m}"]))
     def change_table_of_relation(self, data: Any, table: str) -> None:
-        found = self._field(data, lambda field: field.type == "ManyToManyField")
+        found = self._field(data, lambda field: field.is_automatic)
         if found:
             label, name = found
             self._change(
                 f"table of {label}.{name}: {table}",
                 lambda new: setattr(new.at(label).fields[name], "db_table", table),
             )
+
+    @rule(data=st.data())
+    def declare_through_model(self, data: Any) -> None:
+        """Declare a model for an automatic many-to-many table: only the state changes."""
+        found = self._field(data, lambda field: field.is_automatic)
+        if not found or self.is_over:
+            return
+        label, name = found
+        app, _ = label.split(".")
+        self.ruled.load()
+        automatic: Any = apps.get_model(label)._meta.get_field(name)
+        table = automatic.remote_field.through._meta
+        columns = [field.column for field in table.fields if field.remote_field]
+        model = Model(self._new("Model"), db_table=table.db_table)
+        for column, to in zip(
+            columns, (label, self.declared.at(label).fields[name].to), strict=True
+        ):
+            key = Field("ForeignKey", to=to, db_column=column, is_required=True)
+            model.fields[self._new("field")] = key
+        self._add_rules(data, model, data.draw(st.integers(0, 1)))
+
+        def change(new: Declared) -> None:
+            new.apps[app][model.name] = model
+            new.at(label).fields[name].through = f"{app}.{model.name}"
+
+        self._change(f"{label}.{name} is through {app}.{model.name}", change, state_only=True)
 
     @rule(data=st.data())
     def remove_field(self, data: Any) -> None:

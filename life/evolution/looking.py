@@ -73,7 +73,7 @@ def broken(declared: Declared) -> Iterator[str]:
         if model.level and model.has_table:
             yield from _missing_events(label)
         for name, field in model.fields.items():
-            if field.type == "ManyToManyField" and field.has_rule:
+            if field.is_automatic and field.has_rule:
                 yield from _broken_through(label, name)
 
 
@@ -179,13 +179,20 @@ def _without(uris: list[str]) -> Any:
 def new_row(model: Any, number: int = 5, *, is_second: bool = False) -> Any:
     """Create a row whose key, if it is not generated, is the number.
 
-    A second row differs from the first in every field, because one may be unique.
+    A second row differs from the first in every field, because one may be unique. The rows that it
+    must refer to are created too.
     """
-    values = {}
+    values: dict[str, Any] = {}
+    targets = 0
     for field in model._meta.concrete_fields:
         name = type(field).__name__
         if field.name == "id" and name not in ("AutoField", "BigAutoField"):
             values["id"] = field.to_python(number)
+        elif field.many_to_one and not field.null:
+            values[field.name] = new_row(
+                field.related_model, number + 10 * targets, is_second=targets > 0
+            )
+            targets += 1
         elif is_second and name in TYPES:
             values[field.name] = _second_value(field)
     return model._base_manager.create(**values)

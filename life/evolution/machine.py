@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -10,9 +11,12 @@ from hypothesis.stateful import rule
 from life.evolution import code
 from life.evolution.field_changes import FieldChanges
 from life.evolution.model_changes import ModelChanges
-from life.evolution.project import LABELS, Project
+from life.evolution.references import rename_app
 from life.evolution.rule_changes import RuleChanges
 from life.evolution.steps import Difference, Steps
+
+if TYPE_CHECKING:
+    from life.evolution.project import Project
 
 
 class Evolution(ModelChanges, FieldChanges, RuleChanges):
@@ -91,9 +95,41 @@ class Evolution(ModelChanges, FieldChanges, RuleChanges):
         self._compare(text)
         self.past.pop()
 
-    @rule(label=st.sampled_from(LABELS))
-    def squash(self, label: str) -> None:
+    @rule(data=st.data())
+    def rename_app(self, data: Any) -> None:
+        """Give an app another label, for which Django has no operation."""
+        if self.is_over or not self.past:
+            return
+        old, label = self._app(data), self._new("app")
+        new = copy.deepcopy(self.declared)
+        new.renamed_models, new.renamed_fields = set(), set()
+        rename_app(new, old, label)
+        text = f"rename the app {old} {label}"
+        try:
+            self.plain.rename_app(new, old, label)
+            self.plain.makemigrations()
+            self.plain.migrate()
+        except Exception as error:
+            Steps.refused += 1
+            self.say(f"(Django cannot: {text}: {type(error).__name__}: {str(error)[:80]})")
+            self.is_over = True
+            return
+        Steps.steps += 1
+        self.say(text)
+        self.declared = new
+        try:
+            self.ruled.rename_app(new, old, label)
+            self.ruled.makemigrations()
+            self.ruled.migrate()
+        except Exception as error:
+            raise self._difference(text, f"{type(error).__name__}: {error}") from error
+        self.past.clear()
+        self._compare(text)
+
+    @rule(data=st.data())
+    def squash(self, data: Any) -> None:
         """Squash an app's migrations in both projects, remove the old ones, and replay."""
+        label = self._app(data)
         if self.is_over or any(
             self._leaf_is_early(project, label) for project in (self.plain, self.ruled)
         ):
@@ -125,5 +161,5 @@ class Evolution(ModelChanges, FieldChanges, RuleChanges):
 
     def _squash(self, project: Project, label: str) -> None:
         project.squash(label, project.leaves()[label])
-        project.migrate_to(dict.fromkeys(LABELS, "zero"))
+        project.migrate_to(dict.fromkeys(self.declared.labels, "zero"))
         project.migrate()

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from life.evolution.declared import COMPOSITE, KEYS, Declared, Model
-from life.evolution.project import LABELS
 from life.evolution.references import rename_model
 from life.evolution.steps import Steps
 
@@ -20,7 +19,7 @@ class ModelChanges(Steps):
 
     @rule(data=st.data())
     def create_model(self, data: Any) -> None:
-        app = data.draw(st.sampled_from(LABELS))
+        app = self._app(data)
         model = Model(self._new("Model"), key=data.draw(st.sampled_from([*KEYS, COMPOSITE])))
         for _ in range(data.draw(st.integers(1, 3))):
             field = self._some_field(data)
@@ -44,7 +43,9 @@ class ModelChanges(Steps):
         )
         if base is None:
             return
-        app = data.draw(st.sampled_from(LABELS)) if base.startswith("first.") else "second"
+        app = self.declared.labels[-1]
+        if base.startswith(f"{self.declared.labels[0]}."):
+            app = self._app(data)
         kind = "child" if self.declared.at(base).kind == "" else ""
         kind = "proxy" if kind and data.draw(st.booleans()) else kind
         model = Model(self._new("Model"), kind=kind, base=base)
@@ -59,7 +60,7 @@ class ModelChanges(Steps):
 
     @rule(data=st.data())
     def create_abstract_model(self, data: Any) -> None:
-        app = data.draw(st.sampled_from(LABELS))
+        app = self._app(data)
         model = Model(self._new("Abstract"), kind="abstract")
         model.fields[self._new("field")] = self._some_field(data)
         self._change(
@@ -122,7 +123,7 @@ class ModelChanges(Steps):
         )
         if label:
             app, name = label.split(".")
-            [to] = [each for each in LABELS if each != app]
+            [to] = [each for each in self.declared.labels if each != app]
 
             def change(new: Declared) -> None:
                 model = new.apps[app].pop(name)

@@ -15,7 +15,23 @@ def rename_model(new: Declared, label: str, name: str) -> Model:
         each.base = f"{app}.{name}" if each.base == label else each.base
         for field in each.fields.values():
             field.to = f"{app}.{name}" if field.to == label else field.to
+            field.through = f"{app}.{name}" if field.through == label else field.through
     return model
+
+
+def rename_app(new: Declared, old: str, label: str) -> None:
+    """Give an app another label, and its tables the names that begin with it."""
+    new.apps = {label if key == old else key: models for key, models in new.apps.items()}
+
+    def renamed(name: str, end: str) -> str:
+        return label + name.removeprefix(old) if name.startswith(old + end) else name
+
+    for model in new.models().values():
+        model.base = renamed(model.base, ".")
+        model.db_table = renamed(model.db_table, "_")
+        model.event_table = renamed(model.event_table, "_")
+        for field in model.fields.values():
+            field.to, field.through = renamed(field.to, "."), renamed(field.through, ".")
 
 
 def rename_field(new: Declared, label: str, old: str, name: str) -> None:

@@ -82,7 +82,7 @@ class RuleChanges(Steps):
 
     @rule(data=st.data())
     def rule_for_relation(self, data: Any) -> None:
-        found = self._field(data, lambda field: field.type == "ManyToManyField")
+        found = self._field(data, lambda field: field.is_automatic)
         if found:
             label, name = found
             value = not self.declared.at(label).fields[name].has_rule

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from life.evolution import looking
 from life.evolution.declared import OF_FIELDS, SOURCES, TYPES, Declared, Field, Model, Rule
-from life.evolution.project import LABELS, Project
+from life.evolution.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,8 @@ class Steps(RuleBasedStateMachine):
         try:
             self.plain.declare(new)
             written = self.plain.makemigrations(state_only=state_only)
+            if not written:
+                return True
             self.plain.migrate()
             lasting = self.plain.changes()
             self.plain.render()
@@ -137,6 +139,9 @@ class Steps(RuleBasedStateMachine):
 
     def _pick(self, data: Any, options: list[Any]) -> Any:
         return data.draw(st.sampled_from(options)) if options else None
+
+    def _app(self, data: Any) -> str:
+        return str(data.draw(st.sampled_from(self.declared.labels)))
 
     def _model(self, data: Any, condition: Callable[[Model], bool] = lambda model: True) -> Any:
         """Draw the label of a model, None if there is none."""
@@ -198,7 +203,7 @@ class Steps(RuleBasedStateMachine):
         return True
 
     def _to_zero(self) -> bool:
-        zero = dict.fromkeys(LABELS, "zero")
+        zero = dict.fromkeys(self.declared.labels, "zero")
         self.plain.load()
         if not self._goes(self.plain, zero, "to zero"):
             return False
