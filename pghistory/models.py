@@ -10,6 +10,7 @@ from django.core import checks
 from django.db import connections, models
 
 from pghistory.reading import absent_columns, diffs, revert
+from pghistory.reading.added_later import TextFieldAddedLater
 from pghistory.reading.event_query import EventQuerySet
 from pghistory.reading.proxy_field import ProxyField
 from pghistory.reading.timelines import DerivedField, TimelineQuerySet
@@ -49,7 +50,7 @@ class Context(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     metadata = JSONField(default=dict)
-    database_role = models.TextField(null=True, editable=False, db_default=SessionUser())  # noqa: DJ001
+    database_role = TextFieldAddedLater(null=True, editable=False, db_default=SessionUser())
     """The role that logged in to the database (session_user), which metadata cannot change.
 
     None for contexts that are older than this column.

@@ -198,11 +198,13 @@ class TriggerOperations(Operation):
         for operation in self.operations:
             operation.state_forwards(app_label, state)
 
-    def _change(self, app_label: str, schema_editor: Any, *states: ProjectState) -> None:
+    def _change(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         """Change each trigger once, from its definition in the first state to the last."""
         by_trigger = {(each.model_name_lower, each.name): each for each in self.operations}
         for operation in by_trigger.values():
-            operation.database_forwards(app_label, schema_editor, *states)
+            operation.database_forwards(app_label, schema_editor, from_state, to_state)
 
     database_forwards = _change
     database_backwards = _change

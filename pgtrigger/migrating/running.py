@@ -83,15 +83,14 @@ def _joined(migration: Migration, schema_editor: Any) -> Migration:
     """
     if schema_editor.collect_sql:
         return migration
-    joined = copy.copy(migration)
-    joined.operations = []
+    operations: list[Any] = []
     for is_on_triggers, found in itertools.groupby(
         migration.operations, lambda operation: isinstance(operation, TriggerOperation)
     ):
-        operations: list[Any] = [*found]
-        if is_on_triggers and len(operations) > 1:
-            operations = [TriggerOperations(operations)]
-        joined.operations += operations
+        part: list[Any] = [*found]
+        operations += [TriggerOperations(part)] if is_on_triggers and len(part) > 1 else part
+    joined = copy.copy(migration)
+    vars(joined)["operations"] = operations
     return joined
 
 

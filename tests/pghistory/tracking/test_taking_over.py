@@ -16,7 +16,8 @@ from django.db import connection
 
 import pghistory
 from pghistory import postponing
-from pghistory.models import Events
+from pghistory.models import Context, Events
+from pghistory.reading import absent_columns
 from pghistory.reading.revert import CannotRevert
 from tests.pgtrigger.throwaway import execute, shape
 
@@ -113,6 +114,17 @@ class TestBeforeAnyMigration:
             taken_over.model("Invoice").objects.create()
         [event] = taken_over.model("InvoiceEvent").objects.filter(user=user)
         assert event.user == user
+
+    def test_a_context_is_read_whose_column_is_absent(self, taken_over):
+        execute("ALTER TABLE pghistory_context DROP COLUMN database_role")
+        absent_columns.forget()
+        with pghistory.context(user=None, reason="x"):
+            taken_over.model("Invoice").objects.create()
+        event = taken_over.model("InvoiceEvent").objects.get()
+        assert event.pgh_context.metadata["reason"] == "x"
+        [event] = taken_over.model("InvoiceEvent").objects.select_related("pgh_context")
+        assert event.pgh_context.database_role is None
+        assert not Context.objects.filter(database_role="postgres").exists()
 
     def test_a_model_without_context(self, taken_over):
         order = taken_over.model("Order").objects.create()
