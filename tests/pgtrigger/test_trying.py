@@ -118,9 +118,10 @@ class TestRows:
             ],
         )
         there, gone = team.objects.create(), team.objects.create(is_active=False)
-        for parent in (there, gone, None):
-            for is_active in (True, False):
-                member.objects.create(team=parent, is_active=is_active)
+        with pgtrigger.ignore(f"{member._meta.label}:active_team_insert"):
+            for parent in (there, gone, None):
+                for is_active in (True, False):
+                    member.objects.create(team=parent, is_active=is_active)
         output, code = run(f"{member._meta.label}:active_team", "--rows")
         [broken] = member.objects.filter(team=gone, is_active=True)
         assert output.splitlines() == [

@@ -12,7 +12,6 @@ import pgtrigger
 from pgtrigger import DeclarationError
 from pgtrigger.database.installer import Installer
 from pgtrigger.triggers import registry
-from pgtrigger.triggers import rule as rule_module
 
 pytestmark = pytest.mark.django_db
 # A reason is more than the name of the rule.
@@ -146,7 +145,7 @@ def compiled(model, family):
     """SQL, codes and written fields of a rule, without the names of its models."""
     texts = []
     for owner, trigger in family:
-        code = getattr(rule_module.declared(trigger.get_uri(owner)), "code", None)
+        code = getattr(registry.declared(trigger.get_uri(owner)), "code", None)
         text = repr((trigger.compile(owner), code, trigger.writes)).replace(
             trigger.get_pgid(owner), "pgid"
         )
