@@ -121,6 +121,7 @@ class Evolution(ModelChanges, FieldChanges, RuleChanges):
             self.ruled.rename_app(new, old, label)
             self.ruled.makemigrations()
             self.ruled.migrate()
+            self.ruled.install()
         except Exception as error:
             raise self._difference(text, f"{type(error).__name__}: {error}") from error
         self.past.clear()

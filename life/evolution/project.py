@@ -235,6 +235,10 @@ class Project:
         )
         self._loader = self._state = None
 
+    def install(self) -> None:
+        """Install triggers that the migrations do not replace, as a renamed app label needs."""
+        call_command("pgtrigger", "install", database=self.alias, verbosity=0, stdout=io.StringIO())
+
     def migrate_to(self, leaves: dict[str, str]) -> None:
         """Migrate each app to a migration; one that needs the other's goes there by itself."""
         for label, name in leaves.items():
