@@ -38,6 +38,8 @@ class ThrowawayApp:
         self._monkeypatch = monkeypatch
         self._others = list(registry.registered())
         other_apps.spare(monkeypatch)
+        # Bytecode is current for Python if its source has the same second and size.
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
         self._other_apps = [app for app in django_settings.INSTALLED_APPS if app != label]
         self.folder.mkdir()
         (self.folder / "__init__.py").touch()
