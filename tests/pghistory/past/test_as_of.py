@@ -172,7 +172,7 @@ class TestRoles:
     @pytest.fixture
     def policy(self, reader):
         """Hide Bob from the role, in the table and in its events."""
-        tables = "pghistory_tests_author", "pghistory_tests_authorevent"
+        tables = "pghistory_tests_author", "pghistory_tests_trackedauthorevent"
         with connection.cursor() as cursor:
             for table in tables:
                 cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
@@ -188,7 +188,7 @@ class TestRoles:
     def test_row_level_security_applies_to_the_past_of_a_table(self, past, reader, policy):
         with connection.cursor() as cursor:
             cursor.execute(
-                sql.SQL("GRANT SELECT ON pghistory_tests_authorevent TO {}").format(reader)
+                sql.SQL("GRANT SELECT ON pghistory_tests_trackedauthorevent TO {}").format(reader)
             )
             cursor.execute(sql.SQL("SET ROLE {}").format(reader))
         assert [author.name for author in Author.objects.all()] == ["Eve"]
