@@ -242,15 +242,17 @@ class TestConcurrency:
             StatementLevel.objects.update(number=key)
         let_all_be_old()
         at(StatementLevel, 4000)
-        partition(LABEL, ahead=4)
+        # Enough for all writes below: the killed run must not wait to create one.
+        partition(LABEL, ahead=9)
         StatementLevel.objects.update(number=4000)
-        arguments = ("pghistory", "partition", LABEL, "--older-than", "1y", "--export", tmp_path)
+        command = ("pghistory", "partition", LABEL, "--ahead", "1")
+        arguments = (*command, "--older-than", "1y", "--export", tmp_path)
         earlier = StatementLevel.pgh_event_model.objects.filter(pgh_id__lt=4900)
         keys = list(StatementLevel.objects.values_list("pk", flat=True))
 
         def write(number):
             StatementLevel.objects.filter(pk=keys[number]).update(number=time.monotonic_ns() % 99)
-            time.sleep(0.01)
+            time.sleep(0.1)
 
         with Writers(write, number=4):
             with transaction.atomic():
