@@ -90,7 +90,8 @@ def test_generated_functions_name_schemas_or_have_a_search_path():
 
 @pytest.mark.parametrize("path", [None, ["public"]], ids=str)
 def test_every_rule_as_definer_looks_into_pg_temp_last(make_model, path):
-    options = {"security": "DEFINER", **({} if path is None else {"search_path": path})}
+    definer = {"security": "DEFINER"}  # Three rules qualify every name, and take no path.
+    options = definer if path is None else definer | {"search_path": path}
     parent = make_model(
         table=False,
         count=models.IntegerField(default=0),
@@ -116,10 +117,10 @@ def test_every_rule_as_definer_looks_into_pg_temp_last(make_model, path):
             pgtrigger.Count("parent.count", name="count", **options),
             pgtrigger.Sum("parent.total", of="number", name="sum", **options),
             pgtrigger.AtMost(2, per="parent", name="most", **options),
-            pgtrigger.NoCycle("above", name="cycle", **options),
-            pgtrigger.Requires("parent__active", True, name="requires", **options),
-            pgtrigger.ActiveParent("parent", name="locked", **options),
-            pgtrigger.ActiveParent("parent", name="updated", update_parent=True, **options),
+            pgtrigger.NoCycle("above", name="cycle", **definer),
+            pgtrigger.Requires("parent__active", True, name="requires", **definer),
+            pgtrigger.ActiveParent("parent", name="locked", **definer),
+            pgtrigger.ActiveParent("parent", name="updated", update_parent=True, **definer),
             pgtrigger.UpdateSearchVector(
                 name="vector", vector_field="vector", document_fields=["text"], **options
             ),
