@@ -107,7 +107,8 @@ def erase(
     """Erase the values of an object from events and contexts, and return a receipt.
 
     Args:
-        obj: The object. Only its key is used, so it may have been deleted: ``Customer(pk=17)``.
+        obj: The object. Only its key is used. ``delete()`` takes the key from the object, so pass
+            ``Customer(pk=17)`` for one that has been deleted.
         fields: The fields to erase in its events, such as ``email``, and in the events of other
             objects that refer to it, such as ``shop.Order.email``. A field becomes NULL, or the
             empty text if it cannot be NULL. A mapping gives other values.
@@ -120,9 +121,15 @@ def erase(
         batch: The rows of one transaction.
 
     Raises:
-        ValueError: A field is not tracked, says which object an event is about, or cannot be empty.
+        ValueError: The object has no key. A field is not tracked, says which object an event is
+            about, or cannot be empty.
         NotOwner: The connection's role does not own the event tables.
     """
+    if obj.pk is None or (isinstance(obj.pk, tuple) and None in obj.pk):
+        raise ValueError(
+            f"The {obj._meta.verbose_name} has no key, as after delete(). "
+            f"Pass {obj._meta.object_name}(pk=...) with the key that it had."
+        )
     alias = using or obj._state.db or DEFAULT_DB_ALIAS
     values = dict(fields) if isinstance(fields, Mapping) else dict.fromkeys(fields, ...)
     acted_as = _default_contexts(obj) if contexts is None else dict(contexts)

@@ -8,14 +8,16 @@ be counted. To set the fields with `update()` finds the values in one table, and
 or in the events of other models.
 
 `pghistory.erase(customer, fields=["name", "city"])` empties these fields in all events of the
-object, and the keys that name a person in the contexts. Events, times and labels stay. It returns a
-*receipt*: what was erased, in numbers, without the values. `dry_run=True` only counts.
+object, and `url` in their contexts. A field of events that refer to it is named with its model,
+such as `"shop.Order.address"`. Events, times and labels stay. It returns a *receipt*: what was
+erased, in numbers, without the values. `dry_run=True` only counts. Only the owner of the event
+tables can erase.
 
 ## What it does not stop
 
-- The live row, which is yours to change or delete.
+- The live row. Change or delete it first: that writes an event, which holds the old values too.
 - Backups and exports that exist already. Erase again after you restore one.
-- The application: only the owner of the event tables can erase.
+- Values under other keys of a context: name these with `metadata=[...]`.
 """
 
 from tutorial.models import Customer

@@ -13,8 +13,8 @@ waits for another one.
 
 The way to a rule has four steps:
 
-1. `manage.py pgtrigger try tutorial.Payment:no_negative` counts the rows that break it now.
-2. Declare it with `mode='report'`, and migrate.
+1. Declare it with `mode='report'`, and migrate.
+2. `manage.py pgtrigger try tutorial.Payment:no_negative` counts the rows that break it now.
 3. `manage.py pgtrigger violations` lists who breaks it. Correct programs and rows.
 4. Remove `mode='report'`, and migrate.
 

@@ -12,12 +12,13 @@ what is older. The last event of each object stays, because `as_of()` reads it f
 Contexts are removed with their last event. Each batch is a transaction, so the command can be
 stopped, and writers do not wait.
 
+The application has no privilege to prune: run the command as the owner of the tables.
+
 `run()` makes events older, because nobody waits for two years.
 
 ## What it does not stop
 
 - Backups, which have the removed events until you remove them too.
-- The application: it has no privilege to prune. Run the command as the owner of the tables.
 - Growth between two runs. A table with millions of events a month is better partitioned.
 """
 

@@ -127,6 +127,12 @@ class TestEvents:
         pghistory.erase(StatementLevel(pk=key), fields=["text"])
         assert rows(StatementLevel) == [(key, 1, None)] * 2
 
+    def test_an_object_without_a_key_is_an_error_that_names_the_remedy(self):
+        row = StatementLevel.objects.create(number=1, text="Ada")
+        row.delete()
+        with pytest.raises(ValueError, match=r"Pass StatementLevel\(pk=\.\.\.\) with the key"):
+            pghistory.erase(row, fields=["text"])
+
     def test_only_the_owner_may(self):
         row = StatementLevel.objects.create(number=1, text="Ada")
         with connection.cursor() as cursor:
