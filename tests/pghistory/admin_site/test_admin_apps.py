@@ -8,7 +8,7 @@ import pytest
 # As a project starts: which admin the events have, what the checks say, and how many buttons.
 PROJECT = """
 import sys
-from tests import settings
+from tests import library_settings as settings
 settings.INSTALLED_APPS, settings.PGHISTORY_ADMIN_CLASS = sys.argv[1].split(), sys.argv[2]
 settings.ROOT_URLCONF = "tests.pghistory.urls"
 settings.AUTH_USER_MODEL = "auth.User"
