@@ -5,8 +5,10 @@ each state. Both are needed for the app that a test writes, and for those it may
 """
 
 import functools
+from pathlib import Path
 
 from django.apps import apps
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.db.migrations.state import StateApps
 
@@ -14,7 +16,12 @@ from pgtrigger.triggers.declaration import Declaration
 
 LABELS = {config.label for config in apps.get_app_configs()}
 # No app that a test writes refers to their models.
-NOT_RENDERED = {"tutorial", "pgtrigger_tests", "integrity_tests", "pghistory_tests"}
+NOT_RENDERED = {"pgtrigger_tests", "integrity_tests", "pghistory_tests"} | {
+    config.label
+    for config in apps.get_app_configs()
+    if Path(config.path).parent == settings.BASE_DIR
+    and config.label not in ("project", "pgtrigger", "pghistory", "integrity")
+}
 
 _compiled = {}
 

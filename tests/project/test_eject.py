@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -247,7 +248,7 @@ def test_the_libraries_are_updated_with_git(newer: Path, older: Path) -> None:
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not installed")
 def test_the_libraries_are_updated_from_a_wheel(newer: Path, older: Path) -> None:
     build, replace = documented("From a wheel", checkout=str(newer)).split("\n\n")
-    build = build.replace("python -m", f"{sys.executable} -m")
+    build = build.replace("python -m", f"{shlex.quote(sys.executable)} -m")
     built = run(newer, "env", "PIP_NO_BUILD_ISOLATION=0", "sh", "-ec", build)
     assert built.returncode == 0, built.stderr
     ended = run(older, "sh", "-ec", replace)
