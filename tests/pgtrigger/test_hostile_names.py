@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 HARM = "a'; DROP TABLE pgtrigger_tests_protected; --"
 NAMES = (
-    *('quo"te', 'a"', 'a""b', "a'b", "'", "''", "dol$$lar", "$pgtrigger$", "per%cent", "%s"),
+    *('quo"te', 'x"y"z', 'a""b', "a'b", "'", "''", "dol$$lar", "$pgtrigger$", "per%cent", "%s"),
     *("%(a)s", "br{a}ce", "{}", "back\\slash", "new\nline", "sp ace", "select", "Upper", "a.b"),
     *("🦉", HARM),
     "é" * 31,  # 62 bytes; PostgreSQL cuts names after 63
