@@ -79,7 +79,7 @@ def _compare_reads(report: Report, router: OneSize, sizes: list[Size]) -> None:
 
 
 def _reads(client: Client) -> dict[str, tuple[Callable[[Size], object], float | None]]:
-    """What is read, by title, and how many times the small table's time it may take."""
+    """Queries by title, each with its bound: a multiple of the small table's time."""
     return {
         "timeline page": (functools.partial(_timeline_page, client), AT_MOST),
         "admin's first page": (functools.partial(_first_page, client), AT_MOST),
