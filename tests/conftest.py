@@ -32,3 +32,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+
+
+@pytest.fixture(autouse=True)
+def groups_keep_nothing_of_a_test():
+    """Take off Django's Group what a test's models added to it: event models, accessors."""
+    from django.contrib.auth.models import Group
+
+    before = set(vars(Group))
+    yield
+    for name in set(vars(Group)) - before:
+        delattr(Group, name)
