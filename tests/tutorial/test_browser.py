@@ -202,6 +202,8 @@ def check_output(visit: Visit, chapter: Chapter) -> None:
 
 def use_the_keyboard(page: Page) -> None:
     """Skip to the content, check the empty answer, and run the chapter."""
+    # Until htmx has read the page, the browser submits a form itself and opens a new page.
+    expect(page.locator("form[data-htmx-powered]").first).to_be_attached()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     tab_to(page, "check")
