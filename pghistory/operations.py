@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _EventTableOperation(Operation):
-    """An operation on the rows or the partitions of an event table; no model changes."""
+    """An operation on the rows or the partitions of an event table. It changes no model."""
 
     reduces_to_sql = False
     model_name: str
@@ -31,7 +31,7 @@ class _EventTableOperation(Operation):
         """Leave the state of the models as it is."""
 
     def database_backwards(self, *args: Any, **kwargs: Any) -> None:
-        """Keep what was done."""
+        """Change nothing: what the operation wrote stays."""
 
     def references_model(self, name: str, app_label: str) -> bool:
         return True
@@ -39,8 +39,8 @@ class _EventTableOperation(Operation):
     def _event_model(self, app_label: str, state: ProjectState, connection: Any) -> Any:
         """Return the declared event model; None if the routers keep its table off this database.
 
-        Also None for a model that was renamed or removed since: a database on which the migration
-        still has to run has no rows of it.
+        Also None if the model has been renamed or removed since: a database that runs the migration
+        only now has no rows of that model.
         """
         try:
             declared = project_apps.get_model(app_label, self.model_name)
@@ -70,8 +70,8 @@ class Backfill(_EventTableOperation):
     Args:
         model_name: The event model.
         label: The label of the events, by default that of the tracker of inserts.
-        batch: The rows of one transaction.
-        elidable: Whether ``squashmigrations`` leaves it out, as it does ``RunPython``.
+        batch: The number of rows in one transaction.
+        elidable: Whether ``squashmigrations`` leaves the operation out, as with ``RunPython``.
 
     The migration needs ``atomic = False``.
     """
@@ -124,19 +124,20 @@ class Backfill(_EventTableOperation):
 
 
 class Partition(_EventTableOperation):
-    """An event table becomes a table that is partitioned by ranges of ``pgh_id``.
+    """Turn an event table into a table that is partitioned by ranges of ``pgh_id``.
 
-    The existing table is attached as the first partition, and not copied. ``manage.py pghistory
+    The existing table becomes the first partition; its events are not copied. ``manage.py pghistory
     partition`` creates and removes partitions later. The reverse operation copies the events of all
-    partitions but the first one into that.
+    other partitions into the first one.
 
     Args:
         model_name: The event model.
         every: The number of events in one partition.
 
-    A migration of a table that has events needs ``atomic = False``, so that they are read before
-    the table is locked. ``squashmigrations`` moves operations on other models past it, and leaves
-    it out if the event model is deleted later.
+    If the table has events, the migration needs ``atomic = False``, because PostgreSQL reads them
+    all in an earlier transaction than the one that locks the table. ``squashmigrations`` moves
+    operations on other models past this operation, and leaves it out if the event model is deleted
+    later.
 
     https://www.postgresql.org/docs/current/ddl-partitioning.html
     """
@@ -158,7 +159,10 @@ class Partition(_EventTableOperation):
         return name.lower() == self.model_name.lower()
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
-        """https://docs.djangoproject.com/en/stable/topics/migrations/#migration-squashing"""
+        """Combine this operation with a later one in ``squashmigrations``.
+
+        https://docs.djangoproject.com/en/stable/topics/migrations/#migration-squashing
+        """
         if isinstance(operation, DeleteModel) and self.references_model(operation.name, app_label):
             return [operation]
         # A plain table and a partitioned one get and lose columns and indexes in the same way.

@@ -1,4 +1,4 @@
-"""The names of things: URIs, triggers, functions and tables.
+"""URIs, and the names of triggers, functions and tables in the database.
 
 PostgreSQL truncates identifiers to 63 bytes, so every name that is generated here is shorter.
 https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
@@ -15,7 +15,7 @@ from django.db.backends.utils import split_identifier
 from psycopg import sql
 
 PREFIX = "pgtrigger_"
-# The tables that rules in report mode write, and the names of their sequences.
+# The tables that rules in report mode write to, and the prefix of their sequences.
 VIOLATIONS = f"{PREFIX}violation"
 VIOLATION_COUNTS = f"{PREFIX}violationcount"
 REPORTS = f"{PREFIX}reports_"
@@ -28,9 +28,9 @@ _URI = re.compile(r"[^.:]+\.[^.:]+:[^.:]+")
 
 
 def validate_trigger_name(name: object) -> str:
-    """Return the name; raise ValueError if it is missing, too long, or has other characters."""
+    """Return the name; raise ValueError if it is missing, too long or malformed."""
     if not isinstance(name, str) or not name:
-        raise ValueError(f'A trigger must have a "name": found {name!r}, expected a text.')
+        raise ValueError(f'A trigger must have a "name": found {name!r}, expected a string.')
     if len(name) > MAX_NAME_LENGTH:
         raise ValueError(
             f'Trigger name "{name}" > {MAX_NAME_LENGTH} characters: '
@@ -57,23 +57,24 @@ def trigger_identifier(name: str, uri: str) -> str:
     """Return the trigger's name in the database: ``pgtrigger_<name>_<5 hex digits of the URI>``.
 
     Raises:
-        ValueError: PostgreSQL would truncate it, because a declaration overrides
-            ``validate_name()``.
+        ValueError: If PostgreSQL would truncate it. Only a declaration that overrides
+            ``validate_name()`` can have so long a name.
     """
     identifier = f"{PREFIX}{name}_{_digest(uri)[:5]}".lower()
     length = len(identifier.encode())
     if length > MAX_IDENTIFIER_BYTES:
         raise ValueError(
             f'Trigger identifier "{identifier}" of {uri} has {length} bytes, which is greater than '
-            f"{MAX_IDENTIFIER_BYTES}: PostgreSQL would cut it. Choose a shorter name."
+            f"{MAX_IDENTIFIER_BYTES}: PostgreSQL would truncate it. Choose a shorter name."
         )
     return identifier
 
 
 def sql_name(name: str) -> sql.Identifier:
-    """Return the identifier that a name means in SQL: in lower case, unless it is in double quotes.
+    """Return the name as an SQL identifier: in lower case, unless it is in double quotes.
 
-    So a function may spell the name of a transition table as the declaration does.
+    PostgreSQL reads a name in a function's body in the same way, so a function can spell the name
+    of a transition table as its declaration does.
 
     https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
     """
@@ -83,16 +84,17 @@ def sql_name(name: str) -> sql.Identifier:
 
 
 def function_identifier(pgid: str, table: str) -> str:
-    """Return the name of a trigger's function, which is in the schema of its table.
+    """Return the name of a trigger's function, which is in the schema of the trigger's table.
 
-    Functions of the same name would overwrite each other, and five digits are not enough to prevent
-    that. So the name ends with twenty digits of the trigger's name and table.
+    Functions of the same name would overwrite each other, and the five digits at the end of a
+    trigger's name are too few to prevent that. So the name of a function ends with twenty hex
+    digits of a hash of the trigger's name and table.
     """
     return f"{pgid[:42]}_{_digest(f'{table}:{pgid}')[:20]}"
 
 
 def report_sequence(uri: str) -> str:
-    """The sequence that numbers the records of a rule in report mode, beside its table."""
+    """Return the name of the sequence that numbers a rule's records in report mode."""
     return f"{REPORTS}{hashlib.md5(uri.encode(), usedforsecurity=False).hexdigest()}"
 
 
@@ -102,16 +104,17 @@ def ignore_key(table: str, pgid: str) -> str:
 
 
 def split_table(db_table: str) -> tuple[str | None, str]:
-    """Return the schema and the name of a ``Meta.db_table``; None is the schema in ``search_path``.
+    """Return the schema and the name of a ``Meta.db_table``.
 
-    ``'"archive"."entry"'``, which is how Django names a schema, is two identifiers.
+    The schema is None if the name does not contain one: PostgreSQL then searches ``search_path``.
+    A table in a schema is written as two quoted identifiers: ``'"archive"."entry"'``.
     """
     schema, name = split_identifier(db_table)
     return schema or None, name
 
 
 def table_identifier(db_table: str, schema: str | None = None) -> sql.Identifier:
-    """Return the table as SQL, in its own schema or, if it does not name one, in ``schema``."""
+    """Return the table as SQL; ``schema`` is added if ``db_table`` does not contain a schema."""
     own_schema, name = split_table(db_table)
     found = own_schema or schema
     return sql.Identifier(found, name) if found else sql.Identifier(name)
@@ -126,7 +129,7 @@ def bind(text: str, params: Sequence[Any]) -> str:
 
 
 def _literal(param: Any) -> sql.Composable:
-    """A literal that means the same whatever a role sets, such as IntervalStyle.
+    """Return a literal whose meaning does not depend on settings of a role, such as IntervalStyle.
 
     https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-INTERVAL-INPUT
     """

@@ -49,7 +49,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_GET
 @busy_page
 def chapter(request: HttpRequest, slug: str) -> HttpResponse:
-    """A chapter, not run."""
+    """A chapter before it is run."""
     found = _chapter(slug)
     context = _chapter_context(found) | {"sandbox": _empty_sandbox(found)}
     if "answer" in request.GET:
@@ -61,7 +61,7 @@ def chapter(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @busy_page
 def run(request: HttpRequest, slug: str) -> HttpResponse:
-    """The chapter's page with the results of a run, or for htmx the results alone."""
+    """Run a chapter. Return its page with the results, or only the results if htmx asks."""
     found = _chapter(slug)
     context = _chapter_context(found, run_chapter(found))
     if request.headers.get("HX-Request"):
@@ -74,7 +74,7 @@ def run(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @busy_page
 def attempt(request: HttpRequest, slug: str) -> HttpResponse:
-    """One step in the sandbox: the page with its outcome, or for htmx the sandbox alone."""
+    """Take a step in the sandbox. Return the page, or only the sandbox if htmx asks."""
     found = _chapter(slug)
     journal = sandbox.read_journal(request.POST.get("journal", ""), found.models)
     outcome = sandbox.visit(
@@ -94,11 +94,12 @@ def attempt(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @busy_page
 def check(request: HttpRequest, slug: str) -> HttpResponse:
-    """An answer to the exercise, judged: the page, or for htmx the exercise alone."""
+    """Judge an answer to the exercise. Return the page, or only the exercise if htmx asks."""
     found = _chapter(slug)
     exercise = EXERCISES[found.module_name]
     is_solution = request.POST.get("action") == "solve"
-    sent = request.POST.get("answer", "")[: MAX_CHARACTERS + 1]  # one more is too long
+    # One character more than allowed is enough for judge() to reject the answer.
+    sent = request.POST.get("answer", "")[: MAX_CHARACTERS + 1]
     answer = exercise.solution if is_solution else sent
     context = _exercise_context(found, answer) | {"verdict": judge(exercise, answer)}
     context["is_solution"] = is_solution
@@ -111,7 +112,7 @@ def check(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @never_cache
 def triggers(request: HttpRequest) -> HttpResponse:
-    """The map of all triggers: the whole page, or for htmx the table alone."""
+    """The map of all triggers: the whole page, or only the table if htmx asks."""
     search = request.GET.get("q", "").strip()
     context = {"entries": trigger_map(search), "search": search}
     if request.headers.get("HX-Request"):
@@ -144,7 +145,7 @@ def documentation(request: HttpRequest, path: str) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
-    """A whole page, which lists all chapters."""
+    """Render a whole page, with the list of all chapters."""
     parts = {
         part: [chapter for chapter in all_chapters() if chapter.part == part] for part in PARTS
     }
@@ -153,7 +154,7 @@ def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpRespo
 
 
 def _exercise_context(chapter: Chapter, answer: str | None = None) -> dict[str, Any]:
-    """The exercise with an answer in it, at first the empty one."""
+    """Return the context of an exercise with the reader's answer; None: not answered yet."""
     exercise = EXERCISES[chapter.module_name]
     link = urlencode({"answer": answer}) if answer is not None else ""
     return {

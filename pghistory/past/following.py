@@ -1,6 +1,6 @@
-"""Relations of objects that were read in the past, read at the same time when they are asked for.
+"""Objects of the past whose relations are read as of the same time, whenever they are accessed.
 
-For pages that are rendered after their objects were read, such as those of the admin.
+The admin needs this: it renders a page after the block of ``as_of()`` in which it read the objects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Following(AsOf):
-    """A point in time whose objects read their relations at that time, also after the block."""
+    """An ``as_of()`` whose objects still read their relations as of its time after the block."""
 
     def __init__(self, time: datetime, *, using: str):
         super().__init__(time, untracked="today", using=using)
@@ -44,7 +44,7 @@ class Following(AsOf):
         return self.queryset(found)
 
     def queryset(self, found: QuerySet[Any]) -> QuerySet[Any]:
-        """The same queryset, of the rows as they were."""
+        """Return a copy of the queryset that reads the rows as they were."""
         query: Any = found.query.chain(PastQuery)
         query.alias_map = {
             alias: inheriting.PastJoin.of(join) for alias, join in query.alias_map.items()
@@ -54,7 +54,7 @@ class Following(AsOf):
 
 
 def _accessor(instance: Any, name: str) -> str:
-    """The attribute of an object that reads what Django keeps under this name."""
+    """Return the attribute that reads the relation which Django caches under this name."""
     for field in instance._meta.get_fields():
         if not field.auto_created or field.concrete:
             if field.name == name:

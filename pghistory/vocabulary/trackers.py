@@ -28,7 +28,7 @@ class Tracker:
             self.label = label
         if not isinstance(self.label, str) or not self.label:
             raise ValueError(
-                f"{type(self).__name__} needs a label: found {self.label!r}, expected a text."
+                f"{type(self).__name__} needs a label: found {self.label!r}, expected a string."
             )
 
     def __repr__(self) -> str:

@@ -208,7 +208,7 @@ class Attempts:
             yield self._must_be_refused("replace a function", function.label, state, message)
 
     def ignoring(self) -> Iterator[Result]:
-        """Name each rule with ``ignorable=False`` in pgtrigger.ignore; try a write it refuses."""
+        """Ignore each rule with ``ignorable=False``, and try a write that the rule refuses."""
         installed = {(found.table, found.pgid): found for found in self.triggers}
         for model, trigger in registry.registered():
             name = naming.split_table(model._meta.db_table)[1]

@@ -36,13 +36,13 @@ _read_only: list[Callable[[Any], Iterable[str]]] = []
 
 
 def read_only(schemas: Callable[[Any], Iterable[str]]) -> None:
-    """Register schemas, by a function of the connection, whose views everybody may only read."""
+    """Register a function that returns schemas of a connection. Roles only read their views."""
     _read_only.append(schemas)
 
 
 @dataclass(frozen=True)
 class GrantedRelation:
-    """A table, view or sequence. ``grants`` are (grantee, privilege); "" is PUBLIC."""
+    """A table, view or sequence. ``grants`` are (grantee, privilege); the grantee "" is PUBLIC."""
 
     schema: str
     name: str
@@ -67,7 +67,7 @@ class GrantedRelation:
 
 @dataclass(frozen=True)
 class Function:
-    """A trigger function. ``path`` is its search_path; None: it runs with the caller's."""
+    """A trigger function. ``path`` is its search_path, or None if it runs with the caller's."""
 
     schema: str
     name: str
@@ -98,7 +98,7 @@ class Objects:
 
     @property
     def tables(self) -> list[GrantedRelation]:
-        """Tables and views that a statement can name; a partition is written through its table."""
+        """The tables and views. Partitions are left out: they are written through their parent."""
         return [each for each in self.relations if each.kind != "S" and not each.is_partition]
 
     @property
@@ -111,7 +111,7 @@ class Objects:
 
 
 def read(connection: Any) -> Objects:
-    """The objects in the schemas in which the tables of installed apps are."""
+    """Read the objects in all schemas that contain a table of an installed app."""
     alias = connection.alias
     models = [
         model

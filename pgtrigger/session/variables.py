@@ -1,34 +1,34 @@
-"""Python values that the database must see in the current transaction, and those of open scopes.
+"""Variables, which are Python values that the database sees as settings, and the open scopes.
 
-Note [Transaction variables]. ``ignore()``, ``schema()`` and history's ``context()`` are each a
-Python value, in a ContextVar so that neither threads nor asyncio tasks see each other's. A
-``Synchronizer`` on every PostgreSQL connection sends it with ``SET LOCAL``, as a separate
-statement, only when the server's value differs: when a transaction starts, when the value changes,
-and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. So
+Note [Transaction variables]. ``ignore()``, ``schema()`` and pghistory's ``context()`` each set a
+Python value. It is kept in a ContextVar, so threads and asyncio tasks do not see each other's
+values. The ``Synchronizer`` of each PostgreSQL connection sends the value with ``SET LOCAL``, as a
+separate statement, if the server's value differs: when a transaction starts, when the value
+changes, and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. So
 
 - the user's statement is never rewritten, so parameters, ``%``, executemany, server-side binding
   and pipelines are not affected;
-- the setting ends with the transaction: nothing leaks through a connection pool;
+- the setting ends with the transaction, so it does not leak through a connection pool;
 - nothing is sent in an aborted transaction, so that the user's own error is never masked;
-- statements that bypass execute wrappers (COPY, callproc, the raw driver) have it, and deferred
-  triggers too: it is compared again before COMMIT, because asynchronous code that leaves a scope
-  cannot reach the connection of another thread.
+- statements that bypass execute wrappers (COPY, callproc, the raw driver) have the setting too;
+- deferred triggers have it too. The value is compared again before COMMIT, because asynchronous
+  code that leaves a scope cannot reach the connection, which belongs to another thread.
 
 Outside a transaction, a statement that needs a variable is wrapped in its own transaction; any
 other is sent as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs
-nothing. Every statement that can be wrapped needs ``search_path``; those that may write need the
-others. A SELECT does not, although its functions may write. A procedure or DO block that commits
-is rejected: the rest of it would be executed without the variables. A query of several
-statements that ends a transaction before a statement that needs a variable is rejected, because
-nothing can be sent between them.
+nothing. Every statement that can be wrapped needs ``search_path``. Only statements that may write
+need the other variables, and a SELECT does not count as one, although it may call a function that
+writes. A procedure or DO block that commits is rejected, because the rest of it would be executed
+without the variables. A query of several statements is rejected if one of them ends a transaction
+and a later one needs a variable, because nothing can be sent between them.
 
-With autocommit off, sending right after COMMIT would begin the next transaction, and autocommit
-could not be turned on again. So the variables are sent before the first statement of a transaction.
-COPY and callproc bypass execute wrappers; a cursor subclass covers them.
+With autocommit off, a variable that is sent right after COMMIT would begin the next transaction,
+and autocommit could not be turned on again. So the variables are sent before the first statement of
+a transaction. COPY and callproc bypass execute wrappers; a cursor subclass covers them.
 
-Statements of the raw driver are not seen: a transaction that begins with one has the variables from
-the first statement of a Django cursor on. After a ROLLBACK TO SAVEPOINT of the raw driver, inside a
-scope that was entered after the savepoint, they are missing.
+Statements sent through the raw driver are not seen. If a transaction begins with one, the variables
+are sent before the first statement of a Django cursor. If the raw driver rolls back to a savepoint
+that is older than the scope, the variables of the scope are missing afterwards.
 
 https://www.postgresql.org/docs/current/sql-set.html
 """
@@ -55,8 +55,9 @@ if TYPE_CHECKING:
 class Variable:
     """A setting that follows a Python value.
 
-    ``render(value, alias)`` gives the setting's value on that database as text, None for "as if
-    never set". ``statements`` are the first words of what needs it even outside a transaction.
+    ``render(value, alias)`` returns the setting's value on that database as text, or None to reset
+    the setting. ``statements`` contains the first keyword of each statement that needs the setting
+    even outside a transaction.
     """
 
     def __init__(
@@ -71,14 +72,14 @@ class Variable:
         self.statements = statements
 
     def get(self) -> Any:
-        """Return the present value; None if it is not set."""
+        """Return the current value; None if it is not set."""
         return current().get(self)
 
     def check(self, value: Any, alias: str, query: Any) -> None:
         """Raise if the query must not be executed while the variable has this value."""
 
     def set_local(self, text: str | None) -> sql.Composed:
-        """Return the statement that gives the setting this value; None resets it to "never set"."""
+        """Return the statement that sets the setting to this text; None resets it."""
         return self._assign(sql.Literal(text or ""))
 
     def _assign(self, value: sql.Composable) -> sql.Composed:
@@ -87,12 +88,12 @@ class Variable:
 
 
 class RestoredVariable(Variable):
-    """A list setting of PostgreSQL's own, which gets back what it had before."""
+    """A setting of PostgreSQL whose value is a list. Resetting it restores its earlier value."""
 
     def set_local(self, text: str | None) -> sql.Composed:
-        if not text or text == '""':  # which SHOW says of an empty list, and SET refuses
+        if not text or text == '""':  # SHOW returns "" for an empty list, but SET rejects it
             return super().set_local("")
-        return self._assign(sql.SQL(text))  # in quotes the list would be one element
+        return self._assign(sql.SQL(text))  # a quoted list would be one element
 
 
 Values = Mapping[Any, Any]  # by Variable
@@ -124,7 +125,7 @@ class _Opened:
         return self.generator is None or self.generator() is not None
 
     def is_in(self, frame: FrameType | None) -> bool:
-        """Return whether it belongs to the generator of this frame; of None, to no generator."""
+        """Return whether the scope belongs to this frame's generator; None: to no generator."""
         if self.generator is None or frame is None:
             return self.generator is None and frame is None
         generator = self.generator()
@@ -159,7 +160,7 @@ class _OpenScopes:
     def active(self) -> tuple[_Opened, ...]:
         """Return the scopes that have an effect now, the innermost last.
 
-        If a generator is resumed inside scopes that were opened later, those are outside its own.
+        While a generator runs, its scopes are inside those that were opened while it was suspended.
         """
 
         def position(number: int) -> tuple[int, int]:
@@ -171,17 +172,17 @@ class _OpenScopes:
         return tuple(self.opened[number] for number in order if self.opened[number].is_active)
 
 
-# So that threads and tasks do not see each other's. See Note [Generators].
+# A ContextVar, so threads and tasks do not see each other's scopes. See Note [Generators].
 _state: ContextVar[_OpenScopes] = ContextVar("state", default=_OpenScopes())  # noqa: B039
 
 
 def current() -> Values:
-    """Return the value that each variable should have. One that is missing should be unset."""
+    """Return the values that the variables should have; a variable without one should be unset."""
     return _state.get().values
 
 
 def enter(scope: object, values: Values, frame: FrameType | None) -> None:
-    """Open the scope, in the generator of this frame, if it belongs to one."""
+    """Open the scope. ``frame`` is that of the generator which it belongs to, or None."""
     generator = None if frame is None else weakref.ref(generators.of(frame))
     opened = tuple(each for each in _state.get().opened if each.can_go_on)
     suspended = frozenset(each.key for each in opened if not each.is_active)
@@ -189,9 +190,9 @@ def enter(scope: object, values: Values, frame: FrameType | None) -> None:
 
 
 def leave(scope: object, frame: FrameType | None) -> None:
-    """Close the scope.
+    """Close the scope. Do nothing if it is not open in this context.
 
-    It is not open here if its generator is closed in another context, by the garbage collector.
+    It is not if the garbage collector closes the scope's generator in another context.
     """
     opened = _state.get().opened
     of_scope = [each for each in reversed(opened) if each.scope is scope]
@@ -202,7 +203,7 @@ def leave(scope: object, frame: FrameType | None) -> None:
 
 
 def change(variable: object, value: Any) -> None:
-    """Change the value of a variable until the scope ends that set it."""
+    """Change the value of a variable until the scope that set it ends."""
     state = _state.get()
     setter = next(each for each in reversed(state.active()) if variable in each.values)
     changed = replace(setter, values={**setter.values, variable: value})

@@ -1,8 +1,8 @@
 """The triggers of the migration that is running, by URI.
 
-Code in a ``RunPython`` names rules that may have been renamed, moved to another table, changed or
-removed since it was written. While a migration runs, the triggers of its state count, not only
-those that are declared now, and a URI that neither has stands for no trigger.
+The code of a ``RunPython`` names rules by URI, and a rule may have been renamed, moved to another
+table, changed or removed since. So while a migration runs, a URI is looked up in the migration's
+state and in the current declarations. If neither has such a trigger, nothing happens.
 
 https://docs.djangoproject.com/en/stable/ref/migration-operations/#runpython
 """
@@ -57,7 +57,7 @@ _triggers: ContextVar[Callable[[], list[HistoricalTrigger]] | None] = ContextVar
 
 @contextlib.contextmanager
 def running(triggers: Callable[[], list[HistoricalTrigger]]) -> Iterator[None]:
-    """While a migration runs: ``triggers`` returns those of its state."""
+    """Set the running migration's triggers, as a function that returns them, inside the block."""
     token = _triggers.set(triggers)
     try:
         yield
@@ -77,20 +77,20 @@ def triggers() -> list[HistoricalTrigger]:
 
 
 def find(uri: str) -> list[HistoricalTrigger]:
-    """The triggers that the URI stands for in the migration that is running.
+    """Return the triggers with this URI in the running migration.
 
-    They are several if the migration itself changes the table or the trigger, the latest one last.
+    There are several if the migration itself changes the table or the trigger; the latest is last.
     """
     return [trigger for trigger in triggers() if trigger.uri == uri]
 
 
 def of_model(model: type[Model]) -> list[HistoricalTrigger]:
-    """The triggers of the model's table in the migration that is running."""
+    """Return the triggers of the model or its table in the running migration."""
     return [trigger for trigger in triggers() if trigger.is_of(model)]
 
 
 def of_state(state: ProjectState) -> list[HistoricalTrigger]:
-    """The triggers in a state of migrations."""
+    """Return the triggers of all models in a project state."""
     models: dict[tuple[str, str], Any] = state.models
     return [
         HistoricalTrigger(f"{app_label}.{model.name}:{trigger.name}", trigger)

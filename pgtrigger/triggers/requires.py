@@ -1,7 +1,8 @@
 """``Requires``: a row can be written only while the row it refers to meets a condition.
 
-The referenced row is locked with FOR SHARE, so it cannot change until the end of the transaction:
-the write comes before the change, or it sees it. In report mode nothing is locked.
+The referenced row is locked with FOR SHARE, so it cannot change until the end of the transaction.
+If another transaction is changing it, the write waits and then checks the changed row. In report
+mode nothing is locked.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 """
@@ -45,19 +46,21 @@ if TYPE_CHECKING:
 
 
 class Requires(Rule):
-    """Refuses to insert, change, move or delete a row unless the row it refers to is so.
+    """Refuses to insert, change or delete a row unless the row it refers to meets a condition.
 
         pgtrigger.Requires("invoice__status", "draft")
 
     The path is a foreign key, a field of the row it refers to, and a lookup if there is one. A row
-    whose foreign key is NULL requires nothing. ``operation`` may be limited.
+    whose foreign key is NULL is not checked. If an UPDATE changes the foreign key, the old and the
+    new referenced row must both meet the condition. ``operation`` limits which operations are
+    checked; by default all three are.
     """
 
     operation = clauses.Insert | clauses.Update | clauses.Delete
     fixed = GENERATED | {
-        "level": "it locks the row that each row refers to, before the write",
-        "when": "it locks the row that each row refers to, before the write",
-        "timing": "it locks the row that each row refers to, before the write",
+        "level": "it locks the referenced row before each row is written",
+        "when": "it locks the referenced row before each row is written",
+        "timing": "it locks the referenced row before each row is written",
         "condition": "its path and value are the condition",
         "search_path": "every name of its function is qualified",
         "writes": "it sets no field",

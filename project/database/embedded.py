@@ -39,7 +39,7 @@ from project.database import binaries
 from project.errors import DatabaseUnavailable
 
 PATIENCE = 60  # seconds to wait for a server that does not answer
-GRACE = 2  # seconds in which a process that starts the server removes the old files
+GRACE = 2  # seconds that a starting process has to remove the files of a killed server
 ROOM = 64 << 20  # bytes that a data folder and its first log need
 
 SETTINGS = """\

@@ -8,7 +8,7 @@ import pgtrigger
 
 
 class Article(models.Model):
-    """The words of its title and text, ready for search."""
+    """An article whose title and text are prepared for search by a trigger."""
 
     title = models.CharField(max_length=64)
     text = models.TextField()
@@ -53,7 +53,7 @@ class Posting(models.Model):
 
 
 class Role(Group):
-    """Django's Group, with a rule: the administrators stay."""
+    """Django's Group, with a rule: the group "Administrators" cannot be deleted."""
 
     class Meta:
         proxy = True
@@ -74,7 +74,7 @@ class Reorder(models.Model):
 
 
 class Stock(models.Model):
-    """An item that falls below 5 is noted in Reorder, by one call for each statement."""
+    """The stock of an item. Items that fall below 5 are added to Reorder, once a statement."""
 
     item = models.CharField(max_length=32)
     quantity = models.IntegerField()
@@ -107,7 +107,7 @@ class Stock(models.Model):
 
 
 class Ticket(models.Model):
-    """A closed ticket stays, in the schema of each tenant."""
+    """A ticket, in the schema of each tenant. It cannot be deleted once it is closed."""
 
     subject = models.CharField(max_length=64)
     is_closed = models.BooleanField(default=False)

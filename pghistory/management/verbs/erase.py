@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="metadata of the contexts in which the person made changes; KEY is erased there "
+        help="select the contexts in which KEY has this value, and erase KEY there "
         "(default: user=PK if the object is a user)",
     )
     parser.add_argument(

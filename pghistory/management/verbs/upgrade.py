@@ -41,7 +41,7 @@ def handle(stdout: OutputWrapper, *, labels: list[str], **options: Any) -> None:
     if options["list"]:
         call_command("makemigrations", "--dry-run", verbosity=0)
         waiting = [str(each) for each in postponing.postponed()]
-        stdout.write("\n".join(waiting or ["Nothing waits."]))
+        stdout.write("\n".join(waiting or ["No event table needs a migration."]))
         return
     found = _models(labels, everything=options["all"])
     with postponing.asked(model._meta.label for model in found):
