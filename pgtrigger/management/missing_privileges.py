@@ -1,4 +1,4 @@
-"""A command that the role of the connection may not carry out says which role may."""
+"""The error of a command whose connection lacks a privilege: it says which role has it."""
 
 from __future__ import annotations
 

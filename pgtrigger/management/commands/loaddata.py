@@ -1,4 +1,4 @@
-"""``loaddata``, under any rule."""
+"""``loaddata``, which loads rows that a rule would refuse."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Command(loaddata.Command):
             sys.stdin = stdin
 
     def _texts(self, label: str) -> Iterator[str]:
-        """Read the fixtures of a label. What stdin had can be read once more."""
+        """Yield the fixtures of a label. Stdin can be read again afterwards."""
         for path, _, _ in self.find_fixtures(label):
             if path == loaddata.READ_STDIN:
                 text = sys.stdin.read()

@@ -1,1 +1,4 @@
-"""The verbs of ``manage.py pgtrigger`` that have a separate module."""
+"""The verbs of ``manage.py pgtrigger``, one module each, and what they share.
+
+A verb has HELP, EXAMPLES (the end of its help), ``add_arguments()`` and ``handle()``.
+"""

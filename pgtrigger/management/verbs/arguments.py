@@ -1,4 +1,4 @@
-"""Arguments that several verbs have."""
+"""Arguments that several verbs have, and the end of a verb's help."""
 
 from __future__ import annotations
 
@@ -11,6 +11,24 @@ from django.db import DEFAULT_DB_ALIAS, connections
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
+def epilog(example: str, *, finding: str = "") -> str:
+    """Return the end of a verb's help: an example and the exit codes.
+
+    Args:
+        example: the words after ``manage.py pgtrigger``.
+        finding: when the verb exits with 1, apart from a failure.
+    """
+    one = " or ".join(filter(None, [finding, "the command failed"]))
+    return f"example: manage.py pgtrigger {example}\nexit codes: 0 done, 1 {one}, 2 wrong arguments"
+
+
+def add_uris(parser: argparse.ArgumentParser) -> None:
+    """Add the URIs of triggers."""
+    parser.add_argument(
+        "uris", nargs="*", metavar="uri", help="app_label.ModelName:trigger_name; all by default"
+    )
+
+
 def add_database(parser: argparse.ArgumentParser) -> None:
     """Add ``--database``."""
     parser.add_argument(
@@ -18,6 +36,34 @@ def add_database(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_DB_ALIAS,
         choices=tuple(connections),
         help="the database, by its alias in settings.DATABASES",
+    )
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add ``--database`` and ``--schema``."""
+    add_database(parser)
+    parser.add_argument(
+        *("-s", "--schema"),
+        action="append",
+        help="a schema to look for tables in, instead of search_path; may be repeated",
+    )
+
+
+def add_lock_timeout(parser: argparse.ArgumentParser) -> None:
+    """Add ``--lock-timeout``."""
+    parser.add_argument(
+        "--lock-timeout",
+        type=int,
+        metavar="MS",
+        help="wait for a table no longer than this, and try again, ten times in all, "
+        "so that nobody queues up behind the installation",
+    )
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Add the ``--dry-run`` of a verb that drops triggers."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be dropped, and change nothing"
     )
 
 

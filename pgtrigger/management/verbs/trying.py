@@ -1,4 +1,4 @@
-"""``manage.py pgtrigger try``: what a rule would say of stored rows and of past changes."""
+"""``manage.py pgtrigger try``: which stored rows and past changes a rule refuses."""
 
 from __future__ import annotations
 

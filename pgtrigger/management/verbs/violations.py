@@ -138,7 +138,7 @@ def _of_record(row: Violation) -> dict[str, Any]:
 
 
 def _write_json(command: BaseCommand, rows: Iterator[dict[str, Any]]) -> int:
-    """An array, an element a line, written as it is read."""
+    """Write an array, one element a line, while the rows are read. Return their number."""
     number = 0
     for row in rows:
         command.stdout.write(("[" if number == 0 else ",") + json.dumps(row, cls=DjangoJSONEncoder))
@@ -158,7 +158,7 @@ def _write_text(command: BaseCommand, rows: Iterator[dict[str, Any]]) -> int:
 
 
 def _chosen(row: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values of a line: the message says what the detail says."""
+    """Yield the values to show on a line. The detail is hidden: it repeats the message."""
     hidden = {"table_name", "detail", "context_id", "recorded"}
     for name, value in row.items():
         if name not in hidden and value not in (None, ""):
