@@ -30,9 +30,9 @@ def before_models_load() -> None:
 
 
 def extend_schema_editors() -> None:
-    """Add columns without the default that is for new rows only, and set that afterwards.
+    """Add columns without a default that is meant for new rows only, and set it afterwards.
 
-    ``AddField`` gives the default to the rows that are there, and a field cannot change that.
+    ``AddField`` gives the default to existing rows, and a field cannot prevent that.
     Indexes that are built concurrently are built on each partition.
     """
     for alias in connections:
@@ -48,8 +48,8 @@ def extend_schema_editors() -> None:
 class _IndexingPartitions:
     """Django's schema editor on indexes that are built and dropped concurrently.
 
-    PostgreSQL does not build one on a partitioned table, but does on each of its partitions. It
-    drops one of a partitioned table only with a lock.
+    PostgreSQL builds no such index on a partitioned table, but on each of its partitions. It does
+    not drop an index of a partitioned table concurrently.
 
     https://www.postgresql.org/docs/current/ddl-partitioning.html#DDL-PARTITIONING-DECLARATIVE-MAINTENANCE
     """

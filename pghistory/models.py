@@ -214,7 +214,7 @@ class _Timeline(models.Model):
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
-        """Django's error about a proxy model that has fields, with what a timeline offers."""
+        """Return Django's errors; that about fields of a proxy model says what to write instead."""
         found = super().check(**kwargs)
         for message in found:
             if message.id == "models.E017":

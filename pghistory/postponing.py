@@ -57,7 +57,7 @@ def register() -> None:
 
 @contextlib.contextmanager
 def asked(labels: Iterable[str]) -> Iterator[None]:
-    """Compare these event models (``app.Model``) as they are declared."""
+    """Do not postpone changes of these event models (``app.Model``) inside the block."""
     token = _asked.set(frozenset(label.lower() for label in labels))
     try:
         yield
@@ -71,7 +71,7 @@ def postponed() -> list[Postponed]:
 
 
 def amend(from_state: ProjectState, to_state: ProjectState) -> None:
-    """Put what must not change from the migrated models into the declared ones."""
+    """Copy what must not change from the migrated models to the declared ones."""
     _postponed.clear()
     for model in event_models.all_event_models():
         key = (model._meta.app_label, model._meta.model_name)
@@ -123,7 +123,7 @@ def _keep_key(old: ModelState, new: ModelState) -> bool:
 
 
 def _keep_indexes(old: ModelState, new: ModelState) -> bool:
-    """Without the new indexes the one on ``pgh_obj`` stays."""
+    """Keep the old index on ``pgh_obj``, because the new ones are postponed."""
     before = {_purpose(index) for index in old.options.get("indexes", ())}
     wanted = new.options.get("indexes", [])
     added = [index for index in wanted if (p := _purpose(index)) and p not in before]

@@ -62,7 +62,7 @@ def survey(*uris: str, database: str | None = None) -> tuple[list[Entry], list[I
 
 
 def _compared(uris: tuple[str, ...], snapshot: Snapshot, database: str | None) -> Iterator[Entry]:
-    """In a migration, a URI is first one of its state, and an unknown one is left out."""
+    """In a migration, look each URI up in its state first, and leave out unknown ones."""
     if not historical.is_running() or not uris:
         for model, trigger in registry.registered(*uris):
             yield _compare(model, trigger, snapshot, database)
@@ -180,7 +180,7 @@ def undeclared(database: str | None = None) -> list[InstalledTrigger]:
 def prune(database: str | None = None, lock_timeout: int | None = None) -> None:
     """Drop the engine's triggers that no model declares, and functions that no trigger calls.
 
-    ``lock_timeout`` is in milliseconds a table.
+    ``lock_timeout`` is how long a change waits for its table, in milliseconds.
     """
     _prune(Installer.on(database, lock_timeout))
 

@@ -97,12 +97,12 @@ class UpsertTriggerSql:
 
     @property
     def makes_function(self) -> bool:
-        """Return whether its function is its own, and not one that is there."""
+        """Return whether it creates its function, instead of calling an existing one."""
         return not self.execute or (bool(self.func) and calls(self.execute, self.pgid))
 
     @property
     def function_name(self) -> str:
-        """The function's name, without its schema: the trigger's own where ``execute`` calls it."""
+        """The function's name without its schema. With ``execute``: the trigger's name."""
         return self.pgid if self.execute else naming.function_identifier(self.pgid, self.table)
 
     @property

@@ -74,7 +74,7 @@ NAMES = [field.name for field in fields(Detail)]
 
 
 def parse(text: str | None) -> dict[str, Any] | None:
-    """Return the object that the text is, or None if no rule has written the text."""
+    """Return the JSON object in the text, or None if no rule has written the text."""
     try:
         parsed = json.loads(text or "")
     except ValueError:
@@ -129,7 +129,7 @@ class TriggerError(IntegrityError, InternalError):
 
     @functools.cached_property
     def declared(self) -> Declared:
-        """The declaration's words, which are looked up here: most errors are not shown."""
+        """The declared message, field and code. Read late: most errors are not shown."""
         return self._declared(self.uri) or Declared()
 
     def __reduce__(self) -> tuple[Any, ...]:

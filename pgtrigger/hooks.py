@@ -76,9 +76,9 @@ def after_models_load() -> None:
 def _accept_meta_triggers() -> None:
     """Add ``triggers`` to the names that ``Meta`` accepts; Django offers no other way.
 
-    The state of migrations does not get the name: it would copy declarations from models, but it
-    contains compiled triggers, which only operations put there. That also holds if a setting
-    forbids triggers in ``Meta``.
+    The names that a migration's state copies from ``Meta`` stay as they were: the state contains
+    compiled triggers, which only operations may add. A setting that forbids triggers in ``Meta``
+    changes nothing here.
     """
     if "triggers" not in options.DEFAULT_NAMES:
         vars(state)["DEFAULT_NAMES"] = options.DEFAULT_NAMES

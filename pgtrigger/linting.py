@@ -10,6 +10,8 @@ pgtrigger.L004
     ``AtMost`` counts rows by a foreign key without an index.
 pgtrigger.L005
     The extension ``plpgsql_check`` reports a problem; needs the extension.
+pgtrigger.L006
+    Hand-written SQL reads a virtual generated column, which is NULL in a trigger.
 """
 
 from __future__ import annotations
@@ -165,7 +167,7 @@ def _of_keys(model: type[Model], trigger: Trigger) -> Iterator[Finding]:
 
 
 def _of_virtual(model: type[Model], trigger: Trigger) -> Iterator[Finding]:
-    """Virtual columns in SQL of the user; a ``Q`` has the column's expression in its place.
+    """Find virtual columns in hand-written SQL. In a ``Q``, their expression replaces them.
 
     https://www.postgresql.org/docs/current/ddl-generated-columns.html
     """

@@ -78,7 +78,7 @@ class _TestRun:
 
 
 class RuleReport:
-    """The rules that the tests of a session refused, and the rules that no test needs.
+    """The rules that refused a write in a test session, and the rules that no test needs.
 
     Attributes:
         refused: URIs of rules that have refused a write.
@@ -185,7 +185,7 @@ class RuleReport:
             self._alter(uri, "enable")
 
     def _tests_of(self, family: dict[str, type[Model]]) -> list[pytest.Item]:
-        """Return the tests that wrote to its tables, those first that probably miss the rule."""
+        """Return the tests that wrote to the rule's tables, first those that probably need it."""
         tables = {owner._meta.db_table for owner in family.values()}
         runs = [each for each in self.runs.items() if tables & each[1].tables]
         runs.sort(key=lambda each: (not family.keys() & each[1].refused, each[1].seconds))

@@ -108,9 +108,9 @@ def allows(*, using: str = "default") -> Iterator[None]:
 
 
 def raised_by(error: RaisedError) -> str | None:
-    """Return the URI of the trigger whose function, or one that it called, has the RAISE.
+    """Return the URI of the trigger whose function raised the error, itself or by a call.
 
-    None if it is in no function of a declared trigger.
+    None if the function does not belong to a declared trigger.
     """
     found = [
         (position, trigger.get_uri(model))

@@ -188,7 +188,7 @@ def _time(request: HttpRequest) -> datetime | None:
 
 
 def _parsed(text: str) -> datetime | None:
-    """A time in ISO 8601; without a zone it is of the current one."""
+    """Parse a time in ISO 8601; without a time zone, it is in the current one."""
     if "T" in text:
         text = text.replace(" ", "+")  # of an address that was not quoted
     try:
@@ -205,7 +205,7 @@ def _parsed(text: str) -> datetime | None:
 
 
 def _reason(model: Any) -> str:
-    """Why the model's rows as they were are not known, empty if they are."""
+    """Return why the model's past rows are unknown; empty if they are known."""
     try:
         history.witness(model)
     except ValueError as error:

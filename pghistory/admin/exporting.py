@@ -52,7 +52,7 @@ def lines(events: Any, chosen: Format) -> Iterator[str]:
 
 
 def as_stream(request: HttpRequest, text: Iterator[str]) -> Iterable[str] | AsyncIterator[str]:
-    """The text as the server of the request reads it."""
+    """Return the text as an iterator that fits the server: asynchronous for ASGI."""
     return _asynchronous(text) if isinstance(request, ASGIRequest) else text
 
 

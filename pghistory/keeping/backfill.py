@@ -158,7 +158,7 @@ def of_event_model(event_model: Any, *, label: str | None, using: str, batch: in
     """Return the backfill of a declared event model.
 
     Raises:
-        CannotBackfill: The label is not the model's, or no tracker says what an insert gives, or
+        CannotBackfill: The label is not the model's, or no tracker writes events of inserts, or
             the events do not say which row they are about.
     """
     known = [str(tracker.label) for tracker in event_model.pgh_trackers]
@@ -193,7 +193,7 @@ def default_label(event_model: Any) -> str | None:
 def identity(event_model: Any, tracked_model: Any) -> list[tuple[Any, Any]]:
     """The fields of an event that say which row it is about, each with the row's own field.
 
-    Without ``pgh_obj`` it is the copy of the key; nothing if the events do not hold that either.
+    Without ``pgh_obj``, it is the copy of the key; empty if the events do not contain that either.
     """
     fields = {field.name: field for field in event_model._meta.local_fields}
     if "pgh_obj" in fields:

@@ -60,7 +60,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class _Emptying:
-    """An update of some rows of one table, which leaves out those that have it already."""
+    """An update of some rows of one table, except those that have the new values already."""
 
     model: Any
     chosen: Q
@@ -118,7 +118,7 @@ def erase(
             object's own events.
         dry_run: Count, and change nothing.
         using: The database, by default that of the object.
-        batch: The rows of one transaction.
+        batch: The number of rows in one transaction.
 
     Raises:
         ValueError: The object has no key. A field is not tracked, says which object an event is
@@ -283,7 +283,7 @@ def _in_contexts(
 def _acted(
     model: Any, column: str, key: str, acted_as: dict[str, Any], metadata: list[str]
 ) -> Iterator[_Emptying]:
-    """The contexts in which a metadata key has the person's value lose this and other keys."""
+    """Remove this and other keys from contexts in which a key has the person's value."""
     is_same = Q(pgh_erased_key=str(acted_as[key]))
     keys = [*acted_as, *metadata]
     annotations = {"pgh_erased_key": KeyTextTransform(key, column)}

@@ -84,7 +84,7 @@ class Care:
         return partitions.events_in_default(self.found, self.using)
 
     def missing(self, ahead: int) -> list[EventPartition]:
-        """The ranges to create so that ``ahead`` partitions are empty before the newest event."""
+        """Return the ranges to create so that ``ahead`` partitions after the newest event exist."""
         found = self.found
         newest = partitions.position(self.table, self.using)
         added: list[EventPartition] = []
@@ -149,9 +149,9 @@ class Care:
             return new.name
 
     def removable(self, before: datetime) -> list[tuple[EventPartition, datetime | None]]:
-        """The oldest partitions all of whose events are of before the time, each with its newest.
+        """The oldest partitions whose events are all older than the time, each with its newest.
 
-        Those that hold only what was kept are not among them.
+        Partitions that contain only kept events are left out.
         """
         found = self.found
         position = partitions.position(self.table, self.using)
@@ -165,7 +165,7 @@ class Care:
         return chosen
 
     def remove(self, before: datetime, export: Path | None = None) -> Iterator[Removed]:
-        """Remove the partitions of before a time, the oldest first, and yield what was done.
+        """Remove the partitions from before a time, the oldest first, and yield what was done.
 
         Args:
             before: The time.

@@ -1,9 +1,9 @@
-"""An event table becomes a partitioned table, and a plain one again.
+"""Turn an event table into a partitioned table, and back into a plain one.
 
 Note [Attached, not copied]. The existing table becomes the first partition of a new table that gets
 its name, so that no event is copied. PostgreSQL must know that all its keys are below the bound. A
 CHECK constraint says so, which is validated beforehand, while others read and write; the bound
-leaves room for what they write meanwhile. The rest needs the table alone, for milliseconds.
+leaves room for what they write meanwhile. The rest locks the table for milliseconds.
 
 PostgreSQL before 17 has no identity columns in partitioned tables, so the key's values come from a
 sequence of the table's own.
@@ -36,9 +36,9 @@ class CannotPartition(ValueError):
 
 
 def convert(event_model: Any, every: int, using: str) -> None:
-    """Let the table of an event model be the first partition of a table of its name.
+    """Make the table of an event model the first partition of a new table with its name.
 
-    What an earlier, interrupted call did is continued. A table that is partitioned already stays.
+    An interrupted call can be repeated. A table that is partitioned already stays as it is.
 
     Raises:
         CannotPartition: The key has 32 bits, or something depends on the table that cannot follow.
@@ -60,9 +60,9 @@ def convert(event_model: Any, every: int, using: str) -> None:
 
 
 def restore(event_model: Any, using: str) -> None:
-    """Let a partitioned event table be a plain one again.
+    """Turn a partitioned event table back into a plain one.
 
-    The events of all partitions but the first are copied into that, while nobody can use them.
+    The events of all other partitions are copied into the first one, while the table is locked.
     """
     table = event_model._meta.db_table
     if partitions.read(table, using) is not None:
@@ -104,7 +104,7 @@ def _reject_obstacles(event_model: Any, using: str) -> None:
 
 @contextlib.contextmanager
 def ownership_of(event_model: Any, using: str) -> Iterator[None]:
-    """Open a transaction of the owner, in which no lock is waited for longer than two seconds."""
+    """Open a transaction as the owner, in which a lock is waited for no longer than two seconds."""
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '2s'")
         with ownership.as_owner(event_model, using):
@@ -183,7 +183,7 @@ def _convert(event_model: Any, bound: int, every: int, using: str) -> None:
 def _give_sequence(
     cursor: Any, table: sql.Identifier, first: EventPartition, state: tuple[Any, ...], position: int
 ) -> None:
-    """Let the keys of the partitioned table come from a sequence that goes on after the last one.
+    """Take the keys of the partitioned table from a sequence that starts after the last key.
 
     Before ``attach()``: see Note [Attached, not copied].
     """

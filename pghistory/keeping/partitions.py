@@ -104,7 +104,7 @@ def events_in_default(found: Partitions, using: str) -> int:
 
 
 def position(table: str, using: str) -> int:
-    """The newest key that was given to an event, or that an event has, 0 if none was.
+    """Return the newest key that was given to an event or that an event has; 0 without one.
 
     The application's role may not read the sequence.
     """
@@ -171,7 +171,7 @@ def copy_triggers(table: str, using: str) -> None:
 
 
 def detach(table: str, detached: EventPartition, using: str) -> None:
-    """Detach a partition, which needs the whole table for itself for a moment.
+    """Detach a partition, which locks the whole event table for a moment.
 
     https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DETACH-PARTITION
     """
@@ -184,7 +184,7 @@ def detach(table: str, detached: EventPartition, using: str) -> None:
 
 
 def close(partition: EventPartition, using: str) -> None:
-    """Take all privileges on a partition from others than its owner."""
+    """Revoke all privileges on a partition from all roles except its owner."""
     with connections[using].cursor() as cursor:
         cursor.execute(query(__package__, "grantees"), [partition.identifier.as_string()])
         for (role,) in cursor.fetchall():

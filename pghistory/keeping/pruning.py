@@ -107,13 +107,13 @@ class Prune:
 
 
 def of_events(event_model: Any, before: datetime, *, using: str, batch: int = 10_000) -> Prune:
-    """Return the removal of the events of before a time that are not needed any more."""
+    """Return the removal of the events from before a time that are not needed any more."""
     kept = retention.Retention(event_model, before, using)
     return Prune(event_model, before, using, kept.is_old, kept.is_removable, batch)
 
 
 def of_contexts(before: datetime, *, using: str, batch: int = 10_000) -> Prune:
-    """Return the removal of the contexts of before a time that no event has."""
+    """Return the removal of the contexts from before a time that no event refers to."""
     context = apps.get_model("pghistory.Context")
     is_old = sql.SQL("e.created_at < {}").format(sql.Literal(before))
     conditions = [is_old, *_has_no_events(context, using)]

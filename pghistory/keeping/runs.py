@@ -35,7 +35,7 @@ _RETRIED = (errors.DeadlockDetected, errors.LockNotAvailable, errors.ForeignKeyV
 
 
 def persist(change: Callable[[], Result]) -> Result:
-    """Return the result of a change that opens its own transaction, tried again if others win."""
+    """Return the result of a change that opens its own transaction; try again after a conflict."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return change()
@@ -49,7 +49,7 @@ def persist(change: Callable[[], Result]) -> Result:
 class Run:
     """A run of one action on one event table, which a later process may continue.
 
-    ``about`` are details that tell it from other runs of the action, such as the object.
+    ``about`` tells it from other runs of the same action, for example by the object.
     """
 
     def __init__(self, action: str, event_model: Any, using: str, **about: Any):

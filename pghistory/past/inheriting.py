@@ -49,7 +49,7 @@ class PastJoin(datastructures.Join):
 
     @classmethod
     def of(cls, join: Any) -> Any:
-        """The same join, of a query in the past."""
+        """Return the join as one of a query in the past."""
         if type(join) is not datastructures.Join:
             return join
         found = copy.copy(join)

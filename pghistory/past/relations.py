@@ -54,7 +54,7 @@ class _OfThePast(dict[str, Any]):
 
 
 def watch_instances() -> None:
-    """Follow which objects are created inside a scope; until the first scope that costs nothing."""
+    """Mark the objects that are created inside a scope, at no cost before the first scope."""
     post_init.connect(_mark, dispatch_uid="pghistory.past")
 
 
@@ -65,7 +65,7 @@ def _mark(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 
 def mark(instance: Any, time: datetime, reads: tuple[Read, Read] | None = None) -> None:
-    """Let an object follow relations to this time only; ``reads`` read one object, and a set."""
+    """Limit an object's relations to this time; ``reads`` read one related object, and several."""
     one, several = reads or (None, None)
     known = instance._state.fields_cache
     instance._state.fields_cache = _OfThePast(known, time, instance, one)

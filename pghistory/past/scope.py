@@ -86,7 +86,7 @@ def _usual_path(using: str) -> list[str]:
 
 
 def _prepare() -> None:
-    """Hook into what needs to know of the scope, once in a process."""
+    """Install the hooks that a scope needs, once in a process."""
     relations.watch_instances()
     if not hasattr(DatabaseFeatures.allows_group_by_selected_pks_on_model, "__wrapped__"):
         DatabaseFeatures.allows_group_by_selected_pks_on_model = _grouping(  # type: ignore[method-assign]
@@ -95,7 +95,7 @@ def _prepare() -> None:
 
 
 def _grouping(original: Callable[..., bool]) -> Callable[..., bool]:
-    """A view has no primary key, by which alone Django would group."""
+    """Group by all columns: a view does not have a primary key to group by."""
 
     def allows(self: Any, model: Any) -> bool:
         return state.current() is None and original(self, model)

@@ -38,7 +38,7 @@ def _render(found: PointInTime, alias: str) -> str | None:
 
 
 class _PastTime(Variable):
-    """The time, while which nothing can be written."""
+    """The variable of the time. While it is set, nothing can be written."""
 
     def check(self, value: PointInTime, alias: str, query: Any) -> None:
         if alias not in value.aliases:

@@ -53,7 +53,7 @@ def install(using: str) -> None:
 
 
 def set_aside(using: str) -> None:
-    """Let the views raise until ``install()``: migrations may change the tables."""
+    """Make the views raise an error until ``install()``: migrations may change the tables."""
     connection = connections[using]
     if connection.vendor != "postgresql" or not _is_here(using):
         return

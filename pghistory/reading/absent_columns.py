@@ -76,7 +76,7 @@ def null(field: Any) -> sql.Composable:
 
 
 def forget(**kwargs: Any) -> None:
-    """Ask again: a migration has been applied or undone."""
+    """Forget what was found, because a migration has been applied or undone."""
     _complete.clear()
 
 

@@ -179,7 +179,7 @@ def _compared(table: EventTable, *, per_label: bool) -> sql.Composable:
 
 
 def _with_masked(event_model: Any, changes: sql.Composable) -> sql.Composable:
-    """The changes, and that the masked fields changed which the event's update changed."""
+    """The changes, with a note of each masked field that the event's update changed."""
     every = {field.name: field for field in inheritance.all_columns(event_model.pgh_tracked_model)}
     flags = [
         sql.SQL("{}, CASE WHEN e.{} THEN pg_catalog.jsonb_build_array({}, {}) END").format(
@@ -262,7 +262,7 @@ def _next(table: EventTable) -> sql.Composable:
 def _live_row(event_model: Any) -> sql.Composable:
     """The row that ``e`` is about as it is now, with the event's columns in their order.
 
-    What only the event has, a project's own columns, stays as it is.
+    Columns that only the event has, which a project added, stay as they are.
     """
     tracked = event_model.pgh_tracked_model
     own = inheritance.concrete(tracked)

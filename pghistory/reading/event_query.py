@@ -50,7 +50,7 @@ class EventQuery(Query):
     is_inner = False
 
     def table_sql(self, connection: Any) -> tuple[str, Any]:
-        """The SQL of the subquery, nothing for the table itself, and its parameters."""
+        """Return the subquery and its parameters; empty if the table itself is read."""
         if self.is_inner:
             return self.plain_table_sql(connection)
         proxies = getattr(self.model, "pgh_proxies", {})
@@ -85,7 +85,7 @@ class EventQuery(Query):
         return getattr(self.model, "pgh_tracked_model", None) is not None
 
     def inside(self) -> EventQuery:
-        """A query over the same table that has chosen nothing yet."""
+        """Return a query over the same table without any condition or order."""
         inner = type(self)(self.model)
         inner.is_inner = True
         inner.clear_ordering(force=True)
@@ -112,7 +112,7 @@ class EventQuerySet(models.QuerySet[Any]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def _of_the_table(self) -> models.QuerySet[Any]:
-        """The same events, where proxy fields may have chosen them, without these fields."""
+        """Return the same events in a query without proxy fields, which may have selected them."""
         plain: models.QuerySet[Any] = models.QuerySet(self.model, using=self.db)
         if not self.query.has_filters() and not self.query.is_sliced:
             return plain
@@ -120,7 +120,7 @@ class EventQuerySet(models.QuerySet[Any]):
 
 
 class ReadOnlyQuerySet(models.QuerySet[Any]):
-    """A queryset of a query, which has no table that could be written."""
+    """A queryset over a subquery: there is no table that it could write to."""
 
     read_only_reason = ""
 

@@ -1,8 +1,8 @@
 """Find the keys at which the ranges of partitioned event tables end.
 
 Note [In order of partitions]. PostgreSQL reads partitions one after another, from the newest down,
-and stops at the first event that is found. But it does so only if the default partition cannot have
-one; otherwise it looks into every partition, for each event of a page. A query that names the end
+and stops at the first event that is found. But it does so only if the default partition cannot
+contain one; otherwise it reads every partition for each event of a page. A query that names the end
 of the ranges excludes the default partition when it is planned. What is at or above the end is
 queried beside it: usually nothing.
 
@@ -63,7 +63,7 @@ def _text(event_model: Any) -> str:
 
 
 def forget(**kwargs: Any) -> None:
-    """Ask again, after a migration."""
+    """Forget the ends, so that they are read again after a migration."""
     _known.clear()
 
 

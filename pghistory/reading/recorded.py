@@ -1,8 +1,8 @@
 """The recorded changes of a model, each as an old and a new row: for ``manage.py pgtrigger try``.
 
 An event that holds a new row is a change from the object's event before it. See Note [What events
-say] of ``pghistory.reading.history``: labels that deletions share with anything else tell nothing,
-and of an update without an event before it the old row is not known.
+say] of ``pghistory.reading.history``: a label that is used for deletions and for other changes says
+nothing, and the old row of an update is unknown if there is no event before it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TELLING = ({INSERT}, {UPDATE}, {INSERT, UPDATE}, {DELETE})
 
 @dataclass(frozen=True)
 class RecordedChanges:
-    """The events of one event model, by what their labels tell of the operation."""
+    """The events of one event model, by the operation that their labels stand for."""
 
     model: type[Model]
     event_model: Any
@@ -99,7 +99,7 @@ def of_model(model: type[Model], database: str) -> RecordedChanges | None:
     """Return the recorded changes of a model, None if it is not tracked.
 
     Raises:
-        LookupError: No event model says what each update made of which object.
+        LookupError: No event model records each update and which object it changed.
     """
     tracked = list(dict.fromkeys(getattr(model, "pgh_event_models", {}).values()))
     for event_model in tracked:

@@ -48,7 +48,7 @@ class Chosen:
     references: tuple[Model, ...] | None = None
 
     def where(self, event_model: Any) -> list[sql.Composable] | None:
-        """Return the condition on the events of a model; None: no event of it is selected."""
+        """Return the condition on the events of a model; None if no event of it is selected."""
         conditions = []
         if self.across is not None and event_model not in self.across:
             return None
@@ -138,7 +138,8 @@ class TimelineQuerySet(ReadOnlyQuerySet):
     def tracks(self, *objs: Any) -> TimelineQuerySet:
         """Events about these objects: one, several, a list or a queryset, of one model.
 
-        ValueError for objects of several models.
+        Raises:
+            ValueError: The objects are of several models.
         """
         found = _flat(objs)
         labels = sorted({inheritance.concrete(type(obj))._meta.label for obj in found})
@@ -150,11 +151,11 @@ class TimelineQuerySet(ReadOnlyQuerySet):
         return self._choose(tracks=tuple(found))
 
     def references(self, *objs: Any) -> TimelineQuerySet:
-        """Events with a foreign key to any of these objects, as those about them have."""
+        """Events with a foreign key to any of these objects, including the events about them."""
         return self._choose(references=tuple(_flat(objs)))
 
     def target(self, *objs: Any) -> TimelineQuerySet:
-        """``references()``, as earlier releases call it."""
+        """Call ``references()``, under its name in older releases."""
         return self.references(*objs)
 
     def _choose(self, **chosen: Any) -> TimelineQuerySet:
@@ -254,7 +255,7 @@ def _rows(event_model: Any, tables: list[diffs.EventTable]) -> sql.Composable:
 def _select_related(
     relation: related_rows.Relation, objs: Sequence[Model], tables: list[diffs.EventTable]
 ) -> sql.Composable:
-    """The events that added a row to a relation of these objects or removed one, as theirs."""
+    """Select the events that added a row to a relation of these objects or removed one."""
     value = sql.SQL("pg_catalog.to_jsonb(e.{})").format(sql.Identifier(relation.value.column))
     values = {
         **_values(relation.event_model),

@@ -61,19 +61,20 @@ def create_event_model(
     ``pgh_context_id`` are declared; None leaves them out. ``append_only`` refuses changes of
     events; ``"strict"`` lets nobody ignore that. ``keep`` is how long ``manage.py pghistory prune``
     and ``partition`` keep events, PGHISTORY_KEEP by default, None for ever. ``attrs`` and ``meta``
-    go into the class. Without ``app_label`` what inherits an abstract one is in its own module's
-    app.
+    go into the class. Without ``app_label``, a class that inherits an abstract event model is
+    in the app of its module.
 
-    ``level`` is PGHISTORY_LEVEL by default. At either the events are the same, unless another AFTER
-    trigger writes the changed row again: statement-level triggers run after row-level ones, so that
-    the inner update's event comes first. Choose ``pgtrigger.Row`` for such a table, where triggers
-    run in the order of their names: give the other one a name after ``pgtrigger_<label>``.
+    ``level`` is PGHISTORY_LEVEL by default. Both levels give the same events, unless another AFTER
+    trigger at row level updates the changed row again: statement-level triggers run after it, so
+    the event of its update comes first. Choose ``pgtrigger.Row`` for such a table. Triggers of one
+    level run in the order of their names: give the other one a name after ``pgtrigger_<label>``.
 
     ``mask`` are fields of which an event records only that an update changed them, in a column such
     as ``pgh_password_changed``. ``with_`` are many-to-many fields and reverse relations whose rows,
     when added or removed, are in the object's timeline too.
 
-    ValueError for fields that the model does not have, or that cannot be masked.
+    Raises:
+        ValueError: The model does not have one of the fields, or it cannot be masked.
     """
     if model._meta.abstract:
         raise ValueError(
@@ -126,7 +127,7 @@ def get_event_model(
     related_name: str | None = None,
     **options: Any,
 ) -> Any:
-    """Call ``create_event_model()`` with its name and arguments in earlier releases."""
+    """Call ``create_event_model()``, under its name and with its arguments in older releases."""
     if related_name:
         options["obj_field"] = field_options.ObjForeignKey(related_name=related_name)
     return create_event_model(model, *trackers, model_name=name, **options)
@@ -148,7 +149,7 @@ _event_models: dict[str, Any] = {}
 def _obj(
     model: type[models.Model], given: field_options.ObjForeignKey | Default | None, names: list[str]
 ) -> dict[str, Any]:
-    """``pgh_obj``, a foreign key, or of a composite key the relation over its parts."""
+    """Return ``pgh_obj``: a foreign key, or for a composite key a relation over its parts."""
     declared = settings.obj_field if given is DEFAULT else given
     if declared is None:
         return {"pgh_obj": None}
@@ -182,7 +183,7 @@ class _CompositeObj(models.ForeignObject):  # type: ignore[type-arg]  # not gene
 
 
 def _context_model(tracked: type[models.Model]) -> type[models.Model] | str:
-    """The context model: the class itself for isolated models, whose apps do not have it."""
+    """Return the context model: the class itself for models in apps that do not have it."""
     return CONTEXT_MODEL if tracked._meta.apps is apps else apps.get_model(CONTEXT_MODEL)
 
 

@@ -38,7 +38,7 @@ STATIONS = (
 
 @dataclass(frozen=True)
 class Card:
-    """A trigger, with its place and the lines of its condition with their baselines."""
+    """A trigger in the drawing: its position, and each line of its condition with its baseline."""
 
     top: int
     height: int

@@ -70,7 +70,7 @@ class RuledAdmin(ModelAdmin):
 
 
 class _VersionedRowsMixin(FormSet):
-    """The formset of a list, of whose hidden fields Django's template shows the key alone."""
+    """The formset of a list page. Django's template renders no hidden field but the key."""
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -114,7 +114,7 @@ def _ruled(form: Any, model: type[Model]) -> Any:
 
 
 def _with_version(fieldsets: Any, model: type[Model], *, is_shown: bool) -> list[Any]:
-    """Return the fieldsets, and if it is shown, one with the hidden field of a version."""
+    """Return the fieldsets; if ``is_shown``, with a last one for the hidden version fields."""
     names = list(version_fields(model))
     if not names:
         return list(fieldsets)
@@ -126,7 +126,7 @@ def _with_version(fieldsets: Any, model: type[Model], *, is_shown: bool) -> list
 
 
 def _forecast(request: HttpRequest, model: type[Model], row: Model | None) -> Forecast:
-    """Return the forecast, which Django's admin asks for several times in a request."""
+    """Return the forecast. It is kept for the request, in which the admin asks several times."""
     known = request.__dict__.setdefault("_pgtrigger_forecasts", {})
     key = (request.method, model, row and row.pk)
     if key not in known:

@@ -38,8 +38,8 @@ def put(
     """Create the trigger, or change what differs. Return whether anything did.
 
     Args:
-        table: its table, if that has another name than ``compiled.table`` at the moment.
-        enabled_state: that of the trigger that it replaces, one of ``ENABLED_STATES``.
+        table: the current name of its table, if that is not ``compiled.table``.
+        enabled_state: the state of the trigger that it replaces, one of ``ENABLED_STATES``.
     """
     script = list(changes(compiled, connection, table=table, enabled_state=enabled_state))
     if script:
@@ -108,8 +108,8 @@ def _target(
 ) -> function_body.Target:
     """Return where the trigger goes, with the schemas of all names in it.
 
-    A table that is not there under this name, such as one before its renaming, is expected beside
-    the trigger's table.
+    If no table has the name, for example because a table is renamed to it later, the schema of the
+    trigger's table is used.
     """
     schemas = {name: found.schema for name, found in tables.items()}
     path = (
@@ -209,7 +209,7 @@ def remark(installed: InstalledTrigger, table: str, connection: Any) -> None:
     A comment that did not fit the definition before is left as it is.
 
     Args:
-        table: the present name of its table.
+        table: the current name of its table.
     """
     if installed.declared_mark:
         target = function_body.Target(table)

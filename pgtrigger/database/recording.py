@@ -8,13 +8,15 @@ part of a transaction, and a row that only one session writes.
   the first numbers of an hour become records and all others are only counted. The first write of an
   hour sets it to that hour, under an advisory lock that is tried and never waited for. A number
   that is taken in a transaction which is rolled back is lost: there are fewer records, never more.
-- What is only counted is added up in a transaction variable, which a savepoint's rollback takes
-  back, and a deferred trigger adds it once, at the end of the transaction, to a row of the rule,
-  the hour and the session. PostgreSQL numbers sessions from a small range, and one session has one
-  transaction at a time. A prepared transaction is the exception: it keeps its row locked. Any role
-  can set the variable: then its counter is wrong. So the number in the sequence alone decides about
-  records, the session is the one in pg_locks, and a counter never exceeds 64 bits, because the
-  next transaction of another session with this number would fail.
+- Violations that are only counted are added up in a transaction variable, which a rollback to a
+  savepoint restores. A deferred trigger adds the sum once, at the end of the transaction, to the
+  row of this rule, hour and session. PostgreSQL numbers sessions from a small range, and one
+  session has one transaction at a time. A prepared transaction is the exception: it keeps its row
+  locked.
+- Any role can set the variable, and then its counter is wrong. So nothing else depends on the
+  variable: the number in the sequence alone decides whether a record is written, and the session's
+  number is read from pg_locks. A counter is limited to 64 bits, because otherwise the next
+  transaction of another session with this number would fail.
 
 Nothing here reads a table, so transactions at SERIALIZABLE do not depend on each other either.
 

@@ -1,8 +1,8 @@
 """The trigger operations that ``makemigrations`` writes.
 
 Note [Where triggers go]. Removals come first in the app. An addition follows the last operation on
-any model that the trigger names; an operation's dependencies do not tell these models. Additions
-are placed as early as possible, because Django copies the state of all models for each operation;
+any model that the trigger names, which the dependencies of an operation do not tell. Additions are
+placed as early as possible, because Django copies the state of all models for each operation;
 but an addition that waits for another app comes last, because no operation waits for a trigger.
 A changed trigger is one addition, which replaces the old trigger. Only if the columns in its
 definition change as well, it is removed first: going backwards, the old definition could not be
@@ -127,7 +127,7 @@ class MigrationAutodetectorMixin:
         kept = set()
         for key in sorted(self.new_model_keys | self.new_proxy_keys | self.new_unmanaged_keys):
             old_key = (key[0], self.renamed_models.get(key, key[1]))
-            if not self._is_made_anew(old_key, key):
+            if not self._is_recreated(old_key, key):
                 kept.add(old_key)
             self._update(old_key if old_key in kept else None, declared.get(key, []))
         for key in sorted(set(self.from_state.models) - kept):
@@ -159,13 +159,13 @@ class MigrationAutodetectorMixin:
             else {}
         )
 
-    def _is_made_anew(self, old_key: Key, key: Key) -> bool:
+    def _is_recreated(self, old_key: Key, key: Key) -> bool:
         """Return whether Django deletes and creates the model, because a proxy becomes a table."""
         old = self.from_state.models.get(old_key)
         return old is not None and _is_proxy(old) != _is_proxy(self.to_state.models[key])
 
     def _changes_columns(self, model: type[Model]) -> bool:
-        """Return whether a column that a definition may name changes its name or type, or goes."""
+        """Return whether a column that a definition may name is renamed, retyped or removed."""
         options = (model._meta.concrete_model or model)._meta
         return any(
             isinstance(operation, RemoveField | RenameField | AlterOrderWithRespectTo)
@@ -221,7 +221,7 @@ class MigrationAutodetectorMixin:
 
 
 def _last_positions(operations: list[Operation]) -> dict[str, float]:
-    """Return the position of the last operation on each model (and field, which does no harm)."""
+    """Return the position of the last operation on each model (fields are included, harmlessly)."""
     return {
         name: position
         for position, operation in enumerate(operations)

@@ -59,10 +59,10 @@ def folded(operations: Iterable[Operation], app_label: str) -> list[Operation]:
 def reversible(
     operations: Iterable[Operation], app_label: str, before: ProjectState
 ) -> list[Operation]:
-    """Return the operations with the indexes removed whose field goes before its model.
+    """Return the operations, with an index removed before its field if the model is deleted too.
 
-    Django removes foreign keys of a model before it deletes the model, unless its optimizer finds
-    the two together. Without the field the index cannot be created when the deletion is undone.
+    Django removes foreign keys of a model before it deletes the model, unless its optimizer folds
+    the two. Going backwards, Django creates the model with its indexes before the field, and fails.
 
     Args:
         operations: The operations of one migration, in order.
@@ -90,8 +90,8 @@ def reversible(
 def renamed_first(operations: Iterable[Operation]) -> list[Operation]:
     """Return the operations with each RenameModel before those that use the new name.
 
-    Django lets a renaming wait for new models that refer to the model, as a new event model does,
-    but lets no new index wait for the renaming.
+    Django puts a renaming after new models that refer to the model, such as a new event model, but
+    does not put new indexes after the renaming.
     """
     result: list[Operation] = []
     for operation in operations:

@@ -81,8 +81,8 @@ class TriggerOperation(Operation):
     ) -> None:
         """Replace the trigger of ``from_state`` by that of ``to_state``.
 
-        A model's triggers go where its table is: a compiled trigger may name the table it had
-        before, or will have after, the model was renamed.
+        A trigger goes to the model's current table. A compiled trigger may name another one: the
+        table that the model had before a renaming, or will have after one.
         """
         model = to_state.apps.get_model(app_label, self.model_name)
         concrete = model._meta.concrete_model or model
@@ -109,8 +109,8 @@ class AddTrigger(TriggerOperation):
     ``replaces`` says that it has, for ``squashmigrations``.
 
     ``trigger`` is a compiled trigger or, in migrations of django-pgtrigger 4.0 to 4.4, a
-    declaration. The state contains it compiled for the model as it is at this point, so that such
-    an operation may not change its place among those that change a model.
+    declaration. The state contains it compiled for the model as it is at this point, so such an
+    operation cannot move past one that changes a model.
     """
 
     __module__ = DOCUMENTED_MODULE
@@ -140,7 +140,7 @@ class AddTrigger(TriggerOperation):
 
     @property
     def is_compiled(self) -> bool:
-        """Return whether the trigger is finished SQL, which fits wherever its columns are."""
+        """Return whether the trigger is SQL already, which fits wherever its columns exist."""
         return isinstance(self.trigger, compiler.Trigger)
 
     def references_model(self, name: str, app_label: str) -> bool:

@@ -34,7 +34,7 @@ REFERRING = (CreateModel, AddField, AlterField)
 
 
 def following(reduce: Reduce) -> Reduce:
-    """Wrap ``reduce`` of an operation: a renaming passes it, and it follows the renaming."""
+    """Wrap ``reduce`` of an operation: a RenameModel moves before it, and it uses the new name."""
 
     @functools.wraps(reduce)
     def reduce_following(self: Any, operation: Operation, app_label: str) -> Any:

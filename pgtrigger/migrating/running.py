@@ -95,6 +95,6 @@ def _joined(migration: Migration, schema_editor: Any) -> Migration:
 
 
 def _distinct(triggers: list[HistoricalTrigger]) -> list[HistoricalTrigger]:
-    """Return the last one of each URI and name in the database."""
+    """Return the last trigger with each URI and each name in the database."""
     by_key = {(trigger.uri, trigger.ignore_key): trigger for trigger in triggers}
     return list(by_key.values())

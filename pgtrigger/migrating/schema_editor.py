@@ -88,7 +88,7 @@ class DatabaseSchemaEditorMixin:
             self._created[new_db_table] = self._created.pop(old_db_table)
 
     def rename_index(self, model: Any, old_index: Any, new_index: Any) -> None:
-        """Create an index first that waits for the end of the migration, as after a squash."""
+        """Rename an index. Create it first if the migration would create it only at its end."""
         name = self.quote_name(old_index.name)  # type: ignore[attr-defined]
         waiting: list[Any] = self.deferred_sql  # type: ignore[attr-defined]
         for statement in [each for each in waiting if name in str(each)]:
@@ -97,7 +97,7 @@ class DatabaseSchemaEditorMixin:
         super().rename_index(model, old_index, new_index)  # type: ignore[misc]
 
     def remove_field(self, model: Any, field: Any) -> None:
-        """Drop the triggers whose definition names the column, as CASCADE would, and functions."""
+        """Drop the triggers whose definition names the column, as CASCADE does, with functions."""
         if field.column and not self.collect_sql:
             with self.connection.cursor() as cursor:
                 for trigger in catalog.depending_on_column(
@@ -139,7 +139,7 @@ class DatabaseSchemaEditorMixin:
 
     @contextlib.contextmanager
     def _setting_aside(self) -> Iterator[None]:
-        """Create again what was set aside, in one transaction with the change, in case that fails.
+        """Create the dropped triggers again, in the transaction of the change, which may fail.
 
         Django alters the columns of an automatic many-to-many table while it alters the field, so
         that this is called within itself. The outermost call creates the triggers again: one may
@@ -157,7 +157,7 @@ class DatabaseSchemaEditorMixin:
             self._set_aside = None
 
     def _put_back(self) -> None:
-        """Create again what was set aside, as it was.
+        """Create the dropped triggers again, as they were.
 
         A trigger of an automatic many-to-many table has no migration that could remove it before
         its definition no longer fits. It is left out then: ``migrate`` ends by installing what is

@@ -74,7 +74,7 @@ def _is_movable(operation: Operation) -> bool:
 
 
 class _Stretch:
-    """Operations in a row that are on models and triggers alone."""
+    """Operations in a row that change only models and triggers."""
 
     def __init__(self, operations: list[Operation]) -> None:
         self.operations = operations

@@ -1,8 +1,8 @@
-"""Exactly the privileges that the roles of a project need, as the statements that are missing.
+"""The statements that give the roles of a project exactly the privileges that they need.
 
 The owner migrates and owns all objects. The application reads and writes tables, but only reads
-what triggers write. The reader reads. Of a table that is new, the application and the reader may
-only read until ``migrate`` or ``manage.py pgtrigger roles`` has looked at it: a new event table is
+what triggers write. The reader reads. The application and the reader may only read a new table
+until ``migrate`` or ``manage.py pgtrigger roles`` has checked it, so that a new event table is
 never writable.
 
 https://www.postgresql.org/docs/current/sql-grant.html

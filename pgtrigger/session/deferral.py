@@ -81,7 +81,7 @@ class _Chosen:
 
 
 def _chosen(uris: tuple[str, ...]) -> list[_Chosen]:
-    """The triggers of the URIs, or all; in a migration those of its state before others."""
+    """Return the triggers of the URIs, or all; in a migration, those of its state come first."""
     if not uris:
         return [*map(_historical, historical.triggers()), *map(_declared, registry.registered())]
     found = []
@@ -130,12 +130,12 @@ def _in_transaction(databases: frozenset[str] | None) -> list[str]:
 
 
 def _named(declared: Iterable[tuple[str, str]]) -> list[sql.Identifier]:
-    """The constraints of these tables and triggers, in the schema that a table's name says."""
+    """Return the constraints of these tables and triggers, in the schema that the table names."""
     return [naming.table_identifier(pgid, naming.split_table(table)[0]) for table, pgid in declared]
 
 
 def _installed(wanted: Iterable[tuple[str, str]], alias: str) -> list[sql.Identifier]:
-    """The constraints that are there of these tables and triggers.
+    """Return the installed constraints of these tables and triggers.
 
     In a migration a table may have another name than when its trigger was compiled.
     """

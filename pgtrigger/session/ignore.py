@@ -56,7 +56,7 @@ def _render_ignored(value: Mapping[str, _Ignored], database: str) -> str | None:
 
 
 def _render_kept(value: Mapping[str, _Ignored], database: str) -> str | None:
-    """The triggers that are not ignored, where every other one is: the short way to say it."""
+    """Render the triggers to keep if all others are ignored, because their list is shorter."""
     ignored = value.get(database)
     return ignore_check.array(ignored.keys) if ignored is not None and ignored.all_but else None
 

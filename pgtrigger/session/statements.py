@@ -124,7 +124,7 @@ def _text_of(query: Any) -> str:
 
 
 def _split(text: str, *, is_one: bool = False) -> Iterator[ParsedStatement]:
-    """The statements; of what is one statement no more words than are needed.
+    """Split a query into statements. Of a single statement, only the needed words are read.
 
     A semicolon ends a statement outside parentheses and outside the body of a function, which is
     BEGIN ATOMIC ... END, as in psql.

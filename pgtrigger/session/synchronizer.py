@@ -40,7 +40,7 @@ _ACTIVE = int(TransactionStatus.ACTIVE)
 
 @dataclass(frozen=True)
 class _Rendered:
-    """Values as one database is to have them."""
+    """The values of the variables as text, for one database."""
 
     values: Values
     texts: Mapping[Variable, str]
@@ -76,8 +76,8 @@ class Synchronizer:
     def attach(cls, connection: DatabaseWrapper) -> Synchronizer:
         """Add one, once, as the first of the connection's execute wrappers.
 
-        First, because a wrapper that is appended while ``execute_wrapper()`` has one open
-        would be the one that its exit pops.
+        First, because ``execute_wrapper()`` pops the last wrapper when its block ends. If this
+        one were appended inside the block, it would be popped.
         """
         synchronizer = cls.of(connection)
         if synchronizer is None:
@@ -142,7 +142,7 @@ class Synchronizer:
             yield
 
     def _reject_what_loses_settings(self, found: Sequence[ParsedStatement]) -> None:
-        """NotSupportedError if a statement would come after the end of its settings.
+        """Raise NotSupportedError if a statement would run after its settings have ended.
 
         The string goes to the server as one, so nothing can be sent between its statements.
         """
@@ -160,13 +160,13 @@ class Synchronizer:
             is_lost = is_lost or statement.ends_settings
 
     def forget(self) -> None:
-        """The transaction has ended, and the settings with it."""
+        """Forget the sent values: the transaction has ended, and the settings with it."""
         self.sent = {}
         self.originals = {}
         self._in_step = None
 
     def _is_outside(self) -> bool:
-        """Return whether the next statement is in no transaction but its own."""
+        """Return whether no transaction is open, so that the next statement runs in its own."""
         driver = self._driver
         if not driver.autocommit:
             return False
@@ -306,7 +306,7 @@ def _may_change_settings(query: Any, found: Sequence[ParsedStatement], cursor: A
 
 
 def _fits_a_pipeline(found: Sequence[ParsedStatement], cursor: Any) -> bool:
-    """It takes one statement at a time, declares no cursors, and passes no data of COPY."""
+    """Return whether it can run in a pipeline: one statement, no cursor declared, no COPY."""
     return (
         Pipeline.is_supported()
         and len(found) == 1

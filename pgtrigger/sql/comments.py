@@ -39,12 +39,12 @@ class Mark(NamedTuple):
     catalog: str
 
     def fits(self, declared: str, catalog: str) -> bool:
-        """Return whether these are the hashes, so that nothing has changed since."""
+        """Return whether the mark has these hashes, which means that nothing has changed."""
         return (self.declared, self.catalog) == (declared, catalog)
 
 
 def read(comment: str) -> Mark | None:
-    """Return the mark that a comment is; None for any other text."""
+    """Return the mark in a comment; None for any other text."""
     mark = _MARK.fullmatch(comment)
     return Mark(**mark.groupdict()) if mark else None
 

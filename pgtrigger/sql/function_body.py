@@ -100,7 +100,7 @@ Part: TypeAlias = "str | Relation | Operator | SearchPath | TextSearch | Quoted"
 
 @dataclass(frozen=True, init=False)
 class Body:
-    """The statements of a function, with the tables in them still without schema."""
+    """The statements of a function, in which tables do not have their schemas yet."""
 
     parts: tuple[Part, ...]
 
@@ -196,8 +196,8 @@ class Target:
 def within_path(places: Iterable[Place], *statements: Part | sql.Composable | Body) -> Body:
     """Statements that run with this search_path, in a function that has the caller's.
 
-    The function needs the variable ``PATH_VARIABLE``. FOUND afterwards is that of the statements,
-    because an assignment leaves it as it is. See Note [Names in functions].
+    The function needs the variable ``PATH_VARIABLE``. Afterwards FOUND is that of the statements,
+    because an assignment does not change it. See Note [Names in functions].
     """
     return Body(
         "pgtrigger_path := pg_catalog.current_setting('search_path');\n",

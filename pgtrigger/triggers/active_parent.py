@@ -1,15 +1,16 @@
 """``ActiveParent``: rows that are not soft-deleted refer to rows that are not.
 
-Note [Active parents]. A soft deletion must see the rows that other transactions add meanwhile, and
-they must see it. The rule is therefore on both tables, like a foreign key. A row that is added
-locks its parent (FOR KEY SHARE, for which other changes of the parent do not wait), and then reads
-it: at READ COMMITTED with what was committed during the wait. A soft deletion locks the parent (FOR
-UPDATE, which waits for these rows), and then looks for rows that refer to it.
+Note [Active parents]. A soft deletion must see the rows that other transactions add at the same
+time, and those transactions must see the soft deletion. The rule is therefore on both tables, like
+a foreign key. For a row that is added, it locks the parent (FOR KEY SHARE, so that other changes of
+the parent do not wait) and then reads it. At READ COMMITTED, it sees what was committed during the
+wait. For a soft deletion, it locks the parent (FOR UPDATE, which waits for transactions that add
+rows) and then looks for rows that refer to it.
 
-From REPEATABLE READ on, a transaction does not see what others commit. A row that is added
-therefore locks its parent FOR SHARE: PostgreSQL refuses that if the parent has changed since the
-snapshot. A soft deletion would find an unchanged parent and no rows, so it is refused, unless each
-row that is added really updates its parent (``update_parent``).
+At REPEATABLE READ and SERIALIZABLE, a transaction does not see what others commit. For a row that
+is added, the rule therefore locks the parent FOR SHARE, which PostgreSQL refuses if the parent has
+changed since the snapshot. A soft deletion would find an unchanged parent and no rows. It is
+therefore refused, unless each row that is added also updates its parent (``update_parent``).
 
 In report mode nothing is locked or updated.
 
@@ -139,7 +140,7 @@ class ActiveParent(Rule):
         return [PATH_VARIABLE] if self.update_parent else ()
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return no other path for a function that updates the parent.
+        """Return the search_path, but no generated one if the function updates the parent.
 
         See Note [Names in functions].
         """
@@ -186,7 +187,7 @@ class ActiveParent(Rule):
         )
 
     def _unless_current(self, model: type[Model]) -> Body:
-        """End the function if the row that was written is not like that any more."""
+        """End the function if the row has changed again since it was written."""
         written = [*key_fields(model), foreign_key(self, model, self.parent)]
         is_same: list[Body | str] = []
         for field in written:

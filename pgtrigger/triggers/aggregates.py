@@ -203,7 +203,7 @@ class Aggregate(Trigger):
         return Relation(key.related_model._meta.db_table)
 
     def _changes(self, model: type[Model], sides: list[str]) -> sql.Composable:
-        """A query of the parents whose number changes, by how much, and if by new rows, as arrays.
+        """Return a query of arrays: parents whose number changes, by how much, if by new rows.
 
         Many updates change no number. The function ends then, also because an UPDATE of no row
         fires triggers too: those of a table that refers to itself would never end.
@@ -219,7 +219,7 @@ class Aggregate(Trigger):
         ).format(sql.SQL("\nUNION ALL\n").join(self._rows(model, side) for side in sides))
 
     def _update_one(self, model: type[Model]) -> Body:
-        """End the function if there is one parent and it is updated: this is the usual case."""
+        """Update the parent and end the function if there is only one, which is the usual case."""
         key, target = self.fields(model)
         parents, numbers, _ = _CHANGES
         return Body(

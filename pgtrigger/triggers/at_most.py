@@ -1,11 +1,12 @@
 """``AtMost``: a limit of the rows that refer to one parent.
 
 Note [Counting together]. Two transactions that add a row at the same time do not see each other's,
-so one must wait for the other. To lock the parent is not enough at REPEATABLE READ: after the wait,
-a transaction still does not see what the other has added, and gets no error. So the parent is
-really updated, to the values it has. Then READ COMMITTED counts what is there after the wait, and
-REPEATABLE READ and SERIALIZABLE end with a serialization failure, so that the client repeats. In
-report mode no transaction waits, so two that exceed the limit only together are not reported.
+so one must wait for the other. A lock on the parent is not enough at REPEATABLE READ: after the
+wait, a transaction still does not see what the other has added, and gets no error. So the parent is
+updated, to the values that it already has. Then READ COMMITTED counts what is there after the
+wait, and REPEATABLE READ and SERIALIZABLE end with a serialization failure, so that the client
+repeats. In report mode no transaction waits, so two that exceed the limit only together are not
+reported.
 
 https://www.postgresql.org/docs/current/transaction-iso.html
 """
@@ -127,7 +128,7 @@ class AtMost(Rule):
         )
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return no other path for a function that updates the parent.
+        """Return the search_path, but no generated one if the function updates the parent.
 
         See Note [Names in functions].
         """

@@ -24,10 +24,10 @@ class Composer(Trigger):
 
     ``func`` may be ``{pgtrigger.Row: …, pgtrigger.Statement: …}``. An AFTER trigger at statement
     level has the transition tables ``old_values`` and ``new_values`` unless ``referencing`` names
-    others, and a ``Func`` of it may select ``FROM {cond_old_values}``, ``FROM {cond_new_values}``
-    and ``FROM {cond_joined_values}``: the rows for which the condition is true, the last one both
-    tables joined on the primary key. If the condition reads both rows, each is the joined tables:
-    write ``SELECT new_values.*``.
+    others. In its ``Func``, ``{cond_old_values}`` and ``{cond_new_values}`` are the rows for which
+    the condition is true, and ``{cond_joined_values}`` is both tables, joined on the primary key. A
+    ``Func`` may select ``FROM`` them. If the condition reads both rows, all three are the joined
+    tables: write ``SELECT new_values.*``.
     """
 
     _named: clauses.Referencing | None = None

@@ -1,4 +1,4 @@
-"""A trigger as it is declared, and its compilation: no database is asked anything here."""
+"""A trigger as it is declared, and its compilation. No database is used here."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ class Declaration(Deconstructible):
         return self.referencing
 
     def get_settings(self, model: type[Model]) -> dict[str, str]:
-        """Settings of PostgreSQL's that hold while the function runs."""
+        """PostgreSQL settings that apply while the function runs."""
         return {}
 
     def get_security(self, model: type[Model]) -> str:

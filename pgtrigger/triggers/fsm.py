@@ -233,7 +233,7 @@ class InitialState(Rule):
 
 
 def _state(field: Field[Any, Any], state: Any) -> Any:
-    """The state as the field takes it: one made for an Enum its members, Django's own a value."""
+    """Return the state as the field takes it: Django's own fields need the value of an Enum."""
     is_of_django = field.get_prep_value.__module__.startswith("django.")
     return state.value if isinstance(state, enum.Enum) and is_of_django else state
 

@@ -80,7 +80,7 @@ class NoCycle(Rule):
         ]
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return no path in refuse mode: every name is qualified, and it costs time for each row.
+        """Return no path in refuse mode: it costs time for each row, and all names are qualified.
 
         See Note [Names in functions].
         """
@@ -130,7 +130,7 @@ class NoCycle(Rule):
         )
 
     def _read_current(self, key: models.ForeignKey[Any, Any]) -> Body:
-        """Begin with the row's present parent: a deferred check is about the row in the end."""
+        """Start with the row's current parent: a deferred check is about the row at COMMIT."""
         parent = column_identifier(key)
         return Body(
             sql.SQL("SELECT stored.{0} INTO pgtrigger_at.{0} FROM ").format(parent),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Protect(Rule):
-    """Refuses an operation, where ``condition`` is true if there is one."""
+    """Refuses an operation, with ``condition`` only on rows for which it is true."""
 
     def refusal(self, model: type[Model]) -> Refusal:
         operations = self.operation.names if self.operation else []

@@ -67,7 +67,7 @@ def _beside(model: type[Model]) -> _TriggersOfApps:
 
 
 def _kept_beside(model: type[Model]) -> _TriggersOfApps:
-    """Create the same for an isolated registry of apps, and store it there."""
+    """Return the triggers of an isolated registry of apps, which are stored in that registry."""
     own_apps = model._meta.apps
     if own_apps is not apps:
         vars(own_apps).setdefault(_ATTRIBUTE, _TriggersOfApps())

@@ -92,7 +92,7 @@ class Rule(Composer):
     def fires_for_fixture(
         self, model: type[Model], contains: Callable[[type[Model]], bool]
     ) -> bool:
-        """Rows of a fixture have been accepted before."""
+        """Return False: the rows of a fixture have been accepted before."""
         return False
 
     def refusal(self, model: type[Model]) -> Refusal:
@@ -164,7 +164,7 @@ class Rule(Composer):
         )
 
     def _ending(self, statements: sql.Composable | Body, end: str) -> str | Body:
-        """Return the function: an error ends it, and after a record it needs ``end``."""
+        """Return the function: an error ends it, but after a record it continues with ``end``."""
         if isinstance(statements, Body):
             return Body(statements, end)
         return statements.as_string()

@@ -100,7 +100,7 @@ class SoftDelete(Trigger):
         return [*declared, PATH_VARIABLE] if is_computed else declared
 
     def _is_computed(self, model: type[Model]) -> bool:
-        """Return whether the value looks up names: an expression does, or the type of a literal."""
+        """Return whether PostgreSQL looks up a name in the value, such as a function or a type."""
         is_expression = hasattr(self.value, "resolve_expression")
         if not is_expression or isinstance(self.value, models.Value):
             return "::" in self._value(model)

@@ -33,7 +33,7 @@ class Standing:
         alias: the name of the row in ``where``; None if ``query`` has to be run as a whole.
         where: the condition on a stored row.
         query: a query of the keys, each a JSON object, for what is not a condition on one row.
-        noun: what a key of ``query`` is of.
+        noun: what each key of ``query`` identifies.
     """
 
     meaning: str
@@ -46,7 +46,7 @@ class Standing:
 def of_condition(
     model: type[Model], operations: clauses.Operations, condition: Condition | None
 ) -> Standing | None:
-    """Return what a rule says that refuses these operations where the condition is true."""
+    """Return the Standing of a rule that refuses these operations if the condition is true."""
     names = set(operations.names)
     if {"INSERT", "UPDATE"} <= names:
         text = condition.render(model, ROW_VARIABLES) if condition is not None else "true"

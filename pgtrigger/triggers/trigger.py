@@ -1,4 +1,4 @@
-"""``Trigger``: a declaration that can be registered, installed and asked after."""
+"""``Trigger``: a declaration that can be registered, installed and inspected."""
 
 from __future__ import annotations
 
