@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 
 import pgtrigger
+from pghistory.reading import labels
 from pghistory.vocabulary import inheritance
 
 if TYPE_CHECKING:
@@ -144,12 +145,5 @@ def is_related(event: Any) -> bool:
     return bool(event_model.pgh_with) and held is not None and str(held) != event.pgh_obj_id
 
 
-def _operations(event: Any) -> set[Any]:
-    event_model: Any = apps.get_model(event.pgh_model)
-    return {
-        operation
-        for tracker in event_model.pgh_trackers
-        if tracker.label == event.pgh_label
-        for row_event in tracker.row_events()
-        for operation in row_event.operations
-    }
+def _operations(event: Any) -> set[pgtrigger.Operation]:
+    return labels.operations(apps.get_model(event.pgh_model), event.pgh_label)

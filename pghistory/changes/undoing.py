@@ -252,15 +252,8 @@ def _of_row(event: Any, using: str) -> Any:
     return type(event)._base_manager.using(using).filter(**same)
 
 
-def _operations(event: Any) -> set[Any]:
-    """The operations that give events of the label."""
-    return {
-        operation
-        for tracker in event.pgh_trackers
-        if tracker.label == event.pgh_label
-        for row_event in tracker.row_events()
-        for operation in row_event.operations
-    }
+def _operations(event: Any) -> set[pgtrigger.Operation]:
+    return labels.operations(type(event), event.pgh_label)
 
 
 def _name(event: Any) -> str:

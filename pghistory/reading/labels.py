@@ -47,6 +47,17 @@ def of(event_model: Any) -> Labels:
     return Labels(stayed, gone, [label for label in stayed if label in inserts])
 
 
+def operations(event_model: Any, label: str) -> set[pgtrigger.Operation]:
+    """Return the operations that give events of the label."""
+    return {
+        operation
+        for tracker in event_model.pgh_trackers
+        if tracker.label == label
+        for row_event in tracker.row_events()
+        for operation in row_event.operations
+    }
+
+
 def identity(event_model: Any) -> tuple[tuple[Any, Any], ...]:
     """The fields of an event that say which row it is about, each with the row's own field.
 

@@ -29,7 +29,7 @@ from pgtrigger import naming
 from pgtrigger.errors import Detail, ProtectedError, RequirementError
 from pgtrigger.sql import isolation
 from pgtrigger.sql.function_body import PATH_VARIABLE, Body, Quoted, Relation, within_path
-from pgtrigger.triggers import raising, registry, soft_delete
+from pgtrigger.triggers import registry, soft_delete
 from pgtrigger.triggers.declaration import GENERATED, Declaration, own_path
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import STORED, foreign_key, has_value
@@ -122,11 +122,7 @@ class ActiveParent(Rule):
             self,
             name=f"{self.name}_of_{model._meta.model_name}"[: naming.MAX_NAME_LENGTH],
             timing=self.timing,
-            message=self.message,
-            code=self.code,
-            mode=self.mode,
-            ignorable=self.ignorable,
-            security=self.security,
+            **self._options_of_parts(),
         )
 
     def get_condition(self, model: type[Model]) -> Condition:
@@ -167,9 +163,7 @@ class ActiveParent(Rule):
             "" if self.reports else self._lock(key, is_parent),
             within_path(self._path(model), check) if self.update_parent else check,
             "IF NOT FOUND THEN\n",
-            raising.raise_for_row(
-                self.declared_refusal(model), model, self.operation or clauses.Update
-            ),
+            self._raise_for_row(model),
             "\nEND IF;\nRETURN NULL;",
         )
 
@@ -284,7 +278,7 @@ class NoActiveRows(Rule):
             *(_select(self.referring), has_value(key, value), f" AND ({is_active}) LIMIT 1;\n"),
             *("IF FOUND OR pg_catalog.row_security_active(", Quoted(Body(referring))),
             "::pg_catalog.regclass) THEN\n",
-            raising.raise_for_row(self.declared_refusal(model), model, clauses.Update),
+            self._raise_for_row(model),
             "\nEND IF;\nRETURN NULL;",
         )
 

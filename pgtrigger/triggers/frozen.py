@@ -64,12 +64,8 @@ class Frozen(ReadOnly):
                 operation=clauses.Delete,
                 condition=self.condition,
                 level=self.level,
-                message=self.message,
-                code=self.code,
-                mode=self.mode,
-                ignorable=self.ignorable,
-                security=self.security,
                 search_path=self.search_path,
+                **self._options_of_parts(),
             )
         ]
 

@@ -87,12 +87,8 @@ class FSM(Rule):
                 level=self.level,
                 when=self.when,
                 timing=self.timing,
-                message=self.message,
-                code=self.code,
-                mode=self.mode,
-                ignorable=self.ignorable,
-                security=self.security,
                 search_path=self.search_path,
+                **self._options_of_parts(),
             )
         ]
 

@@ -18,7 +18,6 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.errors import CycleError, Detail
 from pgtrigger.sql.function_body import Body, Quoted, Relation
-from pgtrigger.triggers import raising
 from pgtrigger.triggers.declaration import GENERATED, Declaration
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.relations import foreign_key, has_value
@@ -98,9 +97,7 @@ class NoCycle(Rule):
                 "expected a foreign key to its own table"
             )
         refuse = Body(
-            raising.raise_for_row(
-                self.declared_refusal(model), model, self.operation or clauses.Update
-            ),
+            self._raise_for_row(model),
             "\nEXIT;" if self.reports else "",
         )
         own_table = Relation(model._meta.db_table)

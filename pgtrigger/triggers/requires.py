@@ -17,7 +17,6 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.errors import Detail, RequirementError
 from pgtrigger.sql.function_body import Body, Relation
-from pgtrigger.triggers import raising
 from pgtrigger.triggers.declaration import GENERATED, own_path
 from pgtrigger.triggers.forecast import NOTHING, Forecast
 from pgtrigger.triggers.raising import Refusal
@@ -106,7 +105,6 @@ class Requires(Rule):
     def _check(
         self, model: type[Model], key: models.ForeignKey[Any, Any], value: sql.Composable
     ) -> Body:
-        assert self.operation is not None
         return Body(
             sql.SQL("IF {} IS NOT NULL THEN\nPERFORM 1 FROM ").format(value),
             Relation(key.related_model._meta.db_table),
@@ -114,7 +112,7 @@ class Requires(Rule):
             self._required().render(key.related_model, STORED),
             ")" if self.reports else ") FOR SHARE",
             ";\nIF NOT FOUND THEN\n",
-            raising.raise_for_row(self.declared_refusal(model), model, self.operation),
+            self._raise_for_row(model),
             "\nEND IF;\nEND IF;",
         )
 

@@ -143,11 +143,9 @@ class Rule(Composer):
         if model is None:
             return ""
         assert self.operation is not None
-        refusal = self.declared_refusal(model)
         if self.level == clauses.Row:
-            return self._ending(
-                raising.raise_for_row(refusal, model, self.operation), reporting.PASS
-            )
+            return self._ending(self._raise_for_row(model), reporting.PASS)
+        refusal = self.declared_refusal(model)
         condition = self.get_condition(model)
         operation = self._one_operation()
         referencing = self.get_referencing(model)
@@ -179,6 +177,16 @@ class Rule(Composer):
             column = sql.Literal(own_field(model, self.field).column)
             refusal = replace(refusal, column=lambda rows: column)
         return replace(refusal, reports=self.reports)
+
+    def _raise_for_row(self, model: type[Model]) -> sql.Composable | Body:
+        """Return the statements that raise the declared error for the row, or record it."""
+        operations = self.operation or clauses.Update
+        return raising.raise_for_row(self.declared_refusal(model), model, operations)
+
+    def _options_of_parts(self) -> dict[str, Any]:
+        """Return the options that the triggers of one rule share."""
+        shared = ("message", "code", "mode", "ignorable", "security")
+        return {name: getattr(self, name) for name in shared}
 
     def _refused_operation(self, model: type[Model]) -> str:
         operations = " or ".join(self.operation.names if self.operation else ()).lower()

@@ -9,7 +9,6 @@ from psycopg import sql
 
 from pgtrigger.errors import Detail, StaleError
 from pgtrigger.sql.function_body import Body
-from pgtrigger.triggers import raising
 from pgtrigger.triggers.declaration import GENERATED
 from pgtrigger.triggers.forecast import Forecast
 from pgtrigger.triggers.raising import Refusal
@@ -59,7 +58,7 @@ class Version(Rule):
             return ""
         field = self.version_field(model)
         old, new = ROW_VARIABLES.column(OLD, field), ROW_VARIABLES.column(NEW, field)
-        refuse = raising.raise_for_row(self.declared_refusal(model), model, clauses.Update)
+        refuse = self._raise_for_row(model)
         func = Body(
             sql.SQL("IF ({new} OPERATOR(pg_catalog.=) {old}) IS NOT TRUE THEN\n").format(
                 new=new, old=old

@@ -101,7 +101,7 @@ class Condition:
         return _Combined("OR", self, other) if isinstance(other, Condition) else NotImplemented
 
     def __invert__(self) -> Condition:
-        return _Prefixed("NOT", self)
+        return _Not(self)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.__dict__ == self.__dict__
@@ -141,38 +141,14 @@ class _Combined(Condition):
         return _Combined(other, *(~condition for condition in self.conditions))
 
 
-class _Prefixed(Condition):
-    def __init__(self, operator: str, condition: Condition):
-        self.operator = operator
-        self.condition = condition
-
-    def render(self, model: type[Model], rows: Rows) -> str:
-        return f"{self.operator} ({self.condition.render(model, rows)})"
-
-    def over(self, fields: Sequence[str]) -> Condition:
-        return _Prefixed(self.operator, self.condition.over(fields))
-
-    def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
-        return self.condition.columns(model)
-
-    def is_raw(self, model: type[Model]) -> bool:
-        return self.condition.is_raw(model)
-
-    def is_text(self) -> bool:
-        return self.condition.is_text()
-
-
-class NotTrue(Condition):
-    """True where the condition is false and where it is NULL."""
+class _Negation(Condition):
+    """A condition that negates another one, and reads the same columns."""
 
     def __init__(self, condition: Condition):
         self.condition = condition
 
     def over(self, fields: Sequence[str]) -> Condition:
-        return NotTrue(self.condition.over(fields))
-
-    def render(self, model: type[Model], rows: Rows) -> str:
-        return f"({self.condition.render(model, rows)}) IS NOT TRUE"
+        return type(self)(self.condition.over(fields))
 
     def columns(self, model: type[Model]) -> set[tuple[str, Field[Any, Any]]]:
         return self.condition.columns(model)
@@ -182,6 +158,20 @@ class NotTrue(Condition):
 
     def is_text(self) -> bool:
         return self.condition.is_text()
+
+
+class _Not(_Negation):
+    """True where the condition is false."""
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        return f"NOT ({self.condition.render(model, rows)})"
+
+
+class NotTrue(_Negation):
+    """True where the condition is false and where it is NULL."""
+
+    def render(self, model: type[Model], rows: Rows) -> str:
+        return f"({self.condition.render(model, rows)}) IS NOT TRUE"
 
 
 def conjuncts(condition: Condition) -> list[Condition]:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from pghistory.management.verbs import backfill, erase, partition, prune, stats, upgrade
 from pgtrigger.management import missing_privileges
+from pgtrigger.management.verbs import arguments
 
 VERBS: dict[str, Any] = {
     "backfill": backfill,
@@ -29,16 +30,7 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=examples, **kwargs)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        commands = parser.add_subparsers(dest="verb", metavar="command", required=True)
-        for name, verb in VERBS.items():
-            added = commands.add_parser(
-                name,
-                help=verb.HELP,
-                description=verb.HELP,
-                epilog=verb.EXAMPLES,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
-            verb.add_arguments(added)
+        arguments.add_verbs(parser, VERBS)
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         own = {name: value for name, value in options.items() if name != "stdout"}

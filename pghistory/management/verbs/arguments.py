@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 import re
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from pgtrigger.management.verbs.arguments import add_database, add_format
+
+__all__ = [
+    "add_batch",
+    "add_database",
+    "add_dry_run",
+    "add_format",
+    "add_labels",
+    "add_older_than",
+    "age",
+    "positive",
+]
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -14,15 +25,6 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="app.Model",
         help="tracked models or event models (default: all)",
-    )
-
-
-def add_database(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        *("-d", "--database"),
-        default=DEFAULT_DB_ALIAS,
-        choices=tuple(connections),
-        help="the database, by its alias in settings.DATABASES",
     )
 
 
@@ -36,9 +38,12 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
 
 
-def add_format(parser: argparse.ArgumentParser) -> None:
+def add_older_than(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--format", choices=["text", "json"], default="text", help="output (default: text)"
+        "--older-than",
+        type=age,
+        metavar="AGE",
+        help="days, weeks or years, such as 2555d, 52w or 7y (default: track(keep=...) of each)",
     )
 
 

@@ -40,12 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=3,
         help="empty partitions that there should be (default: 3)",
     )
-    parser.add_argument(
-        "--older-than",
-        type=arguments.age,
-        metavar="AGE",
-        help="days, weeks or years, such as 2555d, 52w or 7y (default: track(keep=...) of each)",
-    )
+    arguments.add_older_than(parser)
     parser.add_argument(
         "--export",
         type=_directory,

@@ -34,12 +34,7 @@ continued by the same command. Only the owner of the event tables can run it. Ex
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_labels(parser)
     arguments.add_database(parser)
-    parser.add_argument(
-        "--older-than",
-        type=arguments.age,
-        metavar="AGE",
-        help="days, weeks or years, such as 2555d, 52w or 7y (default: track(keep=...) of each)",
-    )
+    arguments.add_older_than(parser)
     arguments.add_batch(parser)
     arguments.add_dry_run(parser)
     arguments.add_format(parser)

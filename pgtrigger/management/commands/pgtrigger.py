@@ -12,6 +12,7 @@ from psycopg.errors import LockNotAvailable
 
 from pgtrigger.management import missing_privileges
 from pgtrigger.management.verbs import (
+    arguments,
     check,
     diff,
     disable,
@@ -95,16 +96,7 @@ class Command(BaseCommand):
         return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        commands = parser.add_subparsers(dest="verb", metavar="command", required=True)
-        for name, verb in VERBS.items():
-            added = commands.add_parser(
-                name,
-                help=verb.HELP,
-                description=verb.HELP,
-                epilog=verb.EXAMPLES,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
-            verb.add_arguments(added)
+        arguments.add_verbs(parser, VERBS)
 
     def handle(
         self, *args: Any, verb: str, schema: list[str] | None = None, **options: Any

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -20,6 +24,27 @@ def epilog(example: str, *, finding: str = "") -> str:
     """
     one = " or ".join(filter(None, [finding, "the command failed"]))
     return f"example: manage.py pgtrigger {example}\nexit codes: 0 done, 1 {one}, 2 wrong arguments"
+
+
+def add_verbs(parser: argparse.ArgumentParser, verbs: Mapping[str, Any]) -> None:
+    """Add a subparser for each verb, which is a module with HELP, EXAMPLES and add_arguments()."""
+    commands = parser.add_subparsers(dest="verb", metavar="command", required=True)
+    for name, verb in verbs.items():
+        added = commands.add_parser(
+            name,
+            help=verb.HELP,
+            description=verb.HELP,
+            epilog=verb.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(added)
+
+
+def add_triggers(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a verb that is about chosen triggers of one database."""
+    add_uris(parser)
+    add_place(parser)
+    add_format(parser)
 
 
 def add_uris(parser: argparse.ArgumentParser) -> None:

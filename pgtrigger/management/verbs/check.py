@@ -23,9 +23,7 @@ EXAMPLES = arguments.epilog("check shop.Order:paid", finding="anything differs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_uris(parser)
-    arguments.add_place(parser)
-    arguments.add_format(parser)
+    arguments.add_triggers(parser)
     parser.add_argument(
         "--as",
         dest="role",

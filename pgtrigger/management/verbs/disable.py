@@ -8,27 +8,19 @@ from pgtrigger import administration
 from pgtrigger.management.verbs import arguments, output, status
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from django.core.management.base import BaseCommand
 
 HELP = "Keeps triggers from firing, for everybody."
 EXAMPLES = arguments.epilog("disable shop.Order:paid")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_uris(parser)
-    arguments.add_place(parser)
-    arguments.add_format(parser)
+add_arguments = arguments.add_triggers
 
 
 def handle(
     command: BaseCommand, *, uris: Sequence[str], database: str, format: str, **others: Any
 ) -> None:
     administration.disable(*uris, database=database)
-    names = status.installed(uris, database)
-    if format == "json":
-        output.write_json(command, {"disabled": names})
-    else:
-        output.say(command, f"Disabled for everybody: {len(names)}")
+    output.write_switched(
+        command, "Disabled for everybody", status.installed(uris, database), format
+    )

@@ -10,19 +10,13 @@ from pgtrigger import linting
 from pgtrigger.management.verbs import arguments, output
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from django.core.management.base import BaseCommand
 
 HELP = "Lists triggers that may not do what was meant."
 EXAMPLES = arguments.epilog("lint --format json", finding="anything is found")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_uris(parser)
-    arguments.add_place(parser)
-    arguments.add_format(parser)
+add_arguments = arguments.add_triggers
 
 
 def handle(

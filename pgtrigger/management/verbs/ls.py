@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Any
 from pgtrigger.management.verbs import arguments, status
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from django.core.management.base import BaseCommand
 
 HELP = "Lists triggers with their status."
 EXAMPLES = arguments.epilog("ls --format json")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_uris(parser)
-    arguments.add_place(parser)
-    arguments.add_format(parser)
+add_arguments = arguments.add_triggers
 
 
 def handle(

@@ -23,6 +23,14 @@ def write_json(command: BaseCommand, values: Any) -> None:
     command.stdout.write(json.dumps(values, indent=2, cls=DjangoJSONEncoder))
 
 
+def write_switched(command: BaseCommand, done: str, names: Sequence[str], format: str) -> None:
+    """Write which triggers were enabled or disabled; ``done`` is the text for that."""
+    if format == "json":
+        write_json(command, {done.partition(" ")[0].lower(): names})
+    else:
+        say(command, f"{done}: {len(names)}")
+
+
 def write_dropped(
     command: BaseCommand, names: Sequence[str], *, dry_run: bool, format: str
 ) -> None:

@@ -22,9 +22,7 @@ EXAMPLES = arguments.epilog(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_uris(parser)
-    arguments.add_place(parser)
-    arguments.add_format(parser)
+    arguments.add_triggers(parser)
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit code 1 if a number is wrong"
     )

@@ -91,6 +91,14 @@ def test_an_ignored_rule_on_update_and_delete_lets_both_happen(make_model):
     assert not model.objects.exists()
 
 
+def test_an_ignored_rule_on_delete_lets_the_deletion_happen():
+    # A row-level BEFORE trigger cancels a DELETE if it returns NEW, which is NULL there.
+    Protected.objects.create()
+    with pgtrigger.ignore(NO_DELETE):
+        assert Protected.objects.all().delete()[0] == 1
+    assert not Protected.objects.exists()
+
+
 class TestNesting:
     """A trigger that is ignored outside stays ignored inside."""
 
