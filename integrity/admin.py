@@ -146,7 +146,7 @@ class _RefusedForm(BaseForm):
 
 
 class _RefusedFormSet(FormSet):
-    """A formset whose refused row, or as a whole if that is not known, is not valid."""
+    """A formset that is not valid in the refused row, or as a whole if the row is unknown."""
 
     def clean(self) -> None:
         super().clean()

@@ -35,9 +35,9 @@ class Constraint:
 
 
 def database_of(error: BaseException, model: type[Model]) -> str:
-    """The alias of the connection that raised the error, else of the one that writes the model.
+    """Return the alias of the connection that raised the error, or else that writes the model.
 
-    Neither psycopg's error nor Django's names its connection, but its traceback goes through it.
+    Neither psycopg's error nor Django's names its connection, but its traceback contains it.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         owner = frame.f_locals.get("self")
@@ -91,7 +91,7 @@ def root(error: psycopg.Error, using: str) -> tuple[str, str] | None:
 
 
 def trigger_uris(error: psycopg.Error, using: str) -> set[str]:
-    """The URIs of the triggers on the table that ``error`` is about: how their comments begin."""
+    """The URIs of the triggers on the table that ``error`` is about, from their comments."""
     report = error.diag
     comments = _known(using, "triggers", report.schema_name, report.table_name, None)
     return {comment.split(maxsplit=1)[0] for (comment,) in comments if comment.strip()}
@@ -108,7 +108,7 @@ def forget() -> None:
 def _known(
     using: str, question: str, schema: str | None, table: str | None, name: str | None
 ) -> list[Row]:
-    """The rows that the catalog has. What it does not have is asked again."""
+    """Return rows of the catalog, from a cache. A name without rows is looked up each time."""
     key = (using, question, schema, table, name)
     rows = _answers.get(key) or _read(
         using, question, {"schema": schema, "table": table, "name": name}
@@ -148,7 +148,7 @@ def is_usable(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _query_apart(own: BaseDatabaseWrapper, question: str, parameters: Parameters) -> list[Row]:
-    """Ask on a separate connection, in a thread without an event loop."""
+    """Send the query on a separate connection, in a thread without an event loop."""
     apart = own.copy()
     # A pool may have no connection left: this one is not to wait for another to be given back.
     apart.settings_dict["OPTIONS"].pop("pool", None)

@@ -49,7 +49,7 @@ class NotInTransaction(Exception):
 
 
 class UnknownConstraint(ProgrammingError):
-    """The database has no constraint of this name, or several and none in the search_path."""
+    """The database has no constraint of this name, or several outside of the search_path."""
 
 
 class NotDeferrable(ProgrammingError):
@@ -151,7 +151,7 @@ def set_deferred(names: Collection[str], *, using: str = DEFAULT_DB_ALIAS) -> No
 def rehearse(*, using: str = DEFAULT_DB_ALIAS) -> None:
     """Check now what COMMIT would check, and change nothing: it is all checked again at COMMIT.
 
-    Deferred triggers fire too, and what they do is taken back.
+    Deferred triggers fire too, and what they write is rolled back.
 
     Raises:
         NotInTransaction: outside a transaction.
@@ -201,7 +201,7 @@ def _require_transaction(using: str) -> None:
 
 
 def _find(names: Collection[str], using: str) -> list[_DeferrableConstraint]:
-    """The constraints that these names mean, as SET CONSTRAINTS finds them.
+    """Return the constraints with these names, found in the same way as by SET CONSTRAINTS.
 
     A name that is not in the search_path may be in one other schema.
     """

@@ -55,12 +55,12 @@ R = TypeVar("R")
 class refine_integrity_error:
     """Raise, from an integrity error, the exception of the first rule that matches it.
 
-    A context manager and a decorator, both also async. What no rule matches is raised as it was.
-    The refined error's ``__cause__`` is Django's error, and the ``__cause__`` of that is psycopg's,
-    whose ``diag.message_detail`` is PostgreSQL's DETAIL.
+    A context manager and a decorator, both also async. An error that no rule matches is raised as
+    it was. The refined error's ``__cause__`` is Django's error, and the ``__cause__`` of that is
+    psycopg's, whose ``diag.message_detail`` is PostgreSQL's DETAIL.
 
-    What is deferred is checked at COMMIT: put this round the whole ``atomic`` block, not inside it,
-    or make the check immediate (``constraints.immediate``).
+    A deferred constraint is checked at COMMIT: put this round the whole ``atomic`` block, not
+    inside it, or make the check immediate (``constraints.immediate``).
 
     Args:
         rules: pairs of a rule and an exception, or a class that is called without arguments.

@@ -24,15 +24,15 @@ class Refused(Exception):
 
     Attributes:
         message: a sentence for the user. It is shown at ``field``, so it may not name the field.
-        code: as of a ValidationError: 'unique', 'unique_together', 'null', 'missing' for what a
-            foreign key refers to, the constraint's violation_error_code, else the SQLSTATE.
+        code: as of a ValidationError: 'unique', 'unique_together', 'null', 'missing' if a foreign
+            key refers to no row, the constraint's violation_error_code, else the SQLSTATE.
         model: the model whose table it is about, if PostgreSQL names a table of a model.
         field: the name of the field of that model, if it is about one only, or the first of them if
             a rule names several.
         fields: the names of all fields that it is about.
         key: the primary key of the refused row by attname, if a rule reports it.
-        detail: PostgreSQL's DETAIL, unread.
-        hint: PostgreSQL's HINT, unread.
+        detail: PostgreSQL's DETAIL, unchanged.
+        hint: PostgreSQL's HINT, unchanged.
 
     ``str()`` of it names the field, and can stand alone.
     """
@@ -137,11 +137,11 @@ def is_refused_write(error: psycopg.Error) -> bool:
     return (
         sqlstate[:2] in REFUSING_CLASSES
         or isinstance(error, errors.InsufficientPrivilege)  # a policy: CREATE POLICY … WITH CHECK
-        or _is_made_up(sqlstate)
+        or _is_custom(sqlstate)
     )
 
 
-def _is_made_up(sqlstate: str) -> bool:
+def _is_custom(sqlstate: str) -> bool:
     """Return whether the SQLSTATE is not one of PostgreSQL's; RAISE … USING ERRCODE accepts any."""
     try:
         errors.lookup(sqlstate)
@@ -151,7 +151,7 @@ def _is_made_up(sqlstate: str) -> bool:
 
 
 class Ruled(Protocol):
-    """The rule that an error of a trigger engine names: pgtrigger's, or that of one like it."""
+    """The error of a rule: pgtrigger's, or one of another trigger engine with these attributes."""
 
     message: str | None
     code: str

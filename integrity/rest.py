@@ -24,9 +24,9 @@ class RefusedWritesMixin(BaseSerializer):
         class BookSerializer(RefusedWritesMixin, serializers.ModelSerializer):
             ...
 
-    The error is under the name of the serializer's field, where it is about one that can be
-    written, and the write is rolled back. Many rows are saved by a ListSerializer: mix this into
-    that one, and name it in ``Meta.list_serializer_class``.
+    The write is rolled back. The error's key is the name of the refused field, if the serializer
+    can write that field. Many rows are saved by a ListSerializer: mix this class into a subclass
+    of it as well, and name that in ``Meta.list_serializer_class``.
     """
 
     def save(self, **kwargs: Any) -> Any:

@@ -4,8 +4,8 @@ A match reads the SQLSTATE and the names that PostgreSQL reports, and resolves t
 model and the catalog. It never reads a message, whose language is the server's (lc_messages).
 
 A rule that could never match is refused when it is made: FieldDoesNotExist, or RuleCannotMatch with
-the reason. Of a model that Django does not manage, only the fields are known, so there a rule about
-constraints is believed.
+the reason. For a model that Django does not manage, only the fields are known, so a rule about
+its constraints is not checked.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ from .declarations import ModelHasNoPrimaryKey, RuleCannotMatch, kept, name_of, 
 
 
 class Rule(Protocol):
-    """Whatever can tell whether an error is the one that it is about."""
+    """The protocol of rules: each decides whether an error is the one that it is about."""
 
     def is_match(self, error: Exception) -> bool: ...
 
@@ -43,7 +43,7 @@ class Named(Rule):
 
 @dataclass(frozen=True)
 class Unique(Rule):
-    """Values that are there already, of exactly these fields, in any order.
+    """Duplicate values of exactly these fields, in any order.
 
     It matches a unique field, unique_together, and a UniqueConstraint, also one with a condition,
     or over expressions that refer to these fields.
@@ -73,7 +73,7 @@ class Unique(Rule):
         )
 
     def _columns(self) -> tuple[type[Model], frozenset[str]]:
-        """The columns, and the model whose table has them: a parent's, for what is inherited."""
+        """Return the columns, and the model whose table has them: a parent for inherited fields."""
         fields = declarations.fields_of(self.model, self.fields)
         owners = {field.model for field in fields}
         if len(owners) > 1:
@@ -86,7 +86,7 @@ class Unique(Rule):
 
 @dataclass(frozen=True)
 class PrimaryKey(Rule):
-    """A primary key that is there already, composite ones included.
+    """A duplicate primary key; it may be a composite one.
 
     Raises:
         ModelHasNoPrimaryKey: if the model is abstract.
@@ -129,7 +129,7 @@ class NotNull(Rule):
 
 @dataclass(frozen=True)
 class ForeignKey(Rule):
-    """A reference to a row that is not there: never was, or is to be deleted.
+    """A reference to a missing row, or the deletion of a row that is still referred to.
 
     PostgreSQL reports both sides alike, with the referring table, so one rule matches both.
 
