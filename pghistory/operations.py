@@ -39,8 +39,8 @@ class _EventTableOperation(Operation):
     def _event_model(self, app_label: str, state: ProjectState, connection: Any) -> Any:
         """Return the declared event model; None if the routers keep its table off this database.
 
-        Also None if the model has been renamed or removed since: a database that runs the migration
-        only now has no rows of that model.
+        Also None if the model has been renamed or removed since. In a database where the migration
+        has not run yet, such a model has no rows.
         """
         try:
             declared = project_apps.get_model(app_label, self.model_name)

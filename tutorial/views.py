@@ -154,7 +154,7 @@ def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpRespo
 
 
 def _exercise_context(chapter: Chapter, answer: str | None = None) -> dict[str, Any]:
-    """Return the context of an exercise with the reader's answer; None: not answered yet."""
+    """Return the context of an exercise; ``answer`` is None before the reader has answered."""
     exercise = EXERCISES[chapter.module_name]
     link = urlencode({"answer": answer}) if answer is not None else ""
     return {

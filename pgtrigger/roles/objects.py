@@ -36,7 +36,7 @@ _read_only: list[Callable[[Any], Iterable[str]]] = []
 
 
 def read_only(schemas: Callable[[Any], Iterable[str]]) -> None:
-    """Register a function that returns schemas of a connection. Roles only read their views."""
+    """Register a function of the connection that returns schemas whose views are read-only."""
     _read_only.append(schemas)
 
 

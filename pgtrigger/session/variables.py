@@ -1,4 +1,4 @@
-"""Variables, which are Python values that the database sees as settings, and the open scopes.
+"""Python values that PostgreSQL sees as settings, and the open scopes that set them.
 
 Note [Transaction variables]. ``ignore()``, ``schema()`` and pghistory's ``context()`` each set a
 Python value. It is kept in a ContextVar, so threads and asyncio tasks do not see each other's
@@ -88,7 +88,7 @@ class Variable:
 
 
 class RestoredVariable(Variable):
-    """A setting of PostgreSQL whose value is a list. Resetting it restores its earlier value."""
+    """A setting of PostgreSQL itself, a list. After the scope, it has its earlier value again."""
 
     def set_local(self, text: str | None) -> sql.Composed:
         if not text or text == '""':  # SHOW returns "" for an empty list, but SET rejects it
@@ -192,7 +192,7 @@ def enter(scope: object, values: Values, frame: FrameType | None) -> None:
 def leave(scope: object, frame: FrameType | None) -> None:
     """Close the scope. Do nothing if it is not open in this context.
 
-    It is not if the garbage collector closes the scope's generator in another context.
+    That happens if the garbage collector closes the scope's generator in another context.
     """
     opened = _state.get().opened
     of_scope = [each for each in reversed(opened) if each.scope is scope]

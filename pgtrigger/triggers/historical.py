@@ -57,7 +57,7 @@ _triggers: ContextVar[Callable[[], list[HistoricalTrigger]] | None] = ContextVar
 
 @contextlib.contextmanager
 def running(triggers: Callable[[], list[HistoricalTrigger]]) -> Iterator[None]:
-    """Set the running migration's triggers, as a function that returns them, inside the block."""
+    """Mark a migration as running inside the block; ``triggers`` returns those of its state."""
     token = _triggers.set(triggers)
     try:
         yield

@@ -98,7 +98,7 @@ class Requires(Rule):
         )
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return a path: the function reads and locks rows of the other model, and writes none."""
+        """Return a generated path: the function locks rows of the other model, but writes none."""
         key = foreign_key(self, model, self.key_name)
         return own_path(key.related_model, self._required())
 
