@@ -55,7 +55,7 @@ class Statement:
 
     @property
     def answer(self) -> str:
-        """Postgres' command tag, such as `UPDATE 1`, or why it refused."""
+        """PostgreSQL's command tag, such as `UPDATE 1`, or why it refused."""
         if self.refusal:
             return f"{self.refusal['SQLSTATE']} {self.refusal['message']}"
         return self.tag

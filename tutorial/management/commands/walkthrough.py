@@ -21,7 +21,7 @@ EXAMPLES = """\
 examples:
   manage.py walkthrough --list                    the chapters there are
   manage.py walkthrough protecting-deletions      run one
-  manage.py walkthrough append-only --sql         with each statement and Postgres' answer
+  manage.py walkthrough append-only --sql         with each statement and PostgreSQL's answer
   manage.py walkthrough --check                   is every output still the expected one?
 
 Every scenario runs in the database of the settings and leaves nothing there: it has empty tables in
