@@ -52,11 +52,11 @@ VERBS: dict[str, Any] = {
 ERROR_CODES = {"try": 2, "violations": 2}
 
 EPILOG = """\
-A trigger's URI is app_label.ModelName:trigger_name; ls shows them all. Without URIs a command means
-every declared trigger, and install and uninstall then also drop those that nothing declares.
+A trigger's URI is app_label.ModelName:trigger_name; ls shows them all. Without URIs, a command is
+about every declared trigger; install and uninstall then also drop triggers that no model declares.
 
-  manage.py pgtrigger ls                      what is declared, and what the database has of it
-  manage.py pgtrigger check                   exit code 1 where the two differ
+  manage.py pgtrigger ls                      the declared triggers and their status
+  manage.py pgtrigger check                   exit code 1 if the database differs from the models
   manage.py pgtrigger roles --app shop_app    the privileges that the application's role lacks
   manage.py pgtrigger check --as shop_app     what that role can do, and should not
   manage.py pgtrigger diff shop.Order:paid    how a trigger in the database differs from its model
@@ -69,7 +69,7 @@ every declared trigger, and install and uninstall then also drop those that noth
   manage.py pgtrigger violations              what rules in report mode would have refused
 
 status   INSTALLED    in the database as declared
-         OUTDATED     declared otherwise since, or changed by hand in the database
+         OUTDATED     its declaration has changed since, or somebody changed it in the database
          UNINSTALLED  declared, but not in the database
          PRUNE        in the database, but declared by no model (shown as table:trigger)
          UNALLOWED    the routers keep its model off this database
