@@ -1,4 +1,4 @@
-"""A run that does not get a lock or takes too long gives a page, and no error."""
+"""Answer with a page, not with an error, if a run does not get a lock or takes too long."""
 
 import functools
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The chapters: scenario modules, read as what a page, a command or a test shows of them."""
+"""The chapters: scenario modules, divided into the parts that pages, commands and tests show."""
 
 import inspect
 import textwrap

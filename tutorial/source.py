@@ -27,7 +27,7 @@ class SourceLine:
 
 @cache
 def model_source(model: type[Model]) -> str:
-    """Return the class, after its manager's if the manager is in the same module."""
+    """Return the source of the model, after that of its manager if both are in one module."""
     manager = type(model._default_manager)
     classes = [manager, model] if manager.__module__ == model.__module__ else [model]
     return "\n\n".join(inspect.getsource(each) for each in classes)

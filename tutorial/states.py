@@ -8,7 +8,7 @@ from tutorial.tables import newest_tables
 
 
 def diagrams(model: type[Model], run: ChapterRun | None = None) -> list[Diagram]:
-    """One for each FSM on the model; after a run, its last state and what was refused."""
+    """Return a diagram for each FSM of the model; after a run, with the last state and refusals."""
     return [
         diagram(
             rule.transitions or (),

@@ -11,8 +11,9 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class TableRow:
-    """`state` is how it stands to the frame before: added, changed, removed or empty; `changed`
-    are the places of the values that differ.
+    """A row, compared with the frame before.
+
+    `state` is added, changed, removed or empty. `changed` are the indexes of differing values.
     """
 
     key: Any
@@ -22,13 +23,13 @@ class TableRow:
 
     @property
     def cells(self) -> list[tuple[Any, bool]]:
-        """Each value, and whether it differs from the frame before."""
+        """Return each value, and whether it differs from the frame before."""
         return [(value, place in self.changed) for place, value in enumerate(self.values)]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A model's newest rows, the oldest of them first, by column."""
+    """The newest rows of a model, in the order of their keys."""
 
     model: type[models.Model]
     columns: tuple[str, ...]
@@ -39,21 +40,21 @@ class Table:
         return self.model._meta.db_table
 
     def values(self, column: str) -> list[Any]:
-        """One column of the rows."""
+        """Return one column of the rows."""
         place = self.columns.index(column)
         return [row.values[place] for row in self.rows]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The rows that differ from the frame before, once the code was past `line`; at first all."""
+    """The rows that `line` changed; in the first frame, all rows."""
 
     line: int | None
     tables: tuple[Table, ...]
 
 
 def read_table(model: type[models.Model]) -> Table:
-    """The rows there are now."""
+    """Read the newest rows of the model's table."""
     columns = tuple(field.attname for field in model._meta.concrete_fields)
     newest = model._base_manager.order_by("-pk").values_list("pk", *columns)[:SHOWN]
     rows = (TableRow(key, tuple(values)) for key, *values in reversed(newest))
@@ -61,7 +62,7 @@ def read_table(model: type[models.Model]) -> Table:
 
 
 def compare(before: Table, now: Table) -> Table:
-    """The table now, its rows marked with what became of them."""
+    """Return the table as it is now; each row is marked as added, changed, removed or neither."""
     old = {row.key: row for row in before.rows}
     new = {row.key: row for row in now.rows}
     is_cut = len(now.rows) == SHOWN
@@ -99,7 +100,7 @@ def changes_by_table(frames: Sequence[Frame]) -> list[TableChanges]:
 
 
 def newest_tables(frames: Sequence[Frame]) -> dict[type[models.Model], Table]:
-    """Each table as the last frame that has it shows it."""
+    """Return each table as it is in the last frame that contains it."""
     return {table.model: table for frame in frames for table in frame.tables}
 
 
