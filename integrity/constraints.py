@@ -29,14 +29,15 @@ __all__ = [
 ]
 
 # Note [What a constraint was]
-# PostgreSQL does not tell whether a constraint is deferred at the moment. So what is set here is
-# kept in a variable of the transaction, which PostgreSQL takes back where it takes back SET
-# CONSTRAINTS: at the transaction's end, and with a savepoint. What is not in there is as the
-# catalog declares it.
+# PostgreSQL does not show whether a constraint is deferred at the moment. So each mode that is set
+# here is also stored in a variable of the transaction. PostgreSQL undoes both together: at the end
+# of the transaction, and when it rolls back to a savepoint. A constraint that is not in the
+# variable has the mode that the catalog declares.
 #
 # Note [A released savepoint]
-# What SET CONSTRAINTS changes is taken back with the savepoint that it ran in, but once that one is
-# released, not with an outer one. So it never runs here in a savepoint that will be released.
+# PostgreSQL undoes SET CONSTRAINTS when it rolls back to the savepoint in which it ran. Once that
+# savepoint is released, a rollback to an outer savepoint does not undo it. So SET CONSTRAINTS never
+# runs here in a savepoint that will be released.
 VARIABLE = "integrity.constraints"
 ALL = ""
 
@@ -81,9 +82,9 @@ class _DeferrableConstraint:
 def immediate(names: Collection[str], *, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """Check these constraints at once, within the block; then put each back to what it was.
 
-    A violation that is pending already is raised on entry, as the IntegrityError that it is, behind
-    a savepoint: the transaction can still be used. The block is a savepoint, too: an exception that
-    leaves it takes back what the block wrote, and the transaction can still be used.
+    If a violation is pending on entry, its IntegrityError is raised there, inside a savepoint. The
+    block is a savepoint too: an exception that leaves it rolls back what the block wrote. In both
+    cases the transaction can still be used.
 
     Raises:
         NotInTransaction: outside a transaction, also if ``names`` is empty.
@@ -100,7 +101,7 @@ def immediate(names: Collection[str], *, using: str = DEFAULT_DB_ALIAS) -> Itera
         with transaction.atomic(using=using):
             yield
     finally:
-        # A transaction that has failed takes no statement, and what rolls it back puts this back.
+        # A failed transaction accepts no statement, and its rollback restores the modes.
         if is_usable(connections[using]):
             _set(deferred, DEFERRED, using)
 

@@ -57,9 +57,9 @@ class UpsertTriggerSql:
 
     ``func`` is the statements between BEGIN and END; the other texts are clauses of
     CREATE TRIGGER and CREATE FUNCTION as they are written there, empty to omit the clause.
-    ``execute`` is the call of a function, ``suppress_redundant_updates_trigger()``, or the whole
-    clause, ``EXECUTE FUNCTION suppress_redundant_updates_trigger()``. The function is made of
-    ``func`` if the call has the name ``pgid``; any other function must exist.
+    ``execute`` is the call of a function, such as ``suppress_redundant_updates_trigger()``, or the
+    whole clause: ``EXECUTE FUNCTION suppress_redundant_updates_trigger()``. If the function has the
+    name ``pgid``, it is created from ``func``; any other function must exist.
 
     A SECURITY DEFINER function cannot be executed by PUBLIC: a role that may execute a trigger
     function can attach it to a temporary table, and so write what only the owner may write.
@@ -288,7 +288,7 @@ class EnableTriggerSql(_TableCommand):
 
 
 class DisableTriggerSql(_TableCommand):
-    """Keep the trigger from firing for any writer."""
+    """Keeps the trigger from firing for any writer."""
 
     def render(self, target: Target) -> str:
         return alter_trigger(self.pgid, target, "DISABLE TRIGGER")

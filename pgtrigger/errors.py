@@ -1,4 +1,4 @@
-"""The errors of broken rules: their DETAIL, which PostgreSQL writes, and the exceptions made of it.
+"""The exceptions of broken rules, and the DETAIL from which they are made.
 
 A rule raises SQLSTATE 23000 with a DETAIL in JSON.
 
@@ -20,7 +20,7 @@ from psycopg import sql
 SQLSTATE = "23000"
 RAISED_SQLSTATE = "P0001"
 
-# Functions that are told of every refusal of this process, such as a test report's.
+# Functions that are called with every refusal in this process: a test report adds one.
 observers: list[Callable[["TriggerError"], None]] = []
 
 
@@ -259,7 +259,7 @@ class RequirementError(TriggerError):
 class RaisedError(InternalError, ProgrammingError):
     """A plain ``RAISE EXCEPTION`` (SQLSTATE P0001), such as one in a trigger's own ``func``.
 
-    An InternalError, and also a ProgrammingError, which Django alone would raise.
+    It is an InternalError, and also a ProgrammingError, because Django raises that by itself.
     """
 
     @property

@@ -25,7 +25,7 @@ class CatalogQuerySet(models.QuerySet[models.Model]):
 
 
 class PgTriggerManager(models.Manager["PgTrigger"]):
-    """Triggers with their table, definition and function, without those of constraints."""
+    """The manager of triggers, which adds their table, definition and function to each."""
 
     def get_queryset(self) -> CatalogQuerySet:  # type: ignore[override]  # a queryset of any model
         """Return all triggers but those that PostgreSQL creates for constraints and partitions."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The events that a query selects; None: all."""
+    """The events that a query selects; a part that is None selects all."""
 
     across: tuple[Any, ...] | None = None
     tracks: tuple[Model, ...] | None = None
@@ -85,7 +85,7 @@ class TimelineQuery(EventQuery):
         return union.as_string().replace("%", "%%"), ()
 
     def tables(self, connection: Any) -> list[diffs.EventTable]:
-        """The event tables whose events these may be."""
+        """Return the event tables that the query reads."""
         found = [event_model for event_model, _ in self._chosen(connection.alias)]
         found += [relation.event_model for relation in self._relations(connection.alias)]
         found = list(dict.fromkeys(found))
@@ -183,7 +183,7 @@ class DerivedCol(Col):
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         alias = sql.SQL(quoted(compiler, self.alias))
         query = compiler.query
-        # A query may also name the timeline around it, whose tables it does not know.
+        # A subquery may name the timeline of an outer query, and does not know its tables.
         is_own = isinstance(query, TimelineQuery) and self.alias in query.alias_map
         tables = (
             query.tables(connection)
@@ -199,7 +199,7 @@ def _tables(event_models: list[Any], connection: Any) -> list[diffs.EventTable]:
     return [diffs.EventTable(each, absent.get(each, ())) for each in event_models]
 
 
-# The columns of the subquery, each with what it is where there is no event table.
+# The columns of the subquery, each with its type, for a query without an event table.
 _COLUMNS = {
     "pgh_slug": "text",
     "pgh_model": "text",

@@ -35,10 +35,10 @@ from psycopg import sql
 from pgtrigger import naming
 from pgtrigger.database import catalog
 
-# The records of one rule in one hour.
+# How many records one rule writes in one hour.
 LIMIT = 1000
 
-# A counter does not grow beyond it by more than 18 digits, so that it fits into 64 bits.
+# The limit of a counter. What is added once to it has at most 18 digits, so it fits into 64 bits.
 LARGEST = 8 * 10**18
 
 

@@ -29,12 +29,12 @@ WRITES = frozenset(
     | {"call", "do", "copy"}
 )
 ANYTHING = _Anything()
-# What they run may commit, and then cannot be in a transaction.
+# The code that these run may commit, and then they cannot run inside a transaction.
 MAY_COMMIT = frozenset({"call", "do"})
 
-# To begin, end or divide a transaction, or to change the session's settings; what needs the
-# user's own transaction to mean something; and what PostgreSQL refuses in one, always or for some
-# tables.
+# Statements that are sent as they are. They begin, end or divide a transaction, change settings of
+# the session, have no meaning outside the user's own transaction, or cannot run in one, at least
+# for some tables.
 _ENDS_SETTINGS = frozenset(
     {"begin", "start", "commit", "end", "rollback", "abort", "reset", "discard"}
 )

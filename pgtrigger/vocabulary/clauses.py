@@ -177,7 +177,7 @@ class Referencing(Deconstructible):
             raise DeclarationError('Referencing needs "old", "new", or both.')
         if self.old and self.new and naming.sql_name(self.old) == naming.sql_name(self.new):
             raise DeclarationError(
-                f"Referencing needs two names: found {self.old!r} and {self.new!r}, which are one."
+                f"Referencing needs two names: {self.old!r} and {self.new!r} are the same."
             )
 
     @property

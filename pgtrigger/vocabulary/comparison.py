@@ -140,7 +140,7 @@ def distinct(comparison: Comparison, left: sql.Composable, right: sql.Composable
 
 
 def operand(comparison: Comparison, value: sql.Composable) -> sql.Composable:
-    """Return a value as ``=`` is to see it."""
+    """Return the value in the form that is compared with ``=``."""
     if comparison is Comparison.VALUE:
         return value
     type_ = "text[]" if comparison is Comparison.ARRAY_OF_BYTES else "text"
@@ -185,7 +185,7 @@ _BY_VALUE = frozenset(
     }
 )
 
-# Of geometric types "=" compares areas, lengths or numbers of points, if there is one.
+# For geometric types, "=" compares areas, lengths or numbers of points, if it exists at all.
 # https://www.postgresql.org/docs/current/functions-geometry.html
 _OTHERS = {
     "json": Comparison.JSON,

@@ -206,7 +206,7 @@ class TestTransitionTables:
         assert log.objects.get().text == "seen"
 
     def test_names_that_sql_reads_as_one_are_an_error(self):
-        with pytest.raises(pgtrigger.DeclarationError, match="which are one"):
+        with pytest.raises(pgtrigger.DeclarationError, match="are the same"):
             pgtrigger.Referencing(old="Rows", new="rows")
 
 

@@ -70,7 +70,7 @@ class TestReferencing:
         assert str(pgtrigger.Referencing(old="a")) == 'REFERENCING OLD TABLE AS "a"'
 
     def test_one_name_for_both_is_rejected(self):
-        with pytest.raises(DeclarationError, match="which are one"):
+        with pytest.raises(DeclarationError, match="are the same"):
             pgtrigger.Referencing(old="rows", new="ROWS")
 
     def test_no_name_is_rejected(self):
