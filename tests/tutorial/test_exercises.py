@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pgtrigger
+from pghistory.tracking.event_models import all_event_models
 from tests.tutorial.wrong_answers import WRONG_ANSWERS
 from tutorial.chapters import all_chapters
 from tutorial.exercises import judging, parsing
 from tutorial.exercises.judging import judge
 from tutorial.exercises.parsing import AnswerError, parse
 from tutorial.exercises.tasks import EXERCISES
-from tutorial.models import CannotDelete, Passport
+from tutorial.models import Account, CannotDelete, Passport
 
 EVERY = pytest.mark.parametrize("name", EXERCISES)
 HTMX = {"HX-Request": "true"}
@@ -122,6 +123,33 @@ class TestJudging:
             monkeypatch.undo()
             assert counts, name
             assert counts[0] <= len(exercise.writes) + len(exercise.rows), name
+
+    def test_a_history_in_an_answer_declares_nothing(self) -> None:
+        labels, tables = {*Account.pgh_event_models}, all_event_models()
+        rules, relations = pgtrigger.registered(), Account._meta.related_objects
+        judge(EXERCISES["masked_fields"], EXERCISES["masked_fields"].solution)
+        assert ({*Account.pgh_event_models}, all_event_models()) == (labels, tables)
+        assert (pgtrigger.registered(), Account._meta.related_objects) == (rules, relations)
+
+    @pytest.mark.parametrize(
+        ("name", "answer", "error"),
+        [
+            ("retention", "pghistory.UpdateEvent()", "one call of pghistory.track()"),
+            ("retention", "pghistory.track(), pghistory.track()", "one call of pghistory.track()"),
+            ("retention", "pghistory.track(exclude='city')", "expected a list"),
+            ("retention", "pghistory.track(1)", "must be a tracker"),
+            ("retention", "pghistory.track(keep=timedelta(days=10000000000))", "too large"),
+            ("erasure", "1", "must be a call of pghistory.erase()"),
+            ("erasure", "pghistory.erase(Customer(), fields=['name'])", "has no key"),
+            ("erasure", "pghistory.erase(Customer(pk=1), fields=['town'])", "town"),
+            ("erasure", "pghistory.erase(1, fields=['name'])", "int"),
+        ],
+    )
+    def test_a_call_that_cannot_be_made_is_an_error_of_the_answer(
+        self, name: str, answer: str, error: str
+    ) -> None:
+        verdict = judge(EXERCISES[name], f"{EXERCISES[name].kind} = [{answer}]")
+        assert error in verdict.error
 
     def test_two_triggers_of_one_name_are_refused(self) -> None:
         rule = 'pgtrigger.Protect(name="a", operation=pgtrigger.Delete)'

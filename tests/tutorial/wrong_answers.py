@@ -579,51 +579,48 @@ WRONG_ANSWERS: dict[str, list[tuple[str, tuple[int, ...] | str]]] = {
         ),
     ],
     "masked_fields": [
-        ('pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban"))', (1,)),
+        ("pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent())", (0, 1, 2)),
         (
-            'pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban")), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name"))',
-            (2,),
+            'pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), mask=["email"])',
+            (0, 1, 2),
         ),
         (
-            'pghistory.UpdateEvent("iban_changed"), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"))',
-            (1,),
+            'pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), exclude=["email", "password"])',
+            (0, 1),
         ),
         (
-            'pghistory.InsertEvent("added"), pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban")), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"))',
-            (3,),
+            'pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), mask=["email", "password"])',
+            (0, 1, 2),
         ),
         (
-            'pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban") & ~pgtrigger.AnyChange("name")), pghistory.UpdateEvent("renamed", condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"))',
-            (2,),
+            'pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), mask=["email"], exclude=["email", "password"])',
+            "pghistory.track: tutorial.Account: mask has 'email', which is not a tracked field. Tracked are: id.",
         ),
     ],
     "retention": [
-        ('pghistory.UpdateEvent("moved")', (1, 2)),
-        ('pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("city"))', (1,)),
-        ('pghistory.UpdateEvent("moved", condition=~pgtrigger.Q(old__city=""))', (2,)),
+        ("pghistory.track(pghistory.UpdateEvent())", (2,)),
+        ("pghistory.track(pghistory.UpdateEvent(), keep=timedelta(days=365))", (2,)),
+        ("pghistory.track(pghistory.UpdateEvent(), keep=timedelta(days=30))", (3,)),
+        ("pghistory.track(keep=timedelta(days=90))", (1,)),
         (
-            'pghistory.InsertEvent("created"), pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("city") & ~pgtrigger.Q(old__city=""))',
-            (3,),
-        ),
-        (
-            'pghistory.UpdateEvent("moved", condition=pgtrigger.AnyChange("city") & pgtrigger.Q(old__city=""))',
-            (0, 1),
+            "pghistory.track(pghistory.UpdateEvent(), keep=90)",
+            "pghistory.track: keep=90: expected a positive timedelta, or None for ever.",
         ),
     ],
     "erasure": [
-        ('pghistory.DeleteEvent("left")', (1,)),
-        ('pghistory.DeleteEvent("left"), pghistory.UpdateEvent("anonymized")', (2, 3)),
+        ('pghistory.erase(Customer(pk=1), fields=["name", "city"])', (0,)),
+        ('pghistory.erase(Customer(pk=1), fields=["name"], metadata=["url", "email"])', (0, 1)),
         (
-            'pghistory.DeleteEvent("left"), pghistory.UpdateEvent("anonymized", condition=pgtrigger.Q(new__name="(erased)"))',
-            (2,),
-        ),
-        (
-            'pghistory.DeleteEvent("left"), pghistory.UpdateEvent("anonymized", condition=pgtrigger.AnyChange("name"))',
-            (3,),
-        ),
-        (
-            'pghistory.UpdateEvent("anonymized", condition=pgtrigger.AnyChange("name") & pgtrigger.Q(new__name="(erased)"))',
+            'pghistory.erase(Customer(pk=1), fields=["name", "city"], metadata=["url", "email", "task"])',
             (0,),
+        ),
+        (
+            'pghistory.erase(Customer(pk=2), fields=["name", "city"], metadata=["url", "email"])',
+            (0, 1, 2),
+        ),
+        (
+            'pghistory.erase(Customer(pk=1), fields=["name", "city"], metadata=["url", "email"], dry_run=True)',
+            (0, 1),
         ),
     ],
     "composer": [

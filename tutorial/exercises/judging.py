@@ -5,127 +5,48 @@ tables (see Note [Private tables]), and each write is made in a separate transac
 rolled back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
-from django.db import IntegrityError, InternalError, connection, models, transaction
+from django.db import IntegrityError, InternalError, connection, transaction
+from django.utils import timezone
 from psycopg import sql
 
 import pgtrigger
 from integrity import conversion
+from pghistory.keeping import pruning, retention
+from pghistory.models import Context
+from pghistory.vocabulary import masking
 from pghistory.writing import event_trigger
 from pgtrigger import naming
 from pgtrigger.database import installation
 from pgtrigger.models import Violation
 from pgtrigger.sql import ignore_check
 from tutorial.exercises import parsing
+from tutorial.exercises.calls import Erase, Track
+from tutorial.exercises.exercise import (
+    AT_COMMIT,
+    PASSES,
+    REFUSED,
+    REPORTED,
+    Event,
+    Exercise,
+    Keeps,
+    Outcome,
+    Sets,
+    Verdict,
+    Write,
+    as_text,
+)
 from tutorial.exercises.parsing import AnswerError, describe
 from tutorial.private_tables import RUN_TIMEOUT, private_tables
 
-PASSES = "passes"
-REFUSED = "is refused"
-AT_COMMIT = "is refused at COMMIT"
-REPORTED = "is reported"
 STATEMENT_TIMEOUT = "1s"
 MAX_ITEMS = 10
 _TRUNCATE = sql.SQL("TRUNCATE {}")
-
-
-@dataclass(frozen=True)
-class Write:
-    """A write and what should happen to it.
-
-    Args:
-        operation: INSERT, UPDATE, DELETE, TRUNCATE, or SAVE: the row is read, somebody else
-            updates it with `others`, and then it is saved.
-        before: The values of the row beforehand.
-        after: The values that are written.
-        expected: PASSES, REFUSED, AT_COMMIT, REPORTED, the name of an exception, the values of the
-            row afterwards (names may follow a foreign key), Sets, or the labels of the events that
-            were written.
-        is_ignoring: Whether `pgtrigger.ignore()` applies.
-        others: The values that somebody else writes.
-    """
-
-    operation: str
-    expected: Any
-    before: Mapping[str, Any] = field(default_factory=dict)
-    after: Mapping[str, Any] = field(default_factory=dict)
-    is_ignoring: bool = False
-    others: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sets:
-    """The expectation that the database gives a field another value than the one written."""
-
-    field: str
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """A task, and the writes that judge an answer.
-
-    `kind` is what is declared: triggers, trackers or rules (of `refine_integrity_error`). `rows`
-    are there before the writes, each with its model and values.
-    """
-
-    task: str
-    model: type[models.Model]
-    hint: str
-    solution: str
-    writes: Sequence[Write]
-    kind: str = "triggers"
-    rows: Sequence[tuple[type[models.Model], Mapping[str, Any]]] = ()
-    exceptions: tuple[str, ...] = ()
-
-    @property
-    def empty(self) -> str:
-        """The answer to begin with."""
-        return f"{self.kind} = [\n]\n"
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """Return the names that an answer may use."""
-        if self.kind == "triggers":
-            return parsing.TRIGGERS
-        if self.kind == "trackers":
-            return parsing.TRACKERS
-        own = {name: type(name, (Exception,), {}) for name in self.exceptions}
-        return {**parsing.REFINEMENTS, self.model.__name__: self.model, **own}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A write as a row of the verdict."""
-
-    write: Write
-    happened: str
-    is_right: bool
-    message: str = ""
-
-    @property
-    def expected(self) -> str:
-        return _text(self.write.expected)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcomes of all writes, or the error that kept the answer from being judged."""
-
-    outcomes: Sequence[Outcome] = ()
-    error: str = ""
-
-    @property
-    def wrong(self) -> list[Outcome]:
-        """The writes that should have ended otherwise."""
-        return [outcome for outcome in self.outcomes if not outcome.is_right]
-
-    @property
-    def is_solved(self) -> bool:
-        return not self.error and not self.wrong
 
 
 def judge(exercise: Exercise, answer: str) -> Verdict:
@@ -154,12 +75,14 @@ class _Trial:
         with transaction.atomic():  # in which rows can refer to each other
             for model, values in exercise.rows:
                 model._base_manager.create(**values)
-            self.rows = [self._insert(write.before) for write in exercise.writes]
+            self.rows = [self._insert(write) for write in exercise.writes]
         self.keys: set[str] = set()
         self.has_reports = any(write.expected == REPORTED for write in exercise.writes)
         self.rules: list[Any] = []
         if exercise.kind == "rules":
             self.rules = self._checked_rules(declared)
+        elif exercise.kind == "erasures":
+            self._erase(declared)
         else:
             self._install(declared)
 
@@ -169,8 +92,23 @@ class _Trial:
             for write, pk in zip(self.exercise.writes, self.rows, strict=True)
         ]
 
-    def _insert(self, before: Mapping[str, Any]) -> Any:
-        return self.model._base_manager.create(**before).pk if before else None
+    @cached_property
+    def event_model(self) -> Any:
+        """The event model of the model, or of the answer if that describes one."""
+        return getattr(self.model, "pgh_event_model")  # noqa: B009  # tracking adds it
+
+    def _insert(self, write: Write) -> Any:
+        if write.operation == "EVENT":
+            return self._insert_event(**write.before).pk
+        return self.model._base_manager.create(**write.before).pk if write.before else None
+
+    def _insert_event(self, pgh_obj_id: Any, **values: Any) -> Any:
+        metadata = values.pop("pgh_context__metadata", None)
+        if metadata is not None:
+            values["pgh_context"] = Context.objects.create(metadata=metadata)
+        values |= {"pgh_obj_id": pgh_obj_id, "pgh_label": "update"}
+        values[self.model._meta.pk.attname] = pgh_obj_id
+        return self.event_model._base_manager.create(**values)
 
     def _checked_rules(self, declared: list[Any]) -> list[Any]:
         for rule in declared:
@@ -195,9 +133,29 @@ class _Trial:
             names.add(trigger.name)
             self.keys.add(naming.ignore_key(owner._meta.db_table, trigger.get_pgid(owner)))
 
-    @property
-    def _event_model(self) -> Any:
-        return getattr(self.model, "pgh_event_model")  # noqa: B009  # tracking adds it
+    def _erase(self, declared: list[Any]) -> None:
+        for call in declared:
+            if not isinstance(call, Erase):
+                raise AnswerError("Each item of the list must be a call of pghistory.erase().")
+            try:
+                with transaction.atomic():
+                    call()
+            except Exception as error:  # the arguments are the visitor's
+                raise AnswerError(f"pghistory.erase: {describe(error)}") from None
+
+    def _tracked(self, declared: list[Any]) -> Sequence[Any]:
+        """Create the event table that the answer describes, and return its trackers."""
+        if not all(isinstance(call, Track) for call in declared) or len(declared) > 1:
+            raise AnswerError("The list must contain one call of pghistory.track().")
+        call: Track = declared[0] if declared else Track()
+        try:
+            self.event_model = call.event_model(self.model)
+        except Exception as error:  # the arguments are the visitor's
+            raise AnswerError(f"pghistory.track: {describe(error)}") from None
+        with connection.schema_editor(atomic=False) as editor:
+            vars(editor)["installs_triggers"] = False
+            editor.create_model(self.event_model)
+        return call.trackers if declared else ()
 
     def _triggers(self, declared: list[Any]) -> list[tuple[Any, Any]]:
         if self.exercise.kind == "triggers":
@@ -205,7 +163,9 @@ class _Trial:
                 if not isinstance(trigger, pgtrigger.Trigger):
                     raise AnswerError("Each item of the list must be a trigger.")
             return [each for trigger in declared for each in self._family(trigger)]
-        event_model = self._event_model
+        if self.exercise.kind == "histories":
+            declared = list(self._tracked(declared))
+        event_model = self.event_model
         found: list[tuple[Any, Any]] = []
         for tracker in declared:
             if not hasattr(tracker, "row_events"):
@@ -243,7 +203,7 @@ class _Trial:
             happened = REPORTED
         return Outcome(
             write,
-            _text(happened),
+            as_text(happened),
             happened == write.expected,
             str(error).partition("\n")[0] if error else "",
         )
@@ -273,11 +233,22 @@ class _Trial:
             row.save()
         elif write.operation == "DELETE":
             manager.filter(pk=pk)._raw_delete(manager.db)
-        else:
+        elif write.operation == "PRUNE":
+            self._prune(write, pk)
+        elif write.operation == "TRUNCATE":
             table = naming.table_identifier(self.model._meta.db_table)
             with connection.cursor() as cursor:
                 cursor.execute(_TRUNCATE.format(table).as_string())
         return pk
+
+    def _prune(self, write: Write, pk: Any) -> None:
+        """Write an event of each age, and remove what is older than the answer keeps."""
+        for days in write.days:
+            at = timezone.now() - timedelta(days=days)
+            self._insert_event(pk, **write.before, pgh_created_at=at)
+        if (age := self.event_model.pgh_keep) is not None:
+            before = retention.time_before(age, connection.alias)
+            pruning.of_events(self.event_model, before, using=connection.alias).run()
 
     def _happened(self, write: Write, pk: Any, error: Exception | None, is_executed: bool) -> Any:
         if error is not None:
@@ -290,12 +261,26 @@ class _Trial:
         if isinstance(write.expected, Sets):
             return self._setting(write, pk)
         if isinstance(write.expected, dict):
-            row = self.model._base_manager.filter(pk=pk).values(*write.expected).first()
+            model = self.event_model if write.operation == "EVENT" else self.model
+            row = model._base_manager.filter(pk=pk).values(*write.expected).first()
             return row or "deletes the row"
+        if isinstance(write.expected, Keeps):
+            return Keeps([(timezone.now() - event.pgh_created_at).days for event in self._of(pk)])
         if isinstance(write.expected, list):
-            events = self._event_model._base_manager.filter(pgh_obj_id=pk)
-            return list(events.order_by("pgh_label").values_list("pgh_label", flat=True))
+            return [self._event(event) for event in self._of(pk).order_by("pgh_label")]
         return PASSES
+
+    def _of(self, pk: Any) -> Any:
+        """Return the events of the row."""
+        return self.event_model._base_manager.filter(pgh_obj_id=pk).order_by("pgh_id")
+
+    def _event(self, event: Any) -> Event | str:
+        """Return the label of the event, with its values if the exercise is about these."""
+        if self.exercise.kind == "trackers":
+            return str(event.pgh_label)
+        names = [*event.pgh_field_names, *map(masking.flag, event.pgh_masked_fields)]
+        key = self.model._meta.pk.name
+        return Event(event.pgh_label, {name: getattr(event, name) for name in names if name != key})
 
     def _setting(self, write: Write, pk: Any) -> Any:
         name = write.expected.field
@@ -304,16 +289,3 @@ class _Trial:
             return "deletes the row"
         is_set = row[name] not in (None, write.before.get(name), write.after.get(name))
         return write.expected if is_set else row
-
-
-def _text(expected: Any) -> str:
-    if isinstance(expected, Sets):
-        return f"sets {expected.field}"
-    if isinstance(expected, dict):
-        values = ", ".join(f"{name}={value!r}" for name, value in expected.items())
-        return f"leaves {values}"
-    if isinstance(expected, list):
-        return f"writes the events {', '.join(expected)}" if expected else "writes no event"
-    if expected in (PASSES, REFUSED, AT_COMMIT, REPORTED) or " " in expected:
-        return str(expected)
-    return f"raises {expected}"

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -17,6 +18,7 @@ from django.db import models
 import pghistory
 import pgtrigger
 from integrity import conversion
+from tutorial.exercises.calls import Erase, Track
 
 MAX_CHARACTERS = 4_000
 MAX_NODES = 500
@@ -98,6 +100,14 @@ TRACKERS: Mapping[str, Any] = {
     "pghistory.DeleteEvent": Callee(pghistory.DeleteEvent, _EVENT, positional=True),
     "pghistory.Old": pghistory.Old,
     "pghistory.New": pghistory.New,
+}
+HISTORIES: Mapping[str, Any] = {
+    "pghistory.track": Callee(Track, ("exclude", "mask", "keep"), positional=True),
+    "timedelta": Callee(timedelta, ("days", "weeks")),
+    **TRACKERS,
+}
+ERASURES: Mapping[str, Any] = {
+    "pghistory.erase": Callee(Erase, ("fields", "metadata", "dry_run"), positional=True),
 }
 REFINEMENTS: Mapping[str, Any] = {
     "conversion.Unique": Callee(conversion.Unique, ("model", "fields")),

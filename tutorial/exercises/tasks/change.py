@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from tutorial import models
-from tutorial.exercises.judging import PASSES, REFUSED, Exercise, Sets, Write
+from tutorial.exercises.exercise import PASSES, REFUSED, Exercise, Sets, Write
 
 YESTERDAY = datetime(2026, 1, 1, tzinfo=UTC)
 

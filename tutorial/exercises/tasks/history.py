@@ -1,7 +1,15 @@
 """The exercises of the part "History", by the name of the chapter's scenario module."""
 
+from typing import Any
+
 from tutorial import models
-from tutorial.exercises.judging import Exercise, Write
+from tutorial.exercises.exercise import Event, Exercise, Keeps, Write
+
+
+def _event(expected: dict[str, Any], pgh_obj_id: int = 1, **values: Any) -> Write:
+    """Return an event with these values, and the values that it must have afterwards."""
+    return Write("EVENT", expected, before={"pgh_obj_id": pgh_obj_id, **values})
+
 
 EXERCISES = {
     "tracking_history": Exercise(
@@ -189,71 +197,102 @@ EXERCISES = {
         ],
     ),
     "masked_fields": Exercise(
-        task="The event table has no copy of the `iban`. Record `iban_changed` if an update changes"
-        " it, and `renamed` if an update changes the `name` and not the `iban`.",
-        model=models.Payee,
-        hint="A condition may read a field that is not recorded. Join two with `&`:"
-        ' `pgtrigger.AnyChange("name")` and `~pgtrigger.AnyChange("iban")`.',
-        solution="""trackers = [
-    pghistory.UpdateEvent("iban_changed", condition=pgtrigger.AnyChange("iban")),
-    pghistory.UpdateEvent(
-        "renamed",
-        condition=pgtrigger.AnyChange("name") & ~pgtrigger.AnyChange("iban"),
+        task="Record each new account and each update. The history must not contain an `email`,"
+        " only whether an update changed it. It must not contain the `password`, nor say that it"
+        " was changed.",
+        model=models.Account,
+        hint="`track()` takes the trackers, and then `mask=[...]` and `exclude=[...]`. An update of"
+        " excluded fields alone is not recorded.",
+        solution="""histories = [
+    pghistory.track(
+        pghistory.InsertEvent(),
+        pghistory.UpdateEvent(),
+        mask=["email"],
+        exclude=["password"],
     ),
 ]
 """,
-        kind="trackers",
+        kind="histories",
         writes=[
-            Write("UPDATE", ["iban_changed"], {"name": "Ada", "iban": "A"}, {"iban": "B"}),
-            Write("UPDATE", ["renamed"], {"name": "Ada", "iban": "A"}, {"name": "Eve"}),
+            Write(
+                "INSERT",
+                [Event("insert", {"pgh_email_changed": None})],
+                after={"email": "a@example.org", "password": "x"},
+            ),
             Write(
                 "UPDATE",
-                ["iban_changed"],
-                {"name": "Ada", "iban": "A"},
-                {"name": "Eve", "iban": "B"},
+                [Event("update", {"pgh_email_changed": True})],
+                {"email": "a@example.org", "password": "x"},
+                {"email": "b@example.org"},
             ),
-            Write("INSERT", [], after={"name": "Ada", "iban": "A"}),
+            Write("UPDATE", [], {"email": "a@example.org", "password": "x"}, {"password": "y"}),
+            Write("DELETE", [], {"email": "a@example.org", "password": "x"}),
         ],
     ),
     "retention": Exercise(
-        task="Events that nobody needs are best not written. Record an update as `moved` if the"
-        " `city` changes from one to another. The first `city` (it was empty), a new `name` and a"
-        " new customer are not recorded.",
+        task="Record each update of a customer, and nothing else. Keep its events for 90 days:"
+        " `manage.py pghistory prune` then removes what is older.",
         model=models.Customer,
-        hint='`pgtrigger.AnyChange("city")` and `~pgtrigger.Q(old__city="")`, joined with `&`.',
-        solution="""trackers = [
-    pghistory.UpdateEvent(
-        "moved", condition=pgtrigger.AnyChange("city") & ~pgtrigger.Q(old__city="")
-    ),
+        hint="`track()` takes one tracker, and `keep=timedelta(days=...)`. You need not do anything"
+        " for the last event of a customer before that time: it stays.",
+        solution="""histories = [
+    pghistory.track(pghistory.UpdateEvent(), keep=timedelta(days=90)),
 ]
 """,
-        kind="trackers",
+        kind="histories",
         writes=[
-            Write("UPDATE", ["moved"], {"name": "Ada", "city": "London"}, {"city": "Rome"}),
-            Write("UPDATE", [], {"name": "Ada", "city": ""}, {"city": "London"}),
-            Write("UPDATE", [], {"name": "Ada", "city": "London"}, {"name": "Eve"}),
+            Write(
+                "UPDATE",
+                [Event("update", {"name": "Ada", "city": "Rome"})],
+                {"name": "Ada", "city": "London"},
+                {"city": "Rome"},
+            ),
             Write("INSERT", [], after={"name": "Ada", "city": "London"}),
+            Write("PRUNE", Keeps([100, 10]), {"name": "Ada", "city": "Rome"}, days=[400, 100, 10]),
+            Write("PRUNE", Keeps([88, 40]), {"name": "Ada", "city": "Rome"}, days=[88, 40]),
+            Write("PRUNE", Keeps([400]), {"name": "Ada", "city": "Rome"}, days=[400]),
         ],
     ),
     "erasure": Exercise(
-        task="Record a deletion as `left`, and an update as `anonymized` if the `name` becomes"
-        " `(erased)`. Record nothing else, so that there is little to erase.",
+        task="Customer 1, Ada, asks you to delete what the history knows of her. Erase her `name`"
+        " and `city` in her events, and `url` and `email` in their contexts. Nothing of other"
+        " customers, and no other key, is erased.",
         model=models.Customer,
-        hint='`pgtrigger.Q(new__name="(erased)")`, and only if it `AnyChange("name")`.',
-        solution="""trackers = [
-    pghistory.DeleteEvent("left"),
-    pghistory.UpdateEvent(
-        "anonymized",
-        condition=pgtrigger.AnyChange("name") & pgtrigger.Q(new__name="(erased)"),
-    ),
+        hint="`pghistory.erase(Customer(pk=1), fields=[...], metadata=[...])`. Without `metadata`"
+        " only `url` is erased in the contexts.",
+        solution="""erasures = [
+    pghistory.erase(Customer(pk=1), fields=["name", "city"], metadata=["url", "email"]),
 ]
 """,
-        kind="trackers",
+        kind="erasures",
+        rows=[
+            (models.Customer, {"pk": 1, "name": "Ada", "city": "Rome"}),
+            (models.Customer, {"pk": 2, "name": "Grace", "city": "Oslo"}),
+        ],
         writes=[
-            Write("DELETE", ["left"], {"name": "Ada", "city": "Rome"}),
-            Write("UPDATE", ["anonymized"], {"name": "Ada", "city": "Rome"}, {"name": "(erased)"}),
-            Write("UPDATE", [], {"name": "(erased)", "city": "Rome"}, {"city": "Oslo"}),
-            Write("UPDATE", [], {"name": "Ada", "city": "Rome"}, {"name": "Eve"}),
+            _event(
+                {"name": "", "city": "", "pgh_context__metadata": {"task": "import"}},
+                name="Ada",
+                city="London",
+                pgh_context__metadata={"task": "import", "email": "ada@example.org"},
+            ),
+            _event(
+                {"name": "", "city": "", "pgh_context__metadata": {"user": 7}},
+                name="Ada",
+                city="Rome",
+                pgh_context__metadata={"user": 7, "url": "/customers/ada/"},
+            ),
+            _event(
+                {
+                    "name": "Grace",
+                    "city": "Oslo",
+                    "pgh_context__metadata": {"url": "/customers/grace/"},
+                },
+                pgh_obj_id=2,
+                name="Grace",
+                city="Oslo",
+                pgh_context__metadata={"url": "/customers/grace/"},
+            ),
         ],
     ),
 }

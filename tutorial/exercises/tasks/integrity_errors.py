@@ -1,7 +1,7 @@
 """The exercises of the part "Errors", by the name of the chapter's scenario module."""
 
 from tutorial import models
-from tutorial.exercises.judging import AT_COMMIT, PASSES, REFUSED, Exercise, Write
+from tutorial.exercises.exercise import AT_COMMIT, PASSES, REFUSED, Exercise, Write
 
 EXERCISES = {
     "deferred_constraints": Exercise(

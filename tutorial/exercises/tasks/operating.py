@@ -1,7 +1,7 @@
 """The exercises of the parts "Performance" and "In a larger project", and of typed errors."""
 
 from tutorial import models
-from tutorial.exercises.judging import PASSES, REFUSED, REPORTED, Exercise, Write
+from tutorial.exercises.exercise import PASSES, REFUSED, REPORTED, Exercise, Write
 
 EXERCISES = {
     "typed_errors": Exercise(

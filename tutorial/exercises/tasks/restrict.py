@@ -1,7 +1,7 @@
 """The exercises of the part "Restrict", by the name of the chapter's scenario module."""
 
 from tutorial import models
-from tutorial.exercises.judging import PASSES, REFUSED, Exercise, Write
+from tutorial.exercises.exercise import PASSES, REFUSED, Exercise, Write
 
 EXERCISES = {
     "official_interface": Exercise(

@@ -171,6 +171,7 @@ class Command(BaseCommand):
                 for part in (write.before, write.after)
                 for name, value in part.items()
             )
+            values += f", events {write.days} days old" if write.days else ""
             self.stdout.write(
                 f"{write.operation} {values}: it {outcome.happened};"
                 f" expected: it {outcome.expected}"
