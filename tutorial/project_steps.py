@@ -1,4 +1,7 @@
-"""The steps that bring a chapter's rule into a project: what is written, and what Django prints."""
+"""The steps that bring a chapter's rule into a project: what is written, and what Django prints.
+
+They are written for an app of the reader's, `APP`, which has the models of the chapter.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +24,16 @@ from tutorial.chapters import Chapter
 from tutorial.project_tests import IMPORTS, TESTS
 from tutorial.timeline import event_models
 
+APP = "shop"
+
 
 @dataclass(frozen=True)
 class ProjectSteps:
-    """Steps to use a chapter's rule in a project. Without a migration, three texts are empty."""
+    """Steps to use a chapter's rule in a project. Without a migration, three texts are empty.
+
+    The `migration` is that of the app `tutorial`, because the names of its triggers contain a hash
+    of the app's label.
+    """
 
     imports: str
     makemigrations: str
@@ -68,8 +77,9 @@ def _test(chapter: Chapter) -> str:
     imports = [line for name, line in IMPORTS.items() if name in f"pytest {body}"]
     names = ", ".join(name for name in chapter.model_names if name in body)
     if names:
-        imports.append(f"from tutorial.models import {names}")
-    return "\n".join(imports) + f"\n\npytestmark = pytest.mark.django_db\n\n\n{body}"
+        imports += ["", f"from {APP}.models import {names}"]
+    text = body.replace('"tutorial.', f'"{APP}.')
+    return "\n".join(imports) + f"\n\npytestmark = pytest.mark.django_db\n\n\n{text}"
 
 
 def _trigger_names(model: type[models.Model]) -> set[str]:
@@ -112,7 +122,7 @@ def _migration(ruled: Sequence[type[models.Model]]) -> Migration | None:
 
 
 def _printed(migration: Migration, operations: Sequence[Operation]) -> str:
-    lines = ["Migrations for 'tutorial':", f"  tutorial/migrations/{migration.name}.py"]
+    lines = [f"Migrations for '{APP}':", f"  {APP}/migrations/{migration.name}.py"]
     return "\n".join([*lines, *(_line(operation) for operation in operations)])
 
 

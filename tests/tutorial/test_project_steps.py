@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from tutorial.chapters import Chapter, all_chapters, get_chapter
-from tutorial.project_steps import project_steps
+from tutorial.project_steps import APP, project_steps
 from tutorial.project_tests import TESTS
 
 CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.slug)
@@ -16,7 +16,10 @@ CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter
 def functions(source: str) -> list[tuple[Any, list[dict[str, Any]]]]:
     """Return the tests in the source, each with its sets of arguments."""
     namespace: dict[str, Any] = {}
-    exec(source, namespace)
+    exec(
+        source.replace(f"from {APP}.", "from tutorial.").replace(f'"{APP}.', '"tutorial.'),
+        namespace,
+    )
     found = []
     for name, function in namespace.items():
         if name.startswith("test_"):
@@ -28,6 +31,13 @@ def functions(source: str) -> list[tuple[Any, list[dict[str, Any]]]]:
 
 def test_every_chapter_has_a_test() -> None:
     assert set(TESTS) == {chapter.module_name for chapter in all_chapters()}
+
+
+@CHAPTERS
+def test_the_steps_are_for_an_app_of_the_readers(chapter: Chapter) -> None:
+    steps = project_steps(chapter)
+    for text in (steps.imports, steps.makemigrations, steps.test, steps.removal):
+        assert "tutorial" not in text
 
 
 @CHAPTERS
