@@ -1,7 +1,7 @@
 """Active rows of deleted parents
 
-A department was deleted, and its employees with it. Since then somebody works in it: a form that
-was opened before had added an employee a moment later.
+A department was deleted, and its employees with it. Yet somebody works in it now: a moment after
+the deletion, a form that was still open added an employee.
 
 Soft deletion is an UPDATE, so the foreign key does not object: the department is still there.
 Django marks the employees that it finds, and then the department. It cannot find one that another
@@ -12,8 +12,8 @@ department is refused with `RequirementError`, whether it is added, moved or res
 is not deleted while active employees refer to it: `ProtectedError`. A row is active if its
 `SoftDelete` rule has not marked it.
 
-A new employee locks the department, so a deletion at the same time waits for it, or the other way
-round.
+Both writes lock the department. So if an employee is added while the department is deleted, one of
+the two waits for the other.
 
 ## What it does not stop
 

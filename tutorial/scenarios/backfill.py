@@ -3,13 +3,12 @@
 The products are tracked since Monday. On Tuesday a price was changed, and the history says what it
 became. What it was, nobody knows: the rows were there before their first event.
 
-Saving every object once writes events, but only if something changes, and it says that all rows
-were created today.
+Saving every object once writes events, but only if something changes, and then the history
+says that all rows were created today.
 
 `manage.py pghistory backfill` writes one event for each row without events. It works in batches,
 each a short transaction, while the site is running. It can be stopped, and continued with the same
-command.
-Afterwards the first change of every row has a difference, and can be reverted.
+command. Afterwards the first change of every row has a difference, and can be reverted.
 
 Here the row is written inside `pgtrigger.ignore()`, as if tracking had not begun.
 

@@ -3,12 +3,12 @@
 A transfer has two postings: 100 from one account, 100 to another. A rule says that they add up to
 0. The first posting alone breaks it, so nothing can be written at all.
 
-A `CheckConstraint` sees one row. A check in Python before the COMMIT is made only by the code that
-knows of it.
+A `CheckConstraint` sees one row. A check in Python before the COMMIT runs only in code that calls
+it.
 
-With `timing=pgtrigger.Deferred`, a trigger fires at the COMMIT, once for each row. In between the
-rows may be wrong, and at the end they must be right, whatever wrote them. It has to be an `After`
-trigger of rows: it is a *constraint trigger* of PostgreSQL.
+With `timing=pgtrigger.Deferred`, a trigger fires at the COMMIT, once for each row. Until then the
+rows may be wrong. At the COMMIT they must be right, whichever program wrote them. It has to be a
+row-level `After` trigger: it is a *constraint trigger* of PostgreSQL.
 
 `balanced` has a function written here. `pgtrigger.Func` fills in the names of table and columns. An
 exception that it raises becomes `pgtrigger.RaisedError`.

@@ -3,9 +3,9 @@
 A customer asks you to delete what you know of them. The row is deleted in a second. The history
 still has their name, and every city in which they lived.
 
-To delete the events removes more than was asked: how many customers there were in May can no longer
-be counted. To set the fields with `update()` finds the values in one table, and not in the contexts
-or in the events of other models.
+Deleting the events removes more than was asked for: nobody can count the customers of May any more.
+Setting the fields with `update()` changes one table, and neither the contexts nor the events of
+other models.
 
 `pghistory.erase(customer, fields=["name", "city"])` empties these fields in all events of the
 object, and `url` in their contexts. A field of events that refer to it is named with its model,

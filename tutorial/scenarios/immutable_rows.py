@@ -3,8 +3,8 @@
 An invoice was sent to the customer. Months later a script rounded the amounts of all invoices, so
 the invoice in the books is no longer the one that the customer has.
 
-A check in `save()` or in the form is not asked by `update()`, by the admin's actions or by the
-script. Protecting the whole table is too much: a draft has to change.
+`update()`, the admin's actions and the script do not run a check in `save()` or in a form.
+Protecting the whole table is too much: a draft has to change.
 
 `pgtrigger.Frozen` refuses to change or delete a row once a condition is true of it. `when` is a
 condition on the row *as it is stored*, so the update that issues the invoice passes, and every

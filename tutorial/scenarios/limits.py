@@ -10,8 +10,8 @@ is committed. `ATOMIC_REQUESTS` does not change that, and a unique constraint kn
 same course. Before it counts, it locks the course, so the second request waits until the first has
 committed, and then sees its row. `where` says which rows are counted: a cancelled seat is free.
 
-It is kept at every isolation level. At REPEATABLE READ and SERIALIZABLE, PostgreSQL may ask one of
-two transactions to be repeated.
+The limit holds at every isolation level. At REPEATABLE READ and SERIALIZABLE, PostgreSQL may ask
+one of two transactions to be repeated.
 
 ## What it does not stop
 

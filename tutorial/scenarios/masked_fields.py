@@ -10,8 +10,8 @@ backup, and in every export.
 `mask=["iban"]` stores, instead of the value, whether it changed: the event model has
 `pgh_iban_changed`. The trigger compares the values, and writes neither.
 
-A difference shows `(masked)` and `(changed)`, in the admin too. To revert leaves a masked field as
-it is now.
+A difference shows `(masked)` and `(changed)`, in the admin too. A revert leaves a masked field
+as it is now.
 
 ## What it does not stop
 

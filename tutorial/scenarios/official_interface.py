@@ -19,7 +19,7 @@ Every other INSERT is refused, also from the admin's "Add" button.
 ## What it does not stop
 
 - Code that calls `pgtrigger.ignore()` itself. Search for it in reviews.
-- What happens inside the official method. The rule only says who may call.
+- Mistakes inside the official method. The rule only says from where a row may be inserted.
 """
 
 from tutorial.models import OfficialInterface

@@ -4,8 +4,8 @@ Two editors open the same document. The first saves. The second saves a minute l
 first's work is gone. Nobody sees an error.
 
 `select_for_update()` cannot help: reading and saving are two requests, minutes apart, and no
-transaction is open that long. Comparing versions by hand is forgotten in one of the places that
-save.
+transaction is open that long. If code compares versions by hand, one of the places that save will
+forget it.
 
 `pgtrigger.Version('version')` counts the changes of a row. `save()` sends the version that the
 object was *read* with, and PostgreSQL compares it with the row in the same `UPDATE`, after it has

@@ -3,8 +3,8 @@
 "Who removed the ink from order 7?" The history of the order says nothing, because the order did not
 change: a row of another table was deleted.
 
-To save the order after each change of its items writes an event without a difference, and only
-where somebody thought of it.
+Saving the order after each change of its items writes an event without a difference, and only in
+the places where somebody thought of it.
 
 The items are tracked themselves, and `with_=["items"]` on the order puts their arrivals and
 departures into its timeline. Nothing more is written: the entries are read from the events of the

@@ -1,7 +1,7 @@
 """From reporting to refusing
 
 A rule against negative payments went live on Monday. On Tuesday the nightly import failed: it
-corrects old payments with negative ones, which nobody had known.
+corrects old payments with negative ones, and nobody knew that.
 
 A table that is ten years old has rows and programs that break a new rule. A code review does not
 find them all.

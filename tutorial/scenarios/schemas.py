@@ -4,7 +4,7 @@ Each customer of a service has a schema with the same tables. A new schema is ma
 tables with `CREATE TABLE ... (LIKE ... INCLUDING ALL)`. That copies columns, defaults, checks and
 indexes. It does not copy triggers: the new customer's tickets have no rule.
 
-A check in `delete()` would hold in all schemas, and only for code that calls it.
+A check in `delete()` would hold in all schemas, but only for code that calls it.
 
 A rule belongs to a table, so it must be installed on the table of each schema.
 `with pgtrigger.schema('north'):` puts a schema in the `search_path` of all queries in the block,

@@ -3,19 +3,20 @@
 The search finds no article that was changed with the bulk editor. Its words are in a column that
 `save()` fills, and the bulk editor uses `update()`.
 
-Computing the words at each search is right, and reads the whole table: an index needs a column.
+Computing the words in each search gives the right result, but reads the whole table: an index needs
+a column.
 
 `pgtrigger.UpdateSearchVector` fills a `SearchVectorField` from the fields in `document_fields`, in
 a *before* trigger, so there is no second write. `config_name` is the language: `pg_catalog.english`
 knows that "hens" is the plural of "hen".
 
-Add a `GinIndex` on the column in your own project.
+Add a `GinIndex` on the column in your own project. If the language is the same for all rows, a
+`GeneratedField` does the same without a trigger.
 
 ## What it does not stop
 
-- Words of other tables, such as the author's name. A column of the row itself is all it reads.
+- Words of other tables, such as the author's name. It reads only columns of the row itself.
 - `ignore()`: a write inside it leaves the words as they were.
-- A generated column does the same without a trigger, if the language is the same for all rows.
 """
 
 from tutorial.models import Article

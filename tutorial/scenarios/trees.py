@@ -1,13 +1,13 @@
 """Prevent cycles in a tree
 
 A folder was moved into one of its subfolders. Since then the page with all folders does not
-end: it follows `parent` forever, and the two folders are in no list any more.
+end: it follows `parent` forever, and the two folders appear in no list.
 
 A check in `clean()` walks up to the root before it moves a folder. Two people who move two folders
 at the same time, each into the other, both pass it. And `update()` does not call it.
 
 `pgtrigger.NoCycle('parent')` walks up in the database, after the write and before the COMMIT. It
-refuses a row that is its own ancestor with `CycleError`. It locks the ancestors of the new place
+raises `CycleError` if a row is its own ancestor. It locks the ancestors of the new place
 until the end of the transaction, so two moves cannot form a cycle together.
 
 ## What it does not stop
@@ -15,7 +15,7 @@ until the end of the transaction, so two moves cannot form a cycle together.
 - A cycle that exists already. Moving a folder out of it passes.
 - Two moves at the same time may end in a deadlock, which PostgreSQL detects. Repeat the
   transaction.
-- How deep the tree is. The rule costs one step for each ancestor.
+- A tree that grows deep. The rule costs one step for each ancestor.
 """
 
 from tutorial.models import Folder

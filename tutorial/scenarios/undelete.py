@@ -3,11 +3,11 @@
 A project was deleted by mistake and has to come back, with its tasks. But not with all of them: one
 task had been deleted last week, on purpose.
 
-A flag such as `is_active` cannot tell the two apart: all that it says is that a row is deleted.
+A flag such as `is_active` cannot tell the two apart: it says only that a row is deleted.
 
 If the field of `SoftDelete` is a `DateTimeField`, a deleted row gets the time of the transaction.
-Django deletes the tasks and their project in one transaction, so they have the same time, and a row
-that is deleted already keeps its own.
+Django deletes the tasks and their project in one transaction, so they have the same time. A row
+that was deleted earlier keeps its earlier time.
 
 `pgtrigger.undelete(project)` restores the project, and the rows with the same time that refer to it
 by a foreign key with `on_delete=CASCADE`. It returns how many rows of each model it restored. The
