@@ -54,8 +54,9 @@ def _form_field(column: Column, keys: Mapping[str, Sequence[Any]]) -> forms.Fiel
     if isinstance(form_field.widget, forms.Textarea):
         form_field.widget.attrs["rows"] = 2
     if isinstance(form_field, forms.DateTimeField):
+        # Django leaves the microseconds out, and a browser shows no value with six digits of them.
         form_field.widget = forms.DateTimeInput(
-            attrs={"type": "datetime-local", "step": "any"}, format="%Y-%m-%dT%H:%M:%S.%f"
+            attrs={"type": "datetime-local", "step": "any"}, format="%Y-%m-%dT%H:%M:%S"
         )
         form_field.input_formats = ["%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
     return form_field
