@@ -87,6 +87,8 @@ class Picture:
                 return DrawnArrow(middle, start.y + BOX[1], middle, end.y - 2, arrow.kind)
             return DrawnArrow(middle, start.y, middle, end.y + BOX[1] + 2, arrow.kind)
         start_y, end_y = start.y + BOX[1] / 2, end.y + BOX[1] / 2
+        # The heads of arrows from several rows do not lie on each other.
+        end_y += BOX[1] / 4 * ((start.row > end.row) - (start.row < end.row))
         if start.column < end.column:
             return DrawnArrow(start.x + BOX[0], start_y, end.x - 2, end_y, arrow.kind)
         return DrawnArrow(start.x, start_y, end.x + BOX[0] + 2, end_y, arrow.kind)
