@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from project.skeleton import check_name, create_app, renamed
+from project.skeleton import check_name, create_app, renamed, tidy
 
 HERE = Path(__file__).parent
 KEPT = [
@@ -149,7 +149,7 @@ def eject(root: Path, app: str) -> None:
     for (page, old), new in PAGES.items():
         _edit(root / "docs" / page, old, new)
     create_app(app, root)
-    _format(root, app)
+    tidy(root, ["project"])
     _make_migrations(root, app)
 
 
@@ -165,15 +165,6 @@ def _edit(path: Path, old: str, new: str) -> None:
     if old not in text:
         raise CannotEject(f"{path} does not mention {old!r}: it was changed, so edit it by hand.")
     path.write_text(text.replace(old, new))
-
-
-def _format(root: Path, app: str) -> None:
-    """Sort imports and wrap lines as the app's name requires."""
-    folders = [app, f"tests/{app}", "project"]
-    for command in (["check", "--fix", "--quiet", "--select=I"], ["format", "--quiet"]):
-        subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--no-cache", *folders], cwd=root, check=True
-        )
 
 
 def _make_migrations(root: Path, app: str) -> None:

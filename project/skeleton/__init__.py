@@ -5,6 +5,10 @@ The files are an app named ``shop``. Its name is replaced wherever it is a word.
 """
 
 import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 SKELETON = Path(__file__).parent
@@ -32,7 +36,18 @@ def create_app(name: str, root: Path) -> list[Path]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(renamed(path.read_text(), name))
             written.append(file)
+    tidy(root, [name, f"tests/{name}"])
     return written
+
+
+def tidy(root: Path, folders: Sequence[str]) -> None:
+    """Sort imports and wrap lines as the app's name requires, if ruff is installed."""
+    if find_spec("ruff") is None:
+        return
+    for command in (["check", "--fix", "--quiet", "--select=I"], ["format", "--quiet"]):
+        subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", *folders], cwd=root, check=True
+        )
 
 
 def renamed(text: str, name: str) -> str:

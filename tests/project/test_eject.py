@@ -171,21 +171,45 @@ def test_every_test_that_it_keeps_can_be_collected(ejected: Path) -> None:
 
 
 @needs_the_wheel
-def test_another_app_is_created_linted_and_layered(ejected: Path, tmp_path: Path) -> None:
+def test_another_app_is_created_linted_tested_and_layered(ejected: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mysite"
     shutil.copytree(ejected, folder, ignore=shutil.ignore_patterns(".postgres"))
     ended = run(folder, sys.executable, "manage.py", "startapp", "orders")
     assert ended.returncode == 0, ended.stderr
-    assert 'Add "orders" to INSTALLED_APPS' in ended.stdout
+    follow(ended.stdout, folder)
+    lint = run(
+        folder, sys.executable, "-m", "ruff", "check", "--no-cache", "orders", "tests/orders"
+    )
+    assert lint.returncode == 0, lint.stdout
     wrong = folder / "pgtrigger/wrong.py"
     wrong.write_text("import orders.models\n")
     command = ["-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     try:
-        layers = run(folder, sys.executable, *command, "tests/project/test_layers.py")
+        tests = run(
+            folder, sys.executable, *command, "tests/orders", "tests/project/test_layers.py"
+        )
     finally:
         Server(folder / ".postgres").stop()
-    assert "a_library_imports_neither_an_app_nor_the_project[orders-pgtrigger]" in layers.stdout
-    assert "1 failed" in layers.stdout
+    assert "a_library_imports_neither_an_app_nor_the_project[orders-pgtrigger]" in tests.stdout
+    assert "1 failed" in tests.stdout
+
+
+def follow(advice: str, folder: Path) -> None:
+    """Do what ``startapp`` says is to be done."""
+    found = re.search(r'Add "(\w+)" to (\w+) in (\S+) and (.+) to (\S+), then run', advice)
+    assert found
+    app, setting, settings_file, pattern, urls_file = found.groups()
+    for name, list_, line in (
+        (settings_file, f"{setting} = [", f'"{app}"'),
+        (urls_file, "urlpatterns = [", pattern),
+    ):
+        text = (folder / name).read_text()
+        assert list_ in text
+        (folder / name).write_text(text.replace(list_, f"{list_}\n    {line},"))
+    database = "DATABASE_URL=postgres://nobody@127.0.0.1:1/nowhere"
+    command = [sys.executable, "-W", "ignore", "manage.py", "makemigrations", app]
+    ended = run(folder, "env", database, *command)
+    assert ended.returncode == 0, ended.stderr
 
 
 def documented(heading: str, **places: str) -> str:

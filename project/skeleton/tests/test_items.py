@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.urls import reverse
 from shop.models import Item
 
 import pgtrigger
@@ -46,7 +47,7 @@ def test_every_change_is_an_event(published: Item) -> None:
 
 def test_the_page_shows_published_items(client: Client, published: Item) -> None:
     Item.objects.create(name="A draft")
-    page = client.get("/").content.decode()
+    page = client.get(reverse("shop:index")).content.decode()
     assert "An item" in page
     assert "A draft" not in page
 
