@@ -23,7 +23,7 @@ FROM base AS test
 COPY --from=test-packages /opt/venv /opt/venv
 COPY --chown=app . .
 USER app
-CMD ["pytest", "-n", "auto"]
+CMD ["python", "-m", "pytest", "-n", "auto"]
 
 FROM base AS app
 COPY --from=packages /opt/venv /opt/venv
