@@ -65,7 +65,9 @@ def with_direct(database: dict[str, Any], url: str) -> dict[str, Any]:
     Add the address in DIRECT_DATABASE_URL, which ``connection.direct()`` uses.
 
     It is for work that needs one session, such as ``migrate``, if DATABASE_URL is the address of a
-    connection pooler.
+    connection pooler. Through the pooler, ``QuerySet.iterator()`` then uses no server-side cursor,
+    whose rows another session would be asked for.
+    https://docs.djangoproject.com/en/stable/ref/databases/#transaction-pooling-and-server-side-cursors
     """
     if not url:
         return database
@@ -76,8 +78,9 @@ def with_direct(database: dict[str, Any], url: str) -> dict[str, Any]:
             f" {database['NAME']!r}: set both to the same name."
         )
     keys = ("HOST", "PORT", "USER", "PASSWORD", "OPTIONS")
-    address = {key: direct[key] for key in keys if key in direct}
-    return database | {"DIRECT": address}
+    address: dict[str, Any] = {key: direct[key] for key in keys if key in direct}
+    address["DISABLE_SERVER_SIDE_CURSORS"] = False
+    return database | {"DIRECT": address, "DISABLE_SERVER_SIDE_CURSORS": True}
 
 
 def embedded(folder: Path) -> dict[str, Any]:

@@ -165,6 +165,40 @@ def test_migrate_goes_past_the_pooler(servers: Pair) -> None:
     assert "No planned migration operations" in output
 
 
+ITERATED = """
+import threading
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+
+def take_the_session():
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        taken.set()
+        read.wait()
+
+users = get_user_model().objects
+users.bulk_create(users.model(username=f"iterated {number}") for number in range(5))
+taken, read = threading.Event(), threading.Event()
+rows = users.filter(username__startswith="iterated").iterator(chunk_size=1)
+first = next(rows)
+thread = threading.Thread(target=take_the_session)
+thread.start()
+taken.wait()
+try:
+    print(len([first, *rows]))
+finally:
+    read.set()
+    thread.join()
+"""
+
+
+@needs_pgbouncer
+def test_a_queryset_is_iterated_while_another_client_has_the_session(servers: Pair) -> None:
+    with pgbouncer(servers.primary, size=2) as pooled:
+        output = run(ITERATED, DATABASE_URL=pooled, DIRECT_DATABASE_URL=url(servers.primary))
+    assert output == "5\n"
+
+
 WRITER = """
 import sys, time
 import psycopg
