@@ -1,6 +1,8 @@
 """The steps of the image without Docker: install, collect static files, serve, stop."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -62,6 +64,22 @@ def test_the_packages_contain_no_tool_of_development(installed: Path) -> None:
     names = {path.name for path in (installed / ".venv-production/bin").iterdir()}
     assert "gunicorn" in names
     assert not names & {"pytest", "mypy", "ruff"}
+
+
+def test_the_command_of_the_test_image_finds_the_plugin_of_the_tests() -> None:
+    stage = (settings.BASE_DIR / "Dockerfile").read_text().partition(" AS test\n")[2]
+    found = re.search(r"^CMD (\[.+\])$", stage, re.MULTILINE)
+    assert found
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {name: value for name, value in os.environ.items() if name not in READ}
+    ended = subprocess.run(
+        [*json.loads(found[1]), "-n", "0", "--collect-only", "tests/project/test_deploy.py"],
+        cwd=settings.BASE_DIR,
+        env=environment | {"PATH": programs},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 5, ended.stderr  # nothing is selected, because all are long
 
 
 @pytest.mark.parametrize("server", [["project.wsgi"], ["--worker-class", "asgi", "project.asgi"]])
