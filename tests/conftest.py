@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
 from project.errors import CannotStart
+from tests import emptying
 
 
 def pytest_sessionstart() -> None:
@@ -21,6 +22,8 @@ def pytest_sessionstart() -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """A browser that was closed may have left a request behind, whose connection is open still."""
+    with django_db_blocker.unblock():
+        emptying.truncate_what_was_written()
     yield
     with django_db_blocker.unblock():
         for opened in connections.all(initialized_only=True):
