@@ -112,7 +112,7 @@ class RefusedWritesMixin(ModelAdmin):
             with refusable(using=router.db_for_write(self.model)):
                 return view()
         except Refused as refused:
-            del _queue(request)[said:]  # of success: the write was rolled back
+            del _queue(request)[said:]  # a message of success, but the write was rolled back
             return answer_refused(request, view, refused)
 
     def _show_form_again(self, request: HttpRequest, view: View, refused: Refused) -> HttpResponse:
@@ -121,7 +121,7 @@ class RefusedWritesMixin(ModelAdmin):
         try:
             with refusable(using=router.db_for_write(self.model)):
                 return view()
-        except Refused:  # a form that is not made by get_form cannot be told
+        except Refused:  # a form that get_form() did not create cannot show it
             return self._lead_back(request, view, refused)
         finally:
             _refused.reset(token)

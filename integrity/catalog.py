@@ -150,7 +150,7 @@ def is_usable(connection: BaseDatabaseWrapper) -> bool:
 def _query_apart(own: BaseDatabaseWrapper, question: str, parameters: Parameters) -> list[Row]:
     """Send the query on a separate connection, in a thread without an event loop."""
     apart = own.copy()
-    # A pool may have no connection left: this one is not to wait for another to be given back.
+    # A pool may have no connection left, and this query must not wait until one is returned.
     apart.settings_dict["OPTIONS"].pop("pool", None)
     try:
         return query(apart, question, parameters)

@@ -41,7 +41,7 @@ class HistoryMiddleware:
     def get_context(self, request: HttpRequest) -> dict[str, Any]:
         """The metadata of this request."""
         user = getattr(request, "user", None)
-        # Anybody may ask for a path with a NUL in it, which jsonb has not.
+        # The path of a request may contain NUL, which jsonb cannot store.
         return {"user": getattr(user, "pk", None), "url": request.path.replace("\0", "\ufffd")}
 
     def __call__(self, request: HttpRequest) -> Any:

@@ -89,7 +89,7 @@ class RuledFormMixin(BaseForm):
             if version != getattr(instance, attname):
                 message = CHANGED if rule.message is None else rule.message
                 self.add_error(None, ValidationError(message, rule.code or StaleError.rule))
-            # save() sends it, so that PostgreSQL refuses a change that is made from now on.
+            # save() sends it, so the save is refused if somebody changes the row from now on.
             setattr(instance, attname, version)
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
-# The rows between two reports of progress, and how many rows are fetched at once: few, so that a
-# report does not wait for results, unless all are results.
+# The number of rows between two reports of progress, and of rows that are fetched at once: few, so
+# that a report does not wait for results, or many, if every row is a result.
 STEP, FEW, MANY = 10_000, 5, 2_000
 
 

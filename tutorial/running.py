@@ -166,7 +166,7 @@ class _Transcript:
             self.result.printed.append(Printed(line, text, statements))
 
 
-# Of the run in this context; nothing in contexts that are not a run.
+# The output of the run in this context; None in any other context.
 _transcript: ContextVar[_Transcript | None] = ContextVar("transcript", default=None)
 
 
@@ -188,7 +188,7 @@ class _Output(io.TextIOBase):
         self.elsewhere.flush()
 
 
-# For as long as it takes to replace sys.stdout, which is the process's.
+# Held only while sys.stdout is replaced, which belongs to the whole process.
 _replacing = threading.Lock()
 
 

@@ -8,7 +8,7 @@ from django.db import models
 
 Column: TypeAlias = "models.Field[Any, Any]"
 
-# A key that no row has: what a foreign key to a row that is not there holds.
+# A key that no row has, for foreign keys to a missing row.
 NOWHERE = 2**53
 NOWHERE_PLACE = 10**6
 
@@ -40,8 +40,8 @@ def form_for(
     if instance is None:
         return form_class(data, initial=initial, prefix=f"{model.__name__}-new")
     for form_field in form_class.base_fields.values():
-        # A time that is filled in by itself differs at each replay, so what counts as changed is
-        # what differs from the value that was shown.
+        # A time that is set automatically differs in each replay, so a field counts as changed if
+        # it differs from the value that was shown.
         form_field.show_hidden_initial = True
     return form_class(data, initial=initial, prefix=f"{model.__name__}-{place}")
 

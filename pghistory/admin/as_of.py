@@ -190,7 +190,7 @@ def _time(request: HttpRequest) -> datetime | None:
 def _parsed(text: str) -> datetime | None:
     """Parse a time in ISO 8601; without a time zone, it is in the current one."""
     if "T" in text:
-        text = text.replace(" ", "+")  # of an address that was not quoted
+        text = text.replace(" ", "+")  # in an address that was not quoted
     try:
         found = parse_datetime(text)
         if found is None:

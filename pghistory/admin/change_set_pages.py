@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-# What a page shows, and what a request undoes: more takes a command of the project's own.
+# How many events a page shows and a request undoes. For more, a project needs a command.
 SHOWN = 200
 UNDONE = 1_000
 

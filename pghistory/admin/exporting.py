@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAGE = 500
 COLUMNS = ("time", "event", "label", "model", "object", "user", "context", "changes", "data")
-# A spreadsheet takes a cell that begins so for a formula.
+# A spreadsheet treats a cell that begins with one of these as a formula.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

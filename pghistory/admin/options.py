@@ -25,7 +25,7 @@ else:
     BoundedPaginator = Paginator
 
 
-# What the page of an event says about it, before what it holds.
+# The fields about the event itself, which its page shows before the tracked ones.
 _ABOUT = ("pgh_time", "pgh_label", "pgh_obj_id", "pgh_user", "pgh_metadata")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 
-# The order of time; events of several tables may have one time, and one number.
+# In the order of time. Events of several tables may have the same time and the same number.
 _KEY = ("pgh_created_at", "pgh_id", "pgh_slug")
 
 
@@ -110,7 +110,7 @@ def _beyond(key: str, sign: str) -> Q:
     same_time = Q(pgh_created_at=time)
     later_id = Q((f"pgh_id__{beyond}", last_id))
     same_id = Q(("pgh_id", last_id), (f"pgh_slug__{beyond}", slug))
-    # An index reads no OR: the time by itself is where it starts.
+    # An index is not used for OR, so a condition on the time alone says where to start.
     start = Q((f"pgh_created_at__{beyond}e", time))
     return start & (later | (same_time & (later_id | same_id)))
 

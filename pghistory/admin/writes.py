@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pghistory.admin.presenting import Shown
 
 CREATED, CHANGED, DELETED, HELD = "created", "changed", "deleted", "held"
-# Of a row of a relation that is in the object's timeline: see ``track(with_=[...])``.
+# About a row of a relation, in the timeline of its object: see ``track(with_=[...])``.
 ADDED, REMOVED = "added", "removed"
 
 

@@ -195,7 +195,7 @@ class Care:
             ]
             for each in old:
                 self._reject_references(each)
-                # Nobody else changes it from here on; events are written into others meanwhile.
+                # From here on nobody else changes this partition: new events go into other ones.
                 cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(each.identifier))
             count = self._count(old)
             file = _export(partition, export, self.using) if export else None

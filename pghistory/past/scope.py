@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pgtrigger.session.variables import Variable
 
 
-# The usual schemas, from where they were read for ``async with``: a query must not be sent there.
+# The usual schemas. ``async with`` reads them before, because it must not send a query itself.
 _path: ContextVar[list[str] | None] = ContextVar("path", default=None)
 
 
@@ -48,7 +48,7 @@ class AsOf(Scope):
         self.untracked = untracked
         self.using = using
         self.aliases = frozenset([using])
-        # What reads the relations of objects after the block; None: nothing, they raise.
+        # The functions that read relations of objects after the block; None if these raise.
         self.reads: Any = None
 
     async def __aenter__(self) -> Any:

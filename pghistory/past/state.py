@@ -74,7 +74,7 @@ def text(time: Any) -> str:
 _WRITES = frozenset(
     {"insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "copy"}
 )
-# What may write too, behind its first word.
+# Statements that may write although their first word does not say so.
 _MAY_WRITE = frozenset({"with", "explain"})
 _WRITING = re.compile(
     r"\b(?:insert\s+into|update\s+(?:only\s+)?[\w\"]|delete\s+from|merge\s+into)", re.IGNORECASE

@@ -32,7 +32,7 @@ class DerivedTable(BaseTable):
     """A subquery that replaces a table, if the query has one."""
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        # What Django makes of the query for an UPDATE or DELETE is about the table itself.
+        # The queries that Django derives for an UPDATE or DELETE are about the table itself.
         query = compiler.query
         table, params = query.table_sql(connection) if isinstance(query, EventQuery) else ("", ())
         if not table:
@@ -46,7 +46,7 @@ class EventQuery(Query):
 
     model: Any
     base_table_class = DerivedTable
-    # Whether this is the query inside, for which proxy fields are still what they stand for.
+    # Whether this is the subquery, in which a proxy field is the expression it stands for.
     is_inner = False
 
     def table_sql(self, connection: Any) -> tuple[str, Any]:

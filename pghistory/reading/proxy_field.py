@@ -40,7 +40,7 @@ class _ProxyCol(Col):
         model, query = self.target.model, compiler.query
         table = query.alias_map.get(self.alias)
         is_derived = isinstance(table, DerivedTable) and isinstance(query, EventQuery)
-        # Timelines have no table, so that nothing joins them.
+        # Timelines do not have a table, so nothing joins them.
         if is_derived or not getattr(model, "pgh_tracked_model", None):
             return super().as_sql(compiler, connection)
         derived, params = EventQuery(model).table_sql(connection)

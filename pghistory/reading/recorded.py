@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
-# What the operations of a label's events are, if the event holds the row that is expected.
+# The operations of events with a label, if the event holds the expected row.
 _TELLING = ({INSERT}, {UPDATE}, {INSERT, UPDATE}, {DELETE})
 
 

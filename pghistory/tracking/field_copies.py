@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from pghistory.vocabulary.field_options import Field
 
-# Leave out the key options: the row's key is not the key of the event.
+# Leave out the key options: the key of the row is not the key of the event.
 _PLAIN = {
     "AutoField": models.IntegerField,
     "BigAutoField": models.BigIntegerField,
     "SmallAutoField": models.SmallIntegerField,
 }
 
-# What makes a field write itself, or depend on others that may not be tracked: an event is what
-# the row was.
+# Options with which a field sets its own value or depends on untracked fields. A copy does not
+# have them, because an event contains the row as it was.
 _LEFT_OUT = (
     *("primary_key", "auto_now", "auto_now_add", "parent_link", "auto_created", "serialize"),
     *("related_name", "related_query_name", "on_delete", "db_constraint", "unique", "db_index"),

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from pgtrigger.session.statements import ParsedStatement
     from pgtrigger.session.variables import Values, Variable
 
-# What a statement reports that may have changed, taken back or ended the settings sent.
+# The command tags of statements that may have changed, rolled back or ended the settings.
 _CONTROL_TAGS = frozenset({b"BEGIN", b"START TRANSACTION", b"COMMIT", b"ROLLBACK", b"RESET"})
 
 _SET_CONFIG = "SELECT pg_catalog.set_config(%s, %s, true) IS NULL"
 _UNKNOWN = "unknown"
 
-# Each statement asks for these: to look them up in the enumeration is what would cost most.
+# Looked up once: each statement needs them, and a look-up in the enumeration is slow.
 _IDLE, _INTRANS = int(TransactionStatus.IDLE), int(TransactionStatus.INTRANS)
 _ACTIVE = int(TransactionStatus.ACTIVE)
 
@@ -192,7 +192,7 @@ class Synchronizer:
         driver = self._driver
         with self.connection.wrap_database_errors:
             if self._status == TransactionStatus.ACTIVE:
-                # To enter a pipeline inside another ends the transaction that the outer one is.
+                # A pipeline inside another one ends the implicit transaction of the outer one.
                 with _pipeline(driver):
                     return self(execute, query, params, many, context)
             if not _fits_a_pipeline(found, context["cursor"].cursor):
@@ -202,9 +202,9 @@ class Synchronizer:
             cursor = Cursor(driver)
             try:
                 with _pipeline(driver):
-                    # Not the transaction that a pipeline is by itself: psycopg cannot cope with
-                    # an error at the end of that, such as a deferred trigger's. Not prepared,
-                    # as another connection of a pooler may have prepared the same name.
+                    # The implicit transaction of a pipeline is not enough: psycopg cannot handle
+                    # an error at its end, such as that of a deferred trigger. Not prepared,
+                    # because another connection of a pooler may have prepared the same name.
                     cursor.execute("BEGIN", prepare=False)
                     for variable, text in self._wanted().texts.items():
                         # A long text costs less as a parameter than in SET LOCAL.
@@ -301,7 +301,7 @@ def _may_change_settings(query: Any, found: Sequence[ParsedStatement], cursor: A
     tag = cursor.pgresult.command_status if cursor.pgresult else None
     if tag in _CONTROL_TAGS:
         return True
-    # A pipeline has no tag yet, and several statements give the first one's.
+    # A pipeline has no command tag yet; several statements have only that of the first.
     return (tag is None or len(found) > 1) and may_control_a_transaction(query)
 
 

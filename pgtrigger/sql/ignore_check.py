@@ -12,7 +12,7 @@ from psycopg.adapt import PyFormat, Transformer
 
 # The triggers that are ignored, by their keys, in an array.
 IGNORE_SETTING = "pgtrigger.ignore"
-# Where every trigger is ignored but a few, those few.
+# If all triggers but a few are ignored, those few.
 IGNORE_ALL_BUT_SETTING = "pgtrigger.ignore_all_but"
 
 
@@ -41,9 +41,9 @@ def _array_literal(texts: list[str]) -> str:
     return bytes(dumper.dump(texts) or b"").decode()
 
 
-# Mostly nothing is ignored, and to read one setting is all it costs to know that. Where all but a
-# few are ignored, the few are looked at: the array of all others may be long. The search for the
-# text is a cheap way to say no; the comparison is exact.
+# Usually nothing is ignored, and reading one setting shows that. If all triggers but a few are
+# ignored, the array of those few is searched, because the array of all others may be long. The
+# search for the text is fast and excludes most triggers; the comparison is exact.
 _CHECK = sql.SQL(
     """\
     IF pg_catalog.current_setting('pgtrigger.ignore', true) OPERATOR(pg_catalog.<>) '' THEN

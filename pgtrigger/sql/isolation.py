@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-# True from REPEATABLE READ on: the transaction does not see what others commit after its first
+# True at REPEATABLE READ or above: the transaction does not see what others commit after its first
 # query.
 KEEPS_SNAPSHOT = (
     "pg_catalog.current_setting('transaction_isolation')\n"

@@ -104,8 +104,8 @@ class NoCycle(Rule):
         new_key = ROW_VARIABLES.column(NEW, key.target_field)
         next_is = partial(has_value, key.target_field, alias="pgtrigger_at", column=key.column)
         names = {"parent": column_identifier(key), "key": column_identifier(key.target_field)}
-        # pgtrigger_at has the next ancestor's key as its parent, and as its own key a mark that
-        # moves on after 2, 4, 8 … steps, so that a cycle that is there already ends, too.
+        # The parent of pgtrigger_at is the key of the next ancestor. Its own key is a mark, which
+        # moves on after 2, 4, 8 … steps, so that the loop also ends in a cycle that exists already.
         at_key = sql.SQL("pgtrigger_at.{key}").format(**names)
         return Body(
             "pgtrigger_at := NEW;\n",

@@ -136,7 +136,7 @@ class _Combined(Condition):
         return any(condition.is_text() for condition in self.conditions)
 
     def __invert__(self) -> Condition:
-        # A Q is to be negated by itself: it knows what may be NULL.
+        # A Q must be negated separately: Django knows which of its columns may be NULL.
         other = {"AND": "OR", "OR": "AND"}[self.connector]
         return _Combined(other, *(~condition for condition in self.conditions))
 

@@ -88,7 +88,7 @@ class IsDistinctFrom(FieldGetDbPrepValueMixin, _Lookup):
         return super().get_prep_lookup()
 
     def process_rhs(self, compiler: Any, connection: Any) -> Any:
-        # None is NULL for a JSON field, too, which would make the JSON null of it.
+        # None means NULL for a JSON field too, which would turn it into the JSON null.
         return ("NULL", ()) if self.rhs is None else super().process_rhs(compiler, connection)
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
