@@ -123,8 +123,8 @@ def _in_transaction(databases: frozenset[str] | None) -> list[str]:
     missing = sorted((databases or {"default"}) - set(found))
     if not found or (databases and missing):
         raise RuntimeError(
-            f'Database "{missing[0]}" is not in a transaction, where alone SET CONSTRAINTS '
-            "has an effect: call constraints() inside transaction.atomic()."
+            f'Database "{missing[0]}" is not in a transaction, so SET CONSTRAINTS would '
+            "have no effect: call constraints() inside transaction.atomic()."
         )
     return found
 

@@ -180,7 +180,7 @@ class Declaration(Deconstructible):
         if len(list(operations)) > 1 or clauses.Truncate in operations:
             self._reject("transition tables need exactly one of Insert, Update and Delete")
         if any(isinstance(operation, clauses.UpdateOf) for operation in operations):
-            self._reject("transition tables cannot be had with UpdateOf: use Update")
+            self._reject("transition tables cannot be combined with UpdateOf: use Update")
         if self.referencing.old and clauses.Insert in operations:
             self._reject("an INSERT has no old rows to reference")
         if self.referencing.new and clauses.Delete in operations:

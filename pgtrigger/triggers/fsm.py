@@ -76,7 +76,7 @@ class FSM(Rule):
         if self.condition is not None and OLD in self.condition.sides(model):
             self._reject(
                 '"initial" is about new rows, and its condition reads the old row: '
-                "declare the initial states in an FSM of their own"
+                "declare the initial states in a separate FSM"
             )
         return [
             InitialState(

@@ -30,7 +30,7 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--batch", type=positive, default=10_000, help="rows of one transaction (default: 10000)"
+        "--batch", type=positive, default=10_000, help="rows in a transaction (default: 10000)"
     )
 
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ahead",
         type=arguments.positive,
         default=3,
-        help="empty partitions that there should be (default: 3)",
+        help="number of empty partitions after the newest event (default: 3)",
     )
     arguments.add_older_than(parser)
     parser.add_argument(

@@ -99,7 +99,7 @@ class TestWhatPostgresDoesNotHave:
                     "operation": pgtrigger.UpdateOf("text"),
                     "referencing": pgtrigger.Referencing(old="o"),
                 },
-                "cannot be had with UpdateOf",
+                "cannot be combined with UpdateOf",
             ),
             (
                 {
