@@ -49,9 +49,9 @@ class RowEvent(Tracker):
     ``operation``
         Insert, Update or Delete of pgtrigger, combined with ``|``.
     ``condition``
-        The rows that have an event; None: every row. The default is every inserted or deleted row,
-        and each updated row in which a tracked field changed. ``AnyChange()``, ``AllChange()`` and
-        their opposites compare the tracked fields unless they name others; ``exclude`` and
+        The rows that have an event, or None for every row. The default is every inserted or deleted
+        row, and each updated row in which a tracked field changed. ``AnyChange()``, ``AllChange()``
+        and their opposites compare the tracked fields unless they name others; ``exclude`` and
         ``exclude_auto`` leave some of them out.
     ``row``
         The row that the event stores: ``pghistory.Old`` or ``pghistory.New``. The default is New,

@@ -106,7 +106,7 @@ class context(scopes.Scope):
         add(self.said.values)
 
     def __call__(self, func: F) -> F:
-        """Decorates. Until now this was a bare call: what that added is taken back."""
+        """Decorates. Until now this was a bare call: undo what that added."""
         opened = current()
         if opened is not None and opened is self._joined:
             values = dict(_context_metadata.get().values)

@@ -44,7 +44,7 @@ def copy_truncate_triggers(connection: Any, table: str) -> int:
 
 
 def with_copy(cursor: Any, table: str, pgid: str) -> list[sql.Identifier]:
-    """Return the partitions that have a copy of the table's trigger; a plain table has none."""
+    """Return the partitions that have a copy of the table's trigger; empty for a plain table."""
     cursor.execute(query(__package__, "trigger_copies"), [_name(table), pgid])
     return [sql.Identifier(*found) for found in cursor.fetchall()]
 

@@ -125,7 +125,7 @@ class _Opened:
         return self.generator is None or self.generator() is not None
 
     def is_in(self, frame: FrameType | None) -> bool:
-        """Return whether the scope belongs to this frame's generator; None: to no generator."""
+        """Return whether the scope belongs to this frame's generator, or to none if it is None."""
         if self.generator is None or frame is None:
             return self.generator is None and frame is None
         generator = self.generator()

@@ -28,6 +28,9 @@ HABITS = {
     r"(?<![Tt]here )\b(is|are|has|have|had) none\b": "does not have one",
     r"\b(None|nothing|empty|none|\w+Error) where\b": "if: where names a place",
     r", for (it|they|he) ": "because",
+    r"; None: ": "None if",
+    r"\bof before\b": "from before",
+    r"\bPostgres\b": "PostgreSQL",
 }
 
 

@@ -7,8 +7,8 @@ A `CheckConstraint` sees one row. A check in Python before the COMMIT runs only 
 it.
 
 With `timing=pgtrigger.Deferred`, a trigger fires at the COMMIT, once for each row. Until then the
-rows may be wrong. At the COMMIT they must be right, whichever program wrote them. It has to be a
-row-level `After` trigger: it is a *constraint trigger* of PostgreSQL.
+rows may be wrong. At the COMMIT they must be right, no matter which program wrote them. It has to
+be a row-level `After` trigger: it is a *constraint trigger* of PostgreSQL.
 
 `balanced` has a function written here. `pgtrigger.Func` fills in the names of table and columns. An
 exception that it raises becomes `pgtrigger.RaisedError`.
