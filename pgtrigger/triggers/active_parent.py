@@ -89,6 +89,7 @@ class ActiveParent(Rule):
         self, parent: str, /, *, update_parent: bool = False, **options: Unpack[RuleOptions]
     ):
         self.parent, self.update_parent = parent, update_parent
+        self._validate_field_name("parent", parent)
         longest = naming.MAX_NAME_LENGTH - len(_SUFFIX)
         options.setdefault("name", f"active_{parent}"[:longest])
         options["field"] = options.get("field") or parent

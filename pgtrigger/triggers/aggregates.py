@@ -72,14 +72,13 @@ class Aggregate(Trigger):
         self, target: str, /, *, where: models.Q | None = None, **options: Unpack[Options]
     ):
         self.target, self.where = target, where
-        condition: Any = where
         if not isinstance(target, str) or target.count(".") != 1:
             self._reject(
                 f"found {target!r}, expected a foreign key and a field of the model it refers to, "
                 'such as "post.comment_count"'
             )
-        if condition is not None and not isinstance(condition, models.Q):
-            self._reject(f'"where" is a condition such as Q(is_public=True): found {where!r}')
+        if where is not None:
+            self._validate_row_condition("where", where, "Q(is_public=True)")
         longest = naming.MAX_NAME_LENGTH - _LONGEST_SUFFIX
         options.setdefault("name", target.replace(".", "_")[:longest])
         super().__init__(**options)
@@ -335,6 +334,7 @@ class Sum(Aggregate):
         self, target: str, /, *, of: str, where: models.Q | None = None, **options: Unpack[Options]
     ):
         self.of = of
+        self._validate_field_name("of", of)
         super().__init__(target, where=where, **options)
 
     def _kept_as(self, model: type[Model]) -> str:

@@ -81,6 +81,9 @@ class AtMost(Rule):
         number: Any = limit
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             self._reject(f"the limit is {limit!r}, expected an integer of at least 1")
+        self._validate_field_name("per", per)
+        if where is not None:
+            self._validate_row_condition("where", where, "Q(is_active=True)")
         longest = naming.MAX_NAME_LENGTH - len(_SUFFIX)
         options.setdefault("name", f"at_most_{limit}_per_{per}"[:longest])
         super().__init__(**options)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
+
+from django.db import models
 
 from pgtrigger import compiler, naming
 from pgtrigger.errors import DeclarationError
@@ -19,6 +22,7 @@ from pgtrigger.vocabulary.columns import (
     is_virtual,
     own_field,
 )
+from pgtrigger.vocabulary.conditions import Condition, Q
 from pgtrigger.vocabulary.deconstruction import Deconstructible
 from pgtrigger.vocabulary.sentences import sentence
 
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from pgtrigger.sql import function_body
     from pgtrigger.triggers.forecast import Forecast
     from pgtrigger.triggers.trigger import Trigger
-    from pgtrigger.vocabulary.conditions import Condition
 
 
 PG_TEMP = "pg_temp"
@@ -100,12 +103,24 @@ class Declaration(Deconstructible):
         if unknown:
             raise TypeError(
                 f"{type(self).__name__} has no option {', '.join(sorted(unknown))}. "
-                f"Every trigger has: {', '.join(Options.__annotations__)}."
+                f"It has: {', '.join(self._accepted())}."
             )
         self._set(**options)
         self._reject_fixed(cast("Mapping[str, Any]", options))
         self.validate_name()
         self.validate_clauses()
+
+    @classmethod
+    def _accepted(cls) -> list[str]:
+        """Return the names of the options that are given by name, without those of ``fixed``."""
+        names: dict[str, None] = {}
+        decided: set[str] = set()
+        for owner in cls.__mro__:
+            decided |= vars(owner).get("fixed", {}).keys()
+            if "__init__" in vars(owner):
+                parameters = inspect.signature(vars(owner)["__init__"]).parameters.values()
+                names |= {p.name: None for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return [name for name in names | Options.__annotations__ if name not in decided]
 
     def _set(self, **options: Any) -> None:
         """Set the options that are given; others stay as the class has them.
@@ -117,14 +132,19 @@ class Declaration(Deconstructible):
                 setattr(self, option, tuple(value) if isinstance(value, Iterator) else value)
 
     def _reject_fixed(self, options: Mapping[str, Any]) -> None:
-        """Raise DeclarationError if an argument or a subclass changes an option of ``fixed``."""
+        """Raise DeclarationError if an argument or a subclass changes an option of ``fixed``.
+
+        An ``operation`` is rejected even if it is that of the class: a rule may consist of several
+        triggers, and the class has the operation of the first one.
+        """
         classes = type(self).__mro__
         for position, owner in enumerate(classes):
             given = [options, *map(vars, classes[:position])]
             for option, reason in vars(owner).get("fixed", {}).items():
                 found = [each.get(option) for each in given]
                 usual = getattr(owner, option, None)
-                if any(value is not None and value != usual for value in found):
+                is_given = option == "operation" and options.get(option) is not None
+                if is_given or any(value is not None and value != usual for value in found):
                     self._reject(f'takes no "{option}": {reason}')
 
     def _part(self, suffix: str, operation: clauses.Operations) -> Self:
@@ -154,6 +174,7 @@ class Declaration(Deconstructible):
                 self._reject(
                     f'Invalid "{attribute}": found {value!r}, expected {_NAMES[attribute]}'
                 )
+        self._validate_condition()
         operations, row_level = self.operation, self.level == clauses.Row
         assert operations is not None
         if clauses.Truncate in operations and row_level:
@@ -171,6 +192,39 @@ class Declaration(Deconstructible):
                 f'Invalid "search_path": found {self.search_path!r}, expected a list of schemas'
             )
         self._validate_referencing(operations)
+
+    def _validate_condition(self) -> None:
+        condition: Any = self.condition
+        if condition is None or isinstance(condition, Condition):
+            return
+        if isinstance(condition, models.Q):
+            self._reject(
+                f'Invalid "condition": found {condition!r}, which is Django\'s Q. Use pgtrigger.Q, '
+                "which names the row before or after the write, such as "
+                'pgtrigger.Q(old__status="paid")'
+            )
+        self._reject(
+            f'Invalid "condition": found {condition!r}, expected pgtrigger.Q or another condition '
+            "of pgtrigger, such as pgtrigger.Condition with SQL"
+        )
+
+    def _validate_row_condition(self, option: str, condition: Any, example: str) -> None:
+        """Raise DeclarationError unless it is Django's Q, which names the fields of one row."""
+        if isinstance(condition, Q):
+            self._reject(
+                f'"{option}" is Django\'s Q, which names the fields of one row, such as {example}: '
+                f"found {condition!r}, which is pgtrigger.Q"
+            )
+        if not isinstance(condition, models.Q) or not condition:
+            self._reject(f'"{option}" is a condition such as {example}: found {condition!r}')
+
+    def _validate_field_name(self, option: str, name: Any) -> None:
+        if not isinstance(name, str) or not name:
+            self._reject(f'"{option}" is the name of a field: found {name!r}')
+
+    def _validate_field_names(self, option: str, names: Any) -> None:
+        if isinstance(names, str):
+            self._reject(f'"{option}" is a list of fields: found {names!r}')
 
     def _validate_referencing(self, operations: clauses.Operations) -> None:
         if not self.referencing:
@@ -194,7 +248,8 @@ class Declaration(Deconstructible):
             own_field(model, name)
 
     def _reject(self, reason: str) -> None:
-        raise DeclarationError(f"{type(self).__name__} {self.name!r}: {reason}.")
+        name = "" if self.name is None else f" {self.name!r}"
+        raise DeclarationError(f"{type(self).__name__}{name}: {reason}.")
 
     # Names
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from django.db.models import Q
-
 from pgtrigger.triggers import registry
 from pgtrigger.triggers.declaration import GENERATED
 from pgtrigger.triggers.protect import Protect, ReadOnly
@@ -16,7 +14,7 @@ from pgtrigger.vocabulary.conditions import AnyChange, of_side
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.db.models import Model
+    from django.db.models import Model, Q
 
     from pgtrigger.triggers.rule import RuleOptions
     from pgtrigger.triggers.trigger import Trigger
@@ -46,10 +44,8 @@ class Frozen(ReadOnly):
     def __init__(  # type: ignore[misc]
         self, *, when: Q, allow: Sequence[str] = (), **options: Unpack[RuleOptions]
     ):
-        if not isinstance(when, Q) or not when:
-            self._reject(f'"when" is a condition such as Q(status="issued"): found {when!r}')
-        if isinstance(allow, str):
-            self._reject(f'"allow" is a list of fields: found {allow!r}')
+        self._validate_row_condition("when", when, 'Q(status="issued")')
+        self._validate_field_names("allow", allow)
         given: dict[str, Any] = dict(options)
         for option, instead in _INSTEAD.items():
             if given.get(option) is not None:

@@ -12,7 +12,13 @@ from pgtrigger.triggers.forecast import NOTHING, Forecast, holds
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import NEW, OLD, own_field, postgres_connection
+from pgtrigger.vocabulary.columns import (
+    NEW,
+    OLD,
+    own_field,
+    postgres_connection,
+    validate_value,
+)
 from pgtrigger.vocabulary.comparison import has_equality
 from pgtrigger.vocabulary.conditions import AnyChange, Condition, NotTrue, Q
 
@@ -231,7 +237,10 @@ class InitialState(Rule):
 def _state(field: Field[Any, Any], state: Any) -> Any:
     """Return the state as the field takes it: Django's own fields need the value of an Enum."""
     is_of_django = field.get_prep_value.__module__.startswith("django.")
-    return state.value if isinstance(state, enum.Enum) and is_of_django else state
+    value = state.value if isinstance(state, enum.Enum) and is_of_django else state
+    if value not in (None, ANY_STATE):
+        validate_value(field, value)
+    return value
 
 
 def _or_null(value: sql.Composable) -> sql.Composable:

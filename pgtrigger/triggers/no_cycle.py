@@ -55,6 +55,7 @@ class NoCycle(Rule):
     }
 
     def __init__(self, parent: str, /, **options: Unpack[RuleOptions]):
+        self._validate_field_name("parent", parent)
         options.setdefault("name", f"no_cycle_{parent}"[: naming.MAX_NAME_LENGTH - len(_SUFFIX)])
         options["field"] = options.get("field") or parent
         self.parent = parent

@@ -71,6 +71,8 @@ class ReadOnly(Rule):
         exclude: Sequence[str] | None = None,
         **options: Unpack[RuleOptions],
     ):
+        self._validate_field_names("fields", fields)
+        self._validate_field_names("exclude", exclude)
         self._set(fields=fields, exclude=exclude)
         super().__init__(**options)
         if self.fields and self.exclude:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from django.utils import translation
 from django.utils.functional import Promise
@@ -77,6 +77,7 @@ class Rule(Composer):
         super().__init__(**options)
         if self.mode not in reporting.MODES:
             self._reject(f'the mode is {self.mode!r}, expected "refuse" or "report"')
+        self._validate_words()
         if self.is_decided_by_condition():
             for option in ("declare", "writes"):
                 if getattr(self, option):
@@ -160,6 +161,13 @@ class Rule(Composer):
         return raising.raise_for_transition_rows(
             refusal, model, operation, condition, self._rows(model, sides), sides
         )
+
+    def _validate_words(self) -> None:
+        message, code = cast("Any", self.message), cast("Any", self.code)
+        if message is not None and not isinstance(message, str | Promise):
+            self._reject(f'"message" is a text, or a lazy translation of one: found {message!r}')
+        if code is not None and (not isinstance(code, str) or not code):
+            self._reject(f'"code" is a short name for programs, such as "issued": found {code!r}')
 
     def _ending(self, statements: sql.Composable | Body, end: str) -> str | Body:
         """Return the function: an error ends it, but after a record it continues with ``end``."""

@@ -18,13 +18,14 @@ from pgtrigger.vocabulary.columns import (
     equals,
     key_fields,
     own_field,
+    validate_value,
 )
 from pgtrigger.vocabulary.row_query import RowQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.db.models import Model
+    from django.db.models import Field, Model
 
     from pgtrigger.triggers.declaration import Options
 
@@ -128,7 +129,17 @@ class SoftDelete(Trigger):
         if self.has_time(model) and self.value is False:
             return "pg_catalog.now()"
         field = own_field(model, str(self.field))
+        if not hasattr(self.value, "resolve_expression"):
+            self._validate_value(model, field)
         return RowQuery(model, ROW_VARIABLES).value(self.value, field)
+
+    def _validate_value(self, model: type[Model], field: Field[Any, Any]) -> None:
+        named = f"{model._meta.label}.{field.name} is a {type(field).__name__}"
+        if self.value is False and not isinstance(field, models.BooleanField):
+            self._reject(f'{named}: give the "value" that marks a row as deleted')
+        if self.value is None and not field.null:
+            self._reject(f'{named} without null=True, so its "value" cannot be None')
+        validate_value(field, self.value)
 
 
 def rule_of(model: type[Model]) -> SoftDelete | None:

@@ -43,6 +43,7 @@ class Touch(Trigger):
     }
 
     def __init__(self, field: str, **options: Unpack[Options]):
+        self._validate_field_name("field", field)
         self.field = field
         default = f"touch_{field}"[: naming.MAX_NAME_LENGTH - len("_insert")]
         self.name = options.setdefault("name", default)

@@ -43,6 +43,7 @@ class Version(Rule):
     }
 
     def __init__(self, version_field: str, /, **options: Unpack[RuleOptions]):
+        self._validate_field_name("version_field", version_field)
         self.name = options.setdefault("name", version_field)
         for option in ("writes", "field"):
             if options.get(option) is not None:

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import sql
 
@@ -92,6 +92,28 @@ def own_field(model: type[Model], name: str) -> Field[Any, Any]:
     else:
         reason = "has no single column in its table"
     raise DeclarationError(f"{options.label}.{name} {reason}.")
+
+
+def validate_value(field: Field[Any, Any], value: Any) -> None:
+    """Raise DeclarationError if the column cannot have the value; None is not looked at.
+
+    https://docs.djangoproject.com/en/stable/ref/models/fields/#django.db.models.Field.get_prep_value
+    """
+    try:
+        field.get_prep_value(value)
+    except INVALID_VALUE as error:
+        raise DeclarationError(
+            f"{field} cannot have the value {value!r}: {reason(error)}"
+        ) from error
+
+
+# How Django's fields reject a value.
+INVALID_VALUE = (TypeError, ValueError, ValidationError)
+
+
+def reason(error: Exception) -> str:
+    """Return the text of an error; that of a ValidationError without its brackets."""
+    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
 
 
 def key_fields(model: type[Model]) -> list[Field[Any, Any]]:

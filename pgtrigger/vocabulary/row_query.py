@@ -25,12 +25,14 @@ from pgtrigger import naming
 from pgtrigger.errors import DeclarationError
 from pgtrigger.vocabulary import comparison
 from pgtrigger.vocabulary.columns import (
+    INVALID_VALUE,
     NEW,
     OLD,
     ROW_VARIABLES,
     Rows,
     own_field,
     postgres_connection,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -143,18 +145,18 @@ class RowQuery(Query):
                     "Write the query in the trigger's function."
                 )
         try:
-            where = self.build_where(condition)
-        except (FieldError, FieldDoesNotExist, TypeError) as error:
-            label = self.declared_on._meta.label
-            raise DeclarationError(
-                f"The condition {condition} on {label} cannot be compiled: {error}"
-            ) from error
-        try:
-            return self.compile(where)
+            return self.compile(self.build_where(condition))
         except FullResultSet:
             return "true"
         except EmptyResultSet:
             return "false"
+        except (FieldError, FieldDoesNotExist, *INVALID_VALUE) as error:
+            if isinstance(error, DeclarationError) and not isinstance(error, FieldDoesNotExist):
+                raise
+            label = self.declared_on._meta.label
+            raise DeclarationError(
+                f"The condition {condition} on {label} cannot be compiled: {reason(error)}"
+            ) from error
 
     def value(self, value: Any, field: Field[Any, Any]) -> str:
         """A value, or an expression over the rows, as SQL text that fits the field."""
@@ -180,6 +182,8 @@ class RowQuery(Query):
         As in a filter, ``~Q(old__a=1)`` is true where the column is NULL; Django sees to that for
         columns of tables only.
         """
+        if isinstance(filter_expr, tuple):
+            _reject_text_as_list(*filter_expr)
         clause, joins = super().build_filter(filter_expr, *args, **kwargs)
         if kwargs.get("current_negated") and not isinstance(filter_expr, models.Q):
             children: list[Any] = [
@@ -218,6 +222,14 @@ class RowQuery(Query):
                 f'Compare "{field.name}" itself, or copy the column you need into this table.'
             )
         return transforms
+
+
+def _reject_text_as_list(path: str, value: Any) -> None:
+    """Django would take a text as the list of its characters."""
+    if path.endswith(f"{LOOKUP_SEP}in") and isinstance(value, str):
+        raise DeclarationError(
+            f'"{path}" takes a list of values: found {value!r}. Write [{value!r}] for one value.'
+        )
 
 
 def split_side(path: str) -> tuple[str, str]:
