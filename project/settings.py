@@ -92,8 +92,8 @@ INSTALLED_APPS = [
     "integrity",
     "tutorial",
 ]
-# Django 6.0 asks for django.contrib.postgres because of a SearchVectorField. That app would only add
-# lookups that nobody here uses, and queries about hstore and citext for each connection.
+# Django 6.0 asks for django.contrib.postgres because of a SearchVectorField. That app would only
+# add lookups that nobody here uses, and queries about hstore and citext for each connection.
 SILENCED_SYSTEM_CHECKS = ["postgres.E005"]
 
 MIDDLEWARE = [

@@ -15,12 +15,14 @@ from pgtrigger.triggers.forecast import NOTHING
 from pgtrigger.triggers.templates import AttrDict, Func
 from pgtrigger.vocabulary import clauses
 from pgtrigger.vocabulary.columns import (
+    INVALID_VALUE,
     NEW,
     OLD,
     ROW_VARIABLES,
     foreign_type,
     is_virtual,
     own_field,
+    reason_of,
 )
 from pgtrigger.vocabulary.conditions import Condition, Q
 from pgtrigger.vocabulary.deconstruction import Deconstructible
@@ -29,7 +31,7 @@ from pgtrigger.vocabulary.sentences import sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.db.models import Model
+    from django.db.models import Field, Model
 
     from pgtrigger.sql import function_body
     from pgtrigger.triggers.forecast import Forecast
@@ -225,6 +227,16 @@ class Declaration(Deconstructible):
     def _validate_field_names(self, option: str, names: Any) -> None:
         if isinstance(names, str):
             self._reject(f'"{option}" is a list of fields: found {names!r}')
+
+    def _validate_value(self, field: Field[Any, Any], value: Any) -> None:
+        """Raise DeclarationError if the column cannot have the value.
+
+        https://docs.djangoproject.com/en/stable/ref/models/fields/#django.db.models.Field.get_prep_value
+        """
+        try:
+            field.get_prep_value(value)
+        except INVALID_VALUE as error:
+            self._reject(f"{field} cannot have the value {value!r}: {reason_of(error)}")
 
     def _validate_referencing(self, operations: clauses.Operations) -> None:
         if not self.referencing:

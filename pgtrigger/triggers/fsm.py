@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from typing import TYPE_CHECKING, Any, Unpack
 
 from psycopg import sql
@@ -12,13 +13,7 @@ from pgtrigger.triggers.forecast import NOTHING, Forecast, holds
 from pgtrigger.triggers.raising import Refusal
 from pgtrigger.triggers.rule import Rule
 from pgtrigger.vocabulary import clauses
-from pgtrigger.vocabulary.columns import (
-    NEW,
-    OLD,
-    own_field,
-    postgres_connection,
-    validate_value,
-)
+from pgtrigger.vocabulary.columns import NEW, OLD, own_field, postgres_connection
 from pgtrigger.vocabulary.comparison import has_equality
 from pgtrigger.vocabulary.conditions import AnyChange, Condition, NotTrue, Q
 
@@ -158,6 +153,9 @@ class FSM(Rule):
                 f"{field.db_type(postgres_connection())}, which has no equality "
                 "in PostgreSQL, so its values cannot be states"
             )
+        for state in itertools.chain(*(self.transitions or ()), self.initial or ()):
+            if state not in (None, ANY_STATE):
+                self._validate_value(field, _state(field, state))
         return field
 
     def _listed(self, field: Field[Any, Any]) -> Condition | None:
@@ -237,10 +235,7 @@ class InitialState(Rule):
 def _state(field: Field[Any, Any], state: Any) -> Any:
     """Return the state as the field takes it: Django's own fields need the value of an Enum."""
     is_of_django = field.get_prep_value.__module__.startswith("django.")
-    value = state.value if isinstance(state, enum.Enum) and is_of_django else state
-    if value not in (None, ANY_STATE):
-        validate_value(field, value)
-    return value
+    return state.value if isinstance(state, enum.Enum) and is_of_django else state
 
 
 def _or_null(value: sql.Composable) -> sql.Composable:

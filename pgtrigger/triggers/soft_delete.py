@@ -18,7 +18,6 @@ from pgtrigger.vocabulary.columns import (
     equals,
     key_fields,
     own_field,
-    validate_value,
 )
 from pgtrigger.vocabulary.row_query import RowQuery
 
@@ -130,16 +129,16 @@ class SoftDelete(Trigger):
             return "pg_catalog.now()"
         field = own_field(model, str(self.field))
         if not hasattr(self.value, "resolve_expression"):
-            self._validate_value(model, field)
+            self._validate_mark(model, field)
         return RowQuery(model, ROW_VARIABLES).value(self.value, field)
 
-    def _validate_value(self, model: type[Model], field: Field[Any, Any]) -> None:
+    def _validate_mark(self, model: type[Model], field: Field[Any, Any]) -> None:
         named = f"{model._meta.label}.{field.name} is a {type(field).__name__}"
         if self.value is False and not isinstance(field, models.BooleanField):
             self._reject(f'{named}: give the "value" that marks a row as deleted')
         if self.value is None and not field.null:
             self._reject(f'{named} without null=True, so its "value" cannot be None')
-        validate_value(field, self.value)
+        self._validate_value(field, self.value)
 
 
 def rule_of(model: type[Model]) -> SoftDelete | None:

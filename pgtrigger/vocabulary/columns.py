@@ -94,24 +94,11 @@ def own_field(model: type[Model], name: str) -> Field[Any, Any]:
     raise DeclarationError(f"{options.label}.{name} {reason}.")
 
 
-def validate_value(field: Field[Any, Any], value: Any) -> None:
-    """Raise DeclarationError if the column cannot have the value; None is not looked at.
-
-    https://docs.djangoproject.com/en/stable/ref/models/fields/#django.db.models.Field.get_prep_value
-    """
-    try:
-        field.get_prep_value(value)
-    except INVALID_VALUE as error:
-        raise DeclarationError(
-            f"{field} cannot have the value {value!r}: {reason(error)}"
-        ) from error
-
-
 # How Django's fields reject a value.
 INVALID_VALUE = (TypeError, ValueError, ValidationError)
 
 
-def reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return the text of an error; that of a ValidationError without its brackets."""
     return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
 

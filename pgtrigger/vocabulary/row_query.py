@@ -32,7 +32,7 @@ from pgtrigger.vocabulary.columns import (
     Rows,
     own_field,
     postgres_connection,
-    reason,
+    reason_of,
 )
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class RowQuery(Query):
                 raise
             label = self.declared_on._meta.label
             raise DeclarationError(
-                f"The condition {condition} on {label} cannot be compiled: {reason(error)}"
+                f"The condition {condition} on {label} cannot be compiled: {reason_of(error)}"
             ) from error
 
     def value(self, value: Any, field: Field[Any, Any]) -> str:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.integrity.urls")]
 
 IN = {"en": "Enter a whole number.", "de": "Bitte eine ganze Zahl eingeben."}
 LANGUAGES = pytest.mark.parametrize("language", IN)
+
+PAGE = (Path(__file__).parents[2] / "docs/rules/messages.md").read_text()
 
 LineForm = forms.modelform_factory(BillLine, fields=["bill", "amount", "note"])
 LineFormSet = forms.inlineformset_factory(Bill, BillLine, fields=["amount", "note"], extra=2)
@@ -51,6 +54,10 @@ def data(*amounts: Any, lines: Any = (), prefix: str = "billline_set") -> dict[s
         if number < len(lines):
             filled[f"{prefix}-{number}-id"] = lines[number].pk
     return filled
+
+
+def is_documented(shown: Any) -> bool:
+    return f"`{shown!r}`" in PAGE
 
 
 def test_every_client_of_the_database_has_it_untranslated(bill: Bill) -> None:
@@ -84,6 +91,7 @@ def test_psql_prints_it() -> None:
     )
     error, detail, hint, *_ = run.stderr.splitlines()
     assert error == f"ERROR:  {IN['en']}"
+    assert f"| psql | `{error}` | the same |" in PAGE
     assert '"uri" : "integrity_tests.BillLine:positive"' in detail
     assert hint.startswith("HINT:")
 
@@ -96,6 +104,7 @@ def test_a_form_has_it_at_the_field(bill: Bill, language: str) -> None:
             form.save()
         assert form.errors == {"amount": [IN[language]]}
     assert form.errors.as_data()["amount"][0].code == "negative"
+    assert is_documented(dict(form.errors))
 
 
 def test_a_form_has_it_at_each_field_that_was_refused(bill: Bill) -> None:
@@ -170,6 +179,7 @@ def test_an_inline_of_the_admin_has_it_at_the_field(
     (formset,) = response.context["inline_admin_formsets"]
     assert formset.formset.errors == [{}, {"amount": [IN[language]]}]
     assert IN[language] in response.content.decode()
+    assert is_documented([dict(errors) for errors in formset.formset.errors])
 
 
 @LANGUAGES
@@ -181,3 +191,4 @@ def test_a_serializer_has_it_with_its_code(bill: Bill, language: str) -> None:
             serializer.save()
     (detail,) = raised.value.detail["amount"]
     assert (str(detail), detail.code) == (IN[language], "negative")
+    assert is_documented(dict(raised.value.detail))

@@ -68,7 +68,7 @@ OPTIONS = {
     "search_path": [["public"]],
     "writes": [["number"]],
     "message": ["A message."],
-    "field": ["text"],
+    "field": ["text", "changed_at"],
     "code": ["code"],
     "mode": ["report"],
 }
