@@ -5,12 +5,18 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 
-from tutorial import scenarios
+from tutorial import private_tables, scenarios
 from tutorial.chapters import Chapter, all_chapters, get_chapter
 from tutorial.running import mask, run_chapter
 
 FOLDER = Path(scenarios.__file__).parent
 CHAPTERS = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.slug)
+
+
+@pytest.fixture(autouse=True)
+def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chapter that takes a second may take many beside other work."""
+    monkeypatch.setattr(private_tables, "RUN_TIMEOUT", 600)
 
 
 @CHAPTERS
