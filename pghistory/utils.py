@@ -10,11 +10,23 @@ from pghistory.config import settings
 
 
 class JSONField(models.JSONField):
-    """A JSON field that is written with ``PGHISTORY_JSON_ENCODER``."""
+    """A JSON field that is written with ``PGHISTORY_JSON_ENCODER``.
+
+    A value that PostgreSQL accepts and Python does not read, such as 2,000 arrays in each other or
+    a number of 5,000 digits, is read as text. So one such event does not hide the others on a page.
+
+    https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         kwargs.setdefault("encoder", settings.json_encoder)
         super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        try:
+            return super().from_db_value(value, expression, connection)
+        except (ValueError, RecursionError):
+            return value
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()

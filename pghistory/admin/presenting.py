@@ -118,14 +118,21 @@ def _beyond(key: str, sign: str) -> Q:
 def _shown(event: Any, users: dict[Any, Any]) -> Shown:
     claimed = said(event)
     titles = _titles(event.pgh_model)
-    diff, data = event.pgh_diff or {}, event.pgh_data or {}
+    diff = event.pgh_diff or {}
+    diff = {"": (None, diff)} if isinstance(diff, str) else diff  # as in `held`
     return Shown(
         event=event,
         author=_author(claimed, users),
         context=[(key, value) for key, value in claimed.items() if key != "user"],
         changes=[(titles.get(name, name), *change) for name, change in diff.items()],
-        values=[(titles.get(name, name), value) for name, value in data.items()],
+        values=[(titles.get(name, name), value) for name, value in held(event).items()],
     )
+
+
+def held(event: Any) -> dict[str, Any]:
+    """Return the values of the event by column; the column is "" if Python cannot read the JSON."""
+    data: dict[str, Any] | str = event.pgh_data or {}
+    return {"": data} if isinstance(data, str) else data
 
 
 def said(event: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 
 import pgtrigger
+from pghistory.admin.presenting import held
 from pghistory.reading import labels
 from pghistory.vocabulary import inheritance
 
@@ -141,8 +142,9 @@ def is_related(event: Any) -> bool:
         return True
     # A relation of a model to itself: the event holds another row's key.
     key = inheritance.concrete(event_model.pgh_tracked_model)._meta.pk
-    held = (event.pgh_data or {}).get(getattr(key, "column", None))
-    return bool(event_model.pgh_with) and held is not None and str(held) != event.pgh_obj_id
+    column: Any = getattr(key, "column", None)
+    found = held(event).get(column)
+    return bool(event_model.pgh_with) and found is not None and str(found) != event.pgh_obj_id
 
 
 def _operations(event: Any) -> set[pgtrigger.Operation]:

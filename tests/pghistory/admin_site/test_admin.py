@@ -196,6 +196,18 @@ class TestTimeline:
 
 
 class TestEvents:
+    @pytest.mark.parametrize("value", ["[" * 2000 + "]" * 2000, "9" * 5000], ids=["deep", "long"])
+    def test_json_that_python_does_not_read_is_a_text(self, admin_client, book, value):
+        """Any role that writes can write it, and one event must not hide the others."""
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE pghistory_context SET metadata = %s", [f'{{"user": {value}}}'])
+            for data in (f'{{"a": {value}}}', "{}"):
+                cursor.execute(f"UPDATE {Book._meta.db_table} SET data = %s", [data])
+        for url in (events_url(), timeline(book)):
+            assert value[:100] in text(admin_client.get(url))
+        assert value[:100] in Context.objects.get().metadata
+        assert set(MiddlewareEvents.objects.values_list("user", flat=True)) == {None}
+
     def test_the_page_lists_the_events_of_all_models(self, admin_client, book):
         shown = text(admin_client.get(events_url()))
         assert timeline(book) in shown
