@@ -1,9 +1,12 @@
 """The sandbox: rows that exist only while a page is made."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import connections, models, transaction
+from django.test import Client
 
 from tutorial import sandbox
 from tutorial.models import (
@@ -189,6 +192,43 @@ def test_the_journal_has_a_limit_of_bytes() -> None:
 
     assert visitor.sandbox.journal == []
     assert "bytes" in section.refusal["message"]
+
+
+def test_texts_that_compress_well_count_in_full(client: Client) -> None:
+    """Compressed, texts of 2 MB fit into a token. The page shows what was sent, and no more."""
+    token = ""
+    for number in range(2):
+        sent = {"Page-new-title": f"page {number}", "Page-new-text": "x" * 2_000_000}
+        sent |= {"action": "add:Page", "journal": token}
+        response = client.post("/tracking-users/try/", sent)
+        found = response.context["sandbox"]
+        assert (response.status_code, len(response.content) < 2_500_000) == (200, True)
+        assert "bytes" in found.sections[0].refusal["message"]
+        token = found.token
+    assert sandbox.read_journal(token, [Page]) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_visitors_with_the_same_values_in_opposite_order_do_not_wait() -> None:
+    """Each has added one email when both add the other's; somebody else has locked a real row."""
+    emails = "ada@example.org", "bob@example.org"
+    real = User.objects.create(email=emails[0])
+    both = threading.Barrier(2)
+
+    def add(order: tuple[str, ...]) -> list[int]:
+        visitor, rows = Visitor(User), []
+        try:
+            for email in order:
+                both.wait(60)
+                rows.append(len(visitor.press("add:User", email=email).rows))
+            return rows
+        finally:
+            connections.close_all()
+
+    with transaction.atomic(), ThreadPoolExecutor(2) as pool:
+        User.objects.select_for_update().get(pk=real.pk)
+        found = [pool.submit(add, order) for order in (emails, emails[::-1])]
+        assert [each.result(60) for each in found] == [[1, 2], [1, 2]]
 
 
 def test_a_unique_value_of_a_real_row_does_not_matter() -> None:
