@@ -1,11 +1,14 @@
-"""Several connections that write at the same time, at each isolation level."""
+"""Several connections that write at the same time, at each isolation level; one of many tasks."""
 
+import asyncio
+import contextlib
 import random
 import threading
 
 import psycopg
 import pytest
-from django.db import connection
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
 
 LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 # What a client repeats: could not serialize, deadlock.
@@ -13,6 +16,28 @@ RETRIED = ("40001", "40P01")
 
 at_every_level = pytest.mark.parametrize("level", LEVELS)
 with_connections = pytest.mark.parametrize("number", [2, 8])
+
+
+@contextlib.contextmanager
+def shared_by_tasks(shared):
+    """Give the connection to the thread in which ``sync_to_async`` runs the functions of all tasks.
+
+    The thread lasts as long as the process, so that it would keep the connection.
+    """
+
+    def use():
+        connections[shared.alias] = shared
+
+    def leave():
+        del connections[shared.alias]
+
+    shared.inc_thread_sharing()
+    asyncio.run(sync_to_async(use)())
+    try:
+        yield
+    finally:
+        asyncio.run(sync_to_async(leave)())
+        shared.dec_thread_sharing()
 
 
 def connect(level="READ COMMITTED"):

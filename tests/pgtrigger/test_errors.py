@@ -21,6 +21,7 @@ from django.test.utils import isolate_apps
 
 import pgtrigger
 from pgtrigger.errors import SQLSTATE
+from tests.pgtrigger.concurrent import shared_by_tasks
 from tests.pgtrigger.models import Deferred, Frozen, Machine, Protected, Raising
 
 pytestmark = pytest.mark.django_db
@@ -116,17 +117,12 @@ class TestWhereItComesFrom:
         assert Deferred.objects.get().number == 0
 
     def test_asynchronous_code_raises_the_rules_exception(self, committing):
-        connection = connections[DEFAULT_DB_ALIAS]
         row = Protected.objects.create()
-
-        def delete():
-            connections[DEFAULT_DB_ALIAS] = connection
-            row.delete()
-
-        connection.inc_thread_sharing()
-        with pytest.raises(pgtrigger.ProtectedError):
-            asyncio.run(sync_to_async(delete)())
-        connection.dec_thread_sharing()
+        with (
+            shared_by_tasks(connections[DEFAULT_DB_ALIAS]),
+            pytest.raises(pgtrigger.ProtectedError),
+        ):
+            asyncio.run(sync_to_async(row.delete)())
 
 
 class TestWhatItSays:

@@ -5,12 +5,13 @@ import threading
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 from django.db.models import Value
 from django.db.transaction import atomic
 
 import pgtrigger
 from pgtrigger.triggers import registry
+from tests.pgtrigger.concurrent import shared_by_tasks
 from tests.pgtrigger.models import Deferred, Protected
 from tests.pgtrigger.session.ignored import current, is_deleted
 
@@ -31,11 +32,7 @@ class TestConcurrency:
         assert seen == [False]
 
     def test_the_asynchronous_orm_ignores_the_rule(self, committing):
-        def here():
-            connections[DEFAULT_DB_ALIAS] = committing
-
         async def main():
-            await sync_to_async(here)()
             row = await Protected.objects.acreate()
             with pgtrigger.ignore(NO_DELETE):
                 await row.adelete()
@@ -43,28 +40,22 @@ class TestConcurrency:
             with pytest.raises(pgtrigger.ProtectedError):
                 await row.adelete()
 
-        committing.inc_thread_sharing()
-        asyncio.run(main())
-        committing.dec_thread_sharing()
+        with shared_by_tasks(committing):
+            asyncio.run(main())
 
     def test_tasks_do_not_see_each_others_scopes(self, committing):
-        def delete():
-            connections[DEFAULT_DB_ALIAS] = committing
-            return is_deleted()
-
         async def ignoring():
             with pgtrigger.ignore(NO_DELETE):
-                return [await sync_to_async(delete)() for _ in range(5)]
+                return [await sync_to_async(is_deleted)() for _ in range(5)]
 
         async def heeding():
-            return [await sync_to_async(delete)() for _ in range(5)]
+            return [await sync_to_async(is_deleted)() for _ in range(5)]
 
         async def main():
             return await asyncio.gather(ignoring(), heeding())
 
-        committing.inc_thread_sharing()
-        assert asyncio.run(main()) == [[True] * 5, [False] * 5]
-        committing.dec_thread_sharing()
+        with shared_by_tasks(committing):
+            assert asyncio.run(main()) == [[True] * 5, [False] * 5]
 
 
 class TestInAndOutOfTransactions:

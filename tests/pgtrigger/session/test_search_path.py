@@ -8,6 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.transaction import atomic
 
 import pgtrigger
+from tests.pgtrigger.concurrent import shared_by_tasks
 from tests.pgtrigger.models import Protected
 from tests.pgtrigger.session.ignored import current
 from tests.pgtrigger.session.wire import traffic
@@ -151,17 +152,11 @@ class TestSchema:
 
         @pgtrigger.schema("one")
         async def look_later():
-            return await sync_to_async(look_here)()
+            return await sync_to_async(here)()
 
-        def look_here():
-            connections[DEFAULT_DB_ALIAS] = own
-            return here()
-
-        own = connections[DEFAULT_DB_ALIAS]
         assert look() == "one"
-        own.inc_thread_sharing()
-        assert asyncio.run(look_later()) == "one"
-        own.dec_thread_sharing()
+        with shared_by_tasks(connections[DEFAULT_DB_ALIAS]):
+            assert asyncio.run(look_later()) == "one"
 
     def test_the_path_is_set_on_the_named_database_only(self, schemas):
         with atomic():

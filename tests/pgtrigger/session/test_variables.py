@@ -7,10 +7,8 @@ import threading
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import (
-    DEFAULT_DB_ALIAS,
     DatabaseError,
     OperationalError,
-    connections,
     transaction,
 )
 from django.db.transaction import atomic
@@ -19,6 +17,7 @@ from psycopg import sql
 from pgtrigger.session import scopes
 from pgtrigger.session.synchronizer import Synchronizer
 from tests import savepoint_create
+from tests.pgtrigger.concurrent import shared_by_tasks
 from tests.pgtrigger.session.wanted import (
     INSERT,
     counting,
@@ -381,7 +380,6 @@ class TestConcurrency:
 
     def test_tasks_that_share_a_connection_do_not_see_each_others(self, connection):
         def insert_and_delete():
-            connections[DEFAULT_DB_ALIAS] = connection
             with connection.cursor() as cursor:
                 cursor.execute(INSERT)
                 (value,) = cursor.fetchone()
@@ -395,9 +393,8 @@ class TestConcurrency:
         async def main():
             return await asyncio.gather(task("a"), task("b"), task(None))
 
-        connection.inc_thread_sharing()
-        assert asyncio.run(main()) == [{"a"}, {"b"}, {""}]
-        connection.dec_thread_sharing()
+        with shared_by_tasks(connection):
+            assert asyncio.run(main()) == [{"a"}, {"b"}, {""}]
 
     def test_a_decorated_coroutine_function(self):
         @wanting("a")
