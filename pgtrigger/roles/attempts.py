@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pgtrigger.database.catalog import InstalledTrigger
-    from pgtrigger.roles.objects import Function, GrantedRelation, Objects
+    from pgtrigger.roles.objects import GrantedRelation, Objects
 
 SCHEMA = "pgtrigger_planted"
 FORBIDDEN = "42501"  # insufficient_privilege
@@ -81,6 +81,7 @@ class Attempts:
 
     def all(self) -> Iterator[Result]:
         yield from self.standing()
+        yield from self.becoming_the_owner()
         yield from self.ordinary_writes()
         yield from self.captured_writes()
         yield from self.forgery()
@@ -94,22 +95,50 @@ class Attempts:
         yield from self.planted_objects()
 
     def standing(self) -> Iterator[Result]:
-        """Check whether the role is a superuser, an owner, or a member of an owner."""
+        """Check whether the role is a superuser, an owner, or a member of an owner.
+
+        The owner of a schema may drop functions and tables in it, and so triggers.
+        """
         [(is_superuser,)] = self._execute(
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s", [self.role]
         )
         yield Result("superuser", self.role, is_superuser, "a superuser can get past every rule")
-        everything: list[GrantedRelation | Function] = [
-            *self.objects.relations,
-            *self.objects.functions,
-        ]
-        owned = sorted({each.label for each in everything if each.owner == self.role})
-        yield Result("owner", ", ".join(owned[:3]) or self.role, bool(owned), _OWNER)
-        for owner in sorted({each.owner for each in everything} - {self.role}):
+        for powerful in _AS_SUPERUSER:
             [(is_member,)] = self._execute(
-                "SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", [self.role, owner]
+                "SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", [self.role, powerful]
             )
-            yield Result("member of the owner", owner, is_member, _OWNER)
+            detail = "its members can become superusers"
+            yield Result("member of the server's role", powerful, is_member, detail)
+        everything: tuple[Any, ...] = (
+            *self.objects.containers,
+            *self.objects.relations,
+            *self.objects.owned,
+        )
+        owned = list(dict.fromkeys(each.label for each in everything if each.owner == self.role))
+        yield Result("owner", ", ".join(owned[:3]) or self.role, bool(owned), _OWNER)
+        for owner in self.objects.owners:
+            if owner != self.role:
+                [(is_member,)] = self._execute(
+                    "SELECT pg_catalog.pg_has_role(%s, %s, 'MEMBER')", [self.role, owner]
+                )
+                yield Result("member of the owner", owner, is_member, _OWNER)
+
+    def becoming_the_owner(self) -> Iterator[Result]:
+        """Try to become a member of an owner, or to create what it looks up first.
+
+        ``"$user"``, at the beginning of the default search_path, is the schema with its name.
+        """
+        for owner in self.objects.owners:
+            if owner == self.role:
+                continue
+            grant = sql.SQL("GRANT {} TO {}").format(*map(sql.Identifier, (owner, self.role)))
+            yield Result("GRANT the owner", owner, *self._is_possible(grant))
+            create = sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(owner))
+            yield Result("CREATE SCHEMA", owner, *self._is_possible(create))
+
+    def _is_possible(self, statement: sql.Composable) -> tuple[bool, str]:
+        state, message = self._attempt(statement)
+        return state is None, message or "the role can do it"
 
     def ordinary_writes(self) -> Iterator[Result]:
         """Try statements that match no row.
@@ -206,6 +235,11 @@ class Attempts:
             ).format(function.identifier)
             state, message = self._attempt(replaced)
             yield self._must_be_refused("replace a function", function.label, state, message)
+        # The owner of a schema may drop all, so one function of each is enough.
+        for function in {each.schema: each for each in self.objects.functions}.values():
+            dropped = sql.SQL("DROP FUNCTION {}() CASCADE").format(function.identifier)
+            state, message = self._attempt(dropped)
+            yield self._must_be_refused("drop a function", function.label, state, message)
 
     def ignoring(self) -> Iterator[Result]:
         """Ignore each rule with ``ignorable=False``, and try a write that the rule refuses."""
@@ -379,6 +413,8 @@ _TEMPLATES = {
     "UPDATE": "UPDATE {table} SET {first} = {first} WHERE " + _CHOSEN,
     "DELETE": "DELETE FROM {table} WHERE " + _CHOSEN,
 }
+# https://www.postgresql.org/docs/current/predefined-roles.html
+_AS_SUPERUSER = ("pg_execute_server_program", "pg_write_server_files")
 _OWNER = "an owner can disable, drop and replace triggers, and grant itself any privilege"
 
 

@@ -71,7 +71,6 @@ class Function:
 
     schema: str
     name: str
-    owner: str
     is_definer: bool
     path: tuple[str, ...] | None
     executors: frozenset[str]
@@ -86,20 +85,81 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Container:
+    """The database, or a schema. ``creators`` are the roles with CREATE on it; "" is PUBLIC.
+
+    The owner of a schema may drop every table and function in it, and the owner of the database is
+    a member of pg_database_owner, which owns the schema public.
+    """
+
+    kind: str
+    name: str
+    owner: str
+    creators: frozenset[str]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.name)
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind.lower()} {self.name}"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A function, a procedure or a type. ``name`` is quoted, and has the types of arguments.
+
+    Its owner can change it, and so what a rule or a column that uses it does.
+    """
+
+    kind: str
+    name: str
+    owner: str
+
+    @property
+    def identifier(self) -> sql.Composable:
+        return sql.SQL(self.name)
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Objects:
     """All objects in the schemas of the project's tables, and the views over these tables.
 
-    ``views`` are in separate schemas: see ``read_only()``.
+    ``functions`` are those of the engines' triggers, and ``owned`` all functions and types.
+    ``views`` are in separate schemas: see ``read_only()``. ``containers`` are the database and
+    all these schemas.
     """
 
     relations: tuple[GrantedRelation, ...]
     functions: tuple[Function, ...]
     views: tuple[GrantedRelation, ...] = ()
+    containers: tuple[Container, ...] = ()
+    owned: tuple[Owned, ...] = ()
 
     @property
     def tables(self) -> list[GrantedRelation]:
         """The tables and views. Partitions are left out: they are written through their parent."""
         return [each for each in self.relations if each.kind != "S" and not each.is_partition]
+
+    @property
+    def database(self) -> Container:
+        return next(each for each in self.containers if each.kind == "DATABASE")
+
+    @property
+    def owners(self) -> list[str]:
+        """The roles that own the database, a schema, or something in it."""
+        everything: tuple[GrantedRelation | Container | Owned, ...] = (
+            *self.relations,
+            *self.views,
+            *self.containers,
+            *self.owned,
+        )
+        return sorted({each.owner for each in everything})
 
     @property
     def schemas(self) -> list[str]:
@@ -140,10 +200,18 @@ def read(connection: Any) -> Objects:
         parameters = {"schemas": schemas, "prefix": naming.PREFIX}
         cursor.execute(query(__package__, "functions"), parameters)
         functions = tuple(
-            Function(schema, name, owner, is_definer, _path(path), frozenset(executors))
-            for schema, name, owner, is_definer, path, executors in cursor.fetchall()
+            Function(schema, name, is_definer, _path(path), frozenset(executors))
+            for schema, name, is_definer, path, executors in cursor.fetchall()
         )
-    return Objects(relations, functions, views)
+        parameters = {"schemas": [*schemas, *read_only]}
+        cursor.execute(query(__package__, "containers"), parameters)
+        containers = tuple(
+            Container(kind, name, owner, frozenset(creators))
+            for kind, name, owner, creators in cursor.fetchall()
+        )
+        cursor.execute(query(__package__, "owned"), parameters)
+        owned = tuple(Owned(*row) for row in cursor.fetchall())
+    return Objects(relations, functions, views, containers, owned)
 
 
 def _relations(

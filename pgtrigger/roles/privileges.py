@@ -58,6 +58,7 @@ def plan(roles: Roles, database: str | None = None) -> list[str]:
         existing = {name for (name,) in cursor.fetchall()}
     script = [
         *_create(roles, existing),
+        *_creating_in_database(roles, found, connection),
         *_on_database(roles, existing, connection),
         *_creating_schemas(roles, existing, found, connection),
         *_on_schemas(roles, existing, found, connection),
@@ -120,6 +121,21 @@ def _create(roles: Roles, existing: set[str]) -> Iterator[sql.Composable]:
     for role in (roles.owner, roles.app, roles.read_only):
         if role and role not in existing:
             yield sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role))
+
+
+def _creating_in_database(
+    roles: Roles, found: Objects, connection: Any
+) -> Iterator[sql.Composable]:
+    """Only the database's owner can revoke it, and ``migrate`` may connect as another role."""
+    database = found.database
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.pg_has_role(%s, 'USAGE')", [database.owner])
+        (may_revoke,) = cursor.fetchone()
+    for role in ("", *roles.grantees) if may_revoke else ():
+        if role in database.creators and role != database.owner:
+            yield sql.SQL("REVOKE CREATE ON DATABASE {} FROM {}").format(
+                database.identifier, sql.Identifier(role) if role else sql.SQL("PUBLIC")
+            )
 
 
 def _on_database(roles: Roles, existing: set[str], connection: Any) -> Iterator[sql.Composable]:
@@ -186,22 +202,30 @@ def _on_schemas(
 
 
 def _ownership(roles: Roles, found: Objects) -> Iterator[sql.Composable]:
-    """A sequence that belongs to a column has the owner of its table."""
+    """Everything gets the owner, but another role that is not one of these may own the database.
+
+    A sequence that belongs to a column has the owner of its table.
+    """
     if roles.owner is None:
         return
     owner = sql.Identifier(roles.owner)
-    for schema in found.schemas_of_views:
-        # The owner of a schema may drop it with everything in it, as `migrate` does.
-        if any(each.owner != roles.owner for each in found.views if each.schema == schema):
-            yield sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner)
+    for container in found.containers:
+        # The owner of a schema may drop it with everything in it, as `migrate` does with views.
+        is_moved = container.owner in roles.grantees or container.name in found.schemas_of_views
+        if is_moved and container.owner != roles.owner:
+            yield sql.SQL("ALTER {} {} OWNER TO {}").format(
+                sql.SQL(container.kind), container.identifier, owner
+            )
     for relation in (*found.relations, *found.views):
         if relation.owner != roles.owner and not (relation.kind == "S" and relation.parent):
             yield sql.SQL("ALTER {} {} OWNER TO {}").format(
                 _KINDS[relation.kind], relation.identifier, owner
             )
-    for function in found.functions:
-        if function.owner != roles.owner:
-            yield sql.SQL("ALTER FUNCTION {}() OWNER TO {}").format(function.identifier, owner)
+    for each in found.owned:
+        if each.owner != roles.owner:
+            yield sql.SQL("ALTER {} {} OWNER TO {}").format(
+                sql.SQL(each.kind), each.identifier, owner
+            )
 
 
 def _on_relation(roles: Roles, relation: GrantedRelation) -> Iterator[sql.Composable]:

@@ -3,7 +3,6 @@
 
 select n.nspname,
        p.proname,
-       pg_catalog.pg_get_userbyid(p.proowner),
        p.prosecdef,
        (select pg_catalog.substr(s, 13)
           from pg_catalog.unnest(p.proconfig) s

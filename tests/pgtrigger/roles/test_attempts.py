@@ -5,7 +5,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 import pgtrigger
 from pghistory.keeping import partitioning
@@ -22,6 +22,13 @@ CONTEXTS = "pghistory_context"
 def found(role):
     """The checks that found something."""
     return {result.check for result in attempts.run(role) if result.found}
+
+
+def found_by(role, *parts):
+    """The checks of these methods that found something, each with its object."""
+    tries = attempts.Attempts(role, connection)
+    results = [result for part in parts for result in getattr(tries, part)()]
+    return {(result.check, result.object) for result in results if result.found}
 
 
 def test_the_role_of_the_command_can_do_nothing_else(application):
@@ -45,6 +52,65 @@ def test_a_member_of_the_owner_is_found(application):
     execute(f"ALTER TABLE {TABLE} OWNER TO {application}_owner")
     execute(f"GRANT {application}_owner TO {application}")
     assert {"member of the owner", "disable a trigger", "drop a trigger"} <= found(application)
+
+
+def test_the_owner_of_the_database_is_found(application):
+    """It owns the schema public, so it can drop the function of a trigger, and so the trigger."""
+    [(database,)] = execute("SELECT current_database()")
+    execute(f'ALTER DATABASE "{database}" OWNER TO {application}')
+    execute("ALTER SCHEMA public OWNER TO pg_database_owner")
+    assert found_by(application, "standing") == {
+        ("owner", f"database {database}"),
+        ("member of the owner", "pg_database_owner"),
+    }
+    checks = {check for check, _ in found_by(application, "triggers_and_functions")}
+    assert "drop a function" in checks
+
+
+def test_the_owner_of_a_function_or_type_is_found(application):
+    """It can give the function a search_path, and the domain a constraint with its own code."""
+    execute("CREATE FUNCTION by_hand(x int) RETURNS int LANGUAGE sql AS 'SELECT x'")
+    execute("CREATE DOMAIN kind AS text")
+    execute(f"GRANT CREATE ON SCHEMA public TO {application}")
+    execute(f"ALTER FUNCTION by_hand OWNER TO {application}")
+    execute(f"ALTER DOMAIN kind OWNER TO {application}")
+    execute(f"REVOKE CREATE ON SCHEMA public FROM {application}")
+    assert found_by(application, "standing") == {
+        ("owner", "public.by_hand(x integer), public.kind")
+    }
+
+
+def test_the_owner_of_a_schema_is_found(application):
+    execute(f"ALTER SCHEMA public OWNER TO {application}")
+    assert found_by(application, "standing") == {("owner", "schema public")}
+
+
+def test_a_role_that_may_grant_itself_the_owner_is_found(application):
+    execute(f"CREATE ROLE {application}_owner")
+    execute(f"ALTER TABLE {TABLE} OWNER TO {application}_owner")
+    execute(f"ALTER ROLE {application} CREATEROLE")
+    execute(f"GRANT {application}_owner TO {application} WITH ADMIN OPTION")
+    assert ("GRANT the owner", f"{application}_owner") in found_by(
+        application, "becoming_the_owner"
+    )
+
+
+def test_create_on_the_database_is_found(application):
+    """A schema with the owner's name is the first that the owner's statements look into."""
+    [(database,)] = execute("SELECT current_database()")
+    execute(f'GRANT CREATE ON DATABASE "{database}" TO {application}')
+    execute(f"CREATE ROLE {application}_owner")
+    execute(f"ALTER TABLE {TABLE} OWNER TO {application}_owner")
+    by_role = found_by(application, "becoming_the_owner")
+    assert ("CREATE SCHEMA", f"{application}_owner") in by_role
+    assert {check for check, _ in by_role} == {"CREATE SCHEMA"}
+
+
+def test_a_member_of_a_role_with_the_servers_files_is_found(application):
+    execute(f"GRANT pg_write_server_files TO {application}")
+    assert found_by(application, "standing") == {
+        ("member of the server's role", "pg_write_server_files")
+    }
 
 
 def test_a_superuser_is_found(application):

@@ -144,6 +144,47 @@ def test_the_owner_gets_tables_and_functions(application):
     assert privileges.plan(Roles(app=application, owner=owner)) == []
 
 
+def test_the_owner_gets_the_database_and_the_schema_of_the_application(application):
+    """Their owner may drop every table and function in them."""
+    owner = f"{application}_owner"
+    [(database,)] = execute("SELECT current_database()")
+    execute(f'ALTER DATABASE "{database}" OWNER TO {application}')
+    execute(f"ALTER SCHEMA public OWNER TO {application}")
+    privileges.apply(Roles(app=application, owner=owner))
+    tries = attempts.Attempts(application, connection)
+    results = [*tries.standing(), *tries.triggers_and_functions()]
+    assert not [each for each in results if each.found]
+    assert privileges.plan(Roles(app=application, owner=owner)) == []
+
+
+def test_the_owner_gets_functions_and_types_of_every_kind(application):
+    owner = f"{application}_owner"
+    execute(
+        'CREATE FUNCTION "by hand"(x int, VARIADIC y text[]) RETURNS int '
+        "LANGUAGE sql AS 'SELECT 1'"
+    )
+    execute("CREATE PROCEDURE by_hand(x int) LANGUAGE sql AS ''")
+    execute("CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int)")
+    execute("CREATE TYPE pair AS (a int); CREATE TYPE span AS RANGE (SUBTYPE = float8)")
+    execute("CREATE TYPE kind AS ENUM ('a'); CREATE DOMAIN word AS text")
+    privileges.apply(Roles(app=application, owner=owner))
+    assert privileges.plan(Roles(app=application, owner=owner)) == []
+    assert execute(
+        "SELECT typname::text FROM pg_type WHERE typnamespace = 'public'::regnamespace"
+        " AND typowner = %s::regrole AND typname IN ('pair', 'span', 'kind', 'word') ORDER BY 1",
+        [owner],
+    ) == [("kind",), ("pair",), ("span",), ("word",)]
+
+
+def test_create_on_the_database_is_revoked(application):
+    [(database,)] = execute("SELECT current_database()")
+    execute(f'GRANT CREATE ON DATABASE "{database}" TO PUBLIC, {application}')
+    privileges.apply(Roles(app=application))
+    tries = attempts.Attempts(application, connection)
+    assert not [each for each in tries.becoming_the_owner() if each.found]
+    assert privileges.plan(Roles(app=application)) == []
+
+
 def test_a_server_without_the_roles_is_left_alone_by_migrate(db, settings):
     settings.PGTRIGGER_ROLES = {"app": "nobody_of_this_name"}
     grant_after_migrate(connection.alias)
