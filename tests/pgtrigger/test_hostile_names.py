@@ -45,7 +45,7 @@ def refuses(make_model, table, key="id", column="value", level=pgtrigger.Row):
                 & ~pgtrigger.Q(new__value=HARM),
                 level=level,
             ),
-            pgtrigger.Frozen(name="frozen", when=pgtrigger.Q(key=2), level=level),
+            pgtrigger.Frozen(name="frozen", when=models.Q(key=2), level=level),
         ],
         meta={"managed": False, "db_table": table},
     )
