@@ -37,10 +37,11 @@ class _EventTableOperation(Operation):
         return True
 
     def _event_model(self, app_label: str, state: ProjectState, connection: Any) -> Any:
-        """Return the declared event model; None if the routers keep its table off this database.
+        """Return the declared event model; None if there is nothing to do in this database.
 
-        Also None if the model has been renamed or removed since. In a database where the migration
-        has not run yet, such a model has no rows.
+        That is so if the routers do not allow its table in this database, or if the model has been
+        renamed or removed since the migration was written. In the second case there is nothing to
+        do because a database where the migration has not run yet has no rows of such a model.
         """
         try:
             declared = project_apps.get_model(app_label, self.model_name)
@@ -69,7 +70,8 @@ class Backfill(_EventTableOperation):
 
     Args:
         model_name: The event model.
-        label: The label of the events, by default that of the tracker of inserts.
+        label: The label of the events; by default the label of the first tracker that writes an
+            event for each insert.
         batch: The number of rows in one transaction.
         elidable: Whether ``squashmigrations`` leaves the operation out, as with ``RunPython``.
 
@@ -134,10 +136,10 @@ class Partition(_EventTableOperation):
         model_name: The event model.
         every: The number of events in one partition.
 
-    If the table has events, the migration needs ``atomic = False``, because PostgreSQL reads them
-    all in an earlier transaction than the one that locks the table. ``squashmigrations`` moves
-    operations on other models past this operation, and leaves it out if the event model is deleted
-    later.
+    If the table has events, the migration needs ``atomic = False``, because it uses several
+    transactions: PostgreSQL reads all events in one of them, and the table is locked only in a
+    later one. ``squashmigrations`` moves operations on other models past this operation, and leaves
+    this operation out if the event model is deleted later.
 
     https://www.postgresql.org/docs/current/ddl-partitioning.html
     """
@@ -165,7 +167,8 @@ class Partition(_EventTableOperation):
         """
         if isinstance(operation, DeleteModel) and self.references_model(operation.name, app_label):
             return [operation]
-        # A plain table and a partitioned one get and lose columns and indexes in the same way.
+        # Operations on columns and indexes can be moved past this operation, because they have the
+        # same effect on a plain table and on a partitioned one.
         return (
             super().reduce(operation, app_label)
             or isinstance(operation, FieldOperation | IndexOperation)

@@ -73,8 +73,8 @@ def trigger_identifier(name: str, uri: str) -> str:
 def sql_name(name: str) -> sql.Identifier:
     """Return the name as an SQL identifier: in lower case, unless it is in double quotes.
 
-    PostgreSQL reads a name in a function's body in the same way, so a function can spell the name
-    of a transition table as its declaration does.
+    PostgreSQL reads names in SQL in the same way. So the body of a function can contain the name of
+    a transition table exactly as it is written in ``referencing``.
 
     https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
     """
@@ -86,9 +86,10 @@ def sql_name(name: str) -> sql.Identifier:
 def function_identifier(pgid: str, table: str) -> str:
     """Return the name of a trigger's function, which is in the schema of the trigger's table.
 
-    Functions of the same name would overwrite each other, and the five digits at the end of a
-    trigger's name are too few to prevent that. So the name of a function ends with twenty hex
-    digits of a hash of the trigger's name and table.
+    ``pgid`` is the trigger's name in the database: see ``trigger_identifier()``. Functions of the
+    same name would overwrite each other, and the five digits at the end of a trigger's name are too
+    few to prevent that. So the name of a function ends with twenty hex digits of a hash of the
+    trigger's name and table.
     """
     return f"{pgid[:42]}_{_digest(f'{table}:{pgid}')[:20]}"
 
@@ -99,7 +100,7 @@ def report_sequence(uri: str) -> str:
 
 
 def ignore_key(table: str, pgid: str) -> str:
-    """Return the name of a trigger in the setting ``pgtrigger.ignore``."""
+    """Return the text that identifies a trigger in the setting ``pgtrigger.ignore``."""
     return f"{table}:{pgid}"
 
 

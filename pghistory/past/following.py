@@ -1,6 +1,7 @@
-"""Objects of the past whose relations are read as of the same time, whenever they are accessed.
+"""Objects of the past that can also read their relations after the block of ``as_of()``.
 
-The admin needs this: it renders a page after the block of ``as_of()`` in which it read the objects.
+The relations are read as of the same time as the objects. The admin needs this: it reads the
+objects inside the block, and renders the page after it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Following(AsOf):
-    """An ``as_of()`` whose objects still read their relations as of its time after the block."""
+    """Like ``as_of()``, but its objects can also read relations after the block.
+
+    The relations are read as of the time of the block.
+    """
 
     def __init__(self, time: datetime, *, using: str):
         super().__init__(time, untracked="today", using=using)
@@ -54,7 +58,10 @@ class Following(AsOf):
 
 
 def _accessor(instance: Any, name: str) -> str:
-    """Return the attribute that reads the relation which Django caches under this name."""
+    """Return the name of the attribute that reads a relation.
+
+    ``name`` is the relation's name in Django's cache of related objects.
+    """
     for field in instance._meta.get_fields():
         if not field.auto_created or field.concrete:
             if field.name == name:

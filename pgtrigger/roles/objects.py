@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-# Each returns models whose rows only triggers write; see `write_only_by_triggers`.
+# Each returns models whose rows are written by triggers only; see `write_only_by_triggers`.
 _written_by_triggers: list[Callable[[], Iterable[type[Model]]]] = []
 
 
 def write_only_by_triggers(models: Callable[[], Iterable[type[Model]]]) -> None:
-    """Register models whose rows only triggers write: the application may only read them."""
+    """Register a function that returns models whose rows are written by triggers only.
+
+    The application may only read these rows.
+    """
     _written_by_triggers.append(models)
 
 
@@ -36,7 +39,7 @@ _read_only: list[Callable[[Any], Iterable[str]]] = []
 
 
 def read_only(schemas: Callable[[Any], Iterable[str]]) -> None:
-    """Register a function of the connection that returns schemas whose views are read-only."""
+    """Register a function that takes a connection and returns schemas of read-only views."""
     _read_only.append(schemas)
 
 
@@ -108,9 +111,10 @@ class Container:
 
 @dataclass(frozen=True)
 class Owned:
-    """A function, a procedure or a type. ``name`` is quoted, and has the types of arguments.
+    """A function, a procedure or a type.
 
-    Its owner can change it, and so what a rule or a column that uses it does.
+    ``name`` is SQL: the quoted schema and name, and a function's arguments in parentheses. The
+    owner can redefine the object, and so change the effect of a rule or a column that uses it.
     """
 
     kind: str
@@ -130,9 +134,10 @@ class Owned:
 class Objects:
     """All objects in the schemas of the project's tables, and the views over these tables.
 
-    ``functions`` are those of the engines' triggers, and ``owned`` all functions and types.
-    ``views`` are in separate schemas: see ``read_only()``. ``containers`` are the database and
-    all these schemas.
+    ``functions`` are the trigger functions that pgtrigger installed or that are SECURITY DEFINER.
+    ``owned`` are all functions, procedures and types, including the trigger functions. ``views``
+    are in separate schemas: see ``read_only()``. ``containers`` are the database and all these
+    schemas.
     """
 
     relations: tuple[GrantedRelation, ...]

@@ -1,34 +1,39 @@
-"""Python values that PostgreSQL sees as settings, and the open scopes that set them.
+"""Python values that PostgreSQL sees as settings, and the scopes that set them.
 
-Note [Transaction variables]. ``ignore()``, ``schema()`` and pghistory's ``context()`` each set a
-Python value. It is kept in a ContextVar, so threads and asyncio tasks do not see each other's
-values. The ``Synchronizer`` of each PostgreSQL connection sends the value with ``SET LOCAL``, as a
-separate statement, if the server's value differs: when a transaction starts, when the value
-changes, and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. So
+Note [Transaction variables]. ``ignore()``, ``schema()`` and pghistory's ``context()`` are scopes:
+each sets a Python value while a block or a decorated function runs. The value is kept in a
+ContextVar, so threads and asyncio tasks do not see each other's values. Each PostgreSQL connection
+has a ``Synchronizer``, which compares the server's values with Python's when a transaction starts,
+when a value changes, and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. It sends
+a value that differs with ``SET LOCAL``, as a separate statement. So
 
 - the user's statement is never rewritten, so parameters, ``%``, executemany, server-side binding
   and pipelines are not affected;
 - the setting ends with the transaction, so it does not leak through a connection pool;
 - nothing is sent in an aborted transaction, so that the user's own error is never masked;
-- statements that bypass execute wrappers (COPY, callproc, the raw driver) have the setting too;
-- deferred triggers have it too. The value is compared again before COMMIT, because asynchronous
-  code that leaves a scope cannot reach the connection, which belongs to another thread.
+- every later statement of the transaction has the setting, including those that bypass execute
+  wrappers (COPY, callproc, the raw driver);
+- deferred triggers have it too. The values are compared again before COMMIT: when asynchronous code
+  leaves a scope, it cannot send the change, because the connection belongs to another thread.
 
 Outside a transaction, a statement that needs a variable is wrapped in its own transaction; any
 other is sent as it is, so that VACUUM and CREATE INDEX CONCURRENTLY work and a plain SELECT costs
-nothing. Every statement that can be wrapped needs ``search_path``. Only statements that may write
-need the other variables, and a SELECT does not count as one, although it may call a function that
-writes. A procedure or DO block that commits is rejected, because the rest of it would be executed
-without the variables. A query of several statements is rejected if one of them ends a transaction
-and a later one needs a variable, because nothing can be sent between them.
+nothing. Inside ``schema()``, every statement that can be wrapped needs the variable
+``search_path``. Only statements that may write need the other variables. A SELECT is not regarded
+as a statement that may write, although it may call a function that writes. A procedure or DO block
+that commits is rejected, because the rest of it would be executed without the variables. A query of
+several statements is rejected if one of them ends a transaction and a later one needs a variable,
+because nothing can be sent between them.
 
 With autocommit off, a variable that is sent right after COMMIT would begin the next transaction,
-and autocommit could not be turned on again. So the variables are sent before the first statement of
-a transaction. COPY and callproc bypass execute wrappers; a cursor subclass covers them.
+and autocommit could not be turned on again during that transaction. So the variables are sent
+before the first statement of a transaction. COPY and callproc bypass execute wrappers, so a cursor
+subclass sends the variables before them.
 
-Statements sent through the raw driver are not seen. If a transaction begins with one, the variables
-are sent before the first statement of a Django cursor. If the raw driver rolls back to a savepoint
-that is older than the scope, the variables of the scope are missing afterwards.
+The ``Synchronizer`` does not see statements that are sent through the raw driver. If a transaction
+begins with one, that statement does not have the variables: they are sent before the first
+statement of a Django cursor. If the raw driver rolls back to a savepoint that is older than the
+scope, the variables of the scope are missing afterwards.
 
 https://www.postgresql.org/docs/current/sql-set.html
 """
@@ -53,9 +58,9 @@ if TYPE_CHECKING:
 
 
 class Variable:
-    """A setting that follows a Python value.
+    """A setting that gets its value from a Python value.
 
-    ``render(value, alias)`` returns the setting's value on that database as text, or None to reset
+    ``render(value, alias)`` returns the setting's text for the database ``alias``, or None to reset
     the setting. ``statements`` contains the first keyword of each statement that needs the setting
     even outside a transaction.
     """
@@ -88,7 +93,10 @@ class Variable:
 
 
 class RestoredVariable(Variable):
-    """A setting of PostgreSQL itself, a list. After the scope, it has its earlier value again."""
+    """A built-in setting of PostgreSQL whose value is a list, such as search_path.
+
+    When the scope ends, the setting gets back the value that it had before.
+    """
 
     def set_local(self, text: str | None) -> sql.Composed:
         if not text or text == '""':  # SHOW returns "" for an empty list, but SET rejects it
@@ -104,7 +112,8 @@ NOTHING: Values = MappingProxyType({})
 class _Opened:
     """An open scope, and the generator that it belongs to.
 
-    ``interrupts`` are the keys of the scopes that were suspended when it was opened.
+    ``interrupts`` are the keys of the scopes whose generators were suspended when this scope was
+    opened.
     """
 
     scope: object
@@ -125,7 +134,10 @@ class _Opened:
         return self.generator is None or self.generator() is not None
 
     def is_in(self, frame: FrameType | None) -> bool:
-        """Return whether the scope belongs to this frame's generator, or to none if it is None."""
+        """Return whether the scope belongs to the generator with this frame.
+
+        If ``frame`` is None, return whether the scope does not belong to any generator.
+        """
         if self.generator is None or frame is None:
             return self.generator is None and frame is None
         generator = self.generator()
@@ -160,7 +172,8 @@ class _OpenScopes:
     def active(self) -> tuple[_Opened, ...]:
         """Return the scopes that have an effect now, the innermost last.
 
-        While a generator runs, its scopes are inside those that were opened while it was suspended.
+        While a generator runs, its scopes come after the scopes that other code opened while the
+        generator was suspended, and so override them.
         """
 
         def position(number: int) -> tuple[int, int]:
@@ -172,17 +185,18 @@ class _OpenScopes:
         return tuple(self.opened[number] for number in order if self.opened[number].is_active)
 
 
-# A ContextVar, so threads and tasks do not see each other's scopes. See Note [Generators].
+# A ContextVar, so threads and tasks do not see each other's scopes. See Note [Generators] of
+# ``pgtrigger.session.generators``.
 _state: ContextVar[_OpenScopes] = ContextVar("state", default=_OpenScopes())  # noqa: B039
 
 
 def current() -> Values:
-    """Return the values that the variables should have; a variable without one should be unset."""
+    """Return the value that each variable should have. All other variables should be unset."""
     return _state.get().values
 
 
 def enter(scope: object, values: Values, frame: FrameType | None) -> None:
-    """Open the scope. ``frame`` is that of the generator which it belongs to, or None."""
+    """Open the scope. ``frame`` is the frame of the generator that the scope is in, or None."""
     generator = None if frame is None else weakref.ref(generators.of(frame))
     opened = tuple(each for each in _state.get().opened if each.can_go_on)
     suspended = frozenset(each.key for each in opened if not each.is_active)
@@ -192,7 +206,8 @@ def enter(scope: object, values: Values, frame: FrameType | None) -> None:
 def leave(scope: object, frame: FrameType | None) -> None:
     """Close the scope. Do nothing if it is not open in this context.
 
-    That happens if the garbage collector closes the scope's generator in another context.
+    The garbage collector may close a generator in another context than the one in which the
+    generator's scope is open.
     """
     opened = _state.get().opened
     of_scope = [each for each in reversed(opened) if each.scope is scope]

@@ -2,7 +2,8 @@
 
 The code of a ``RunPython`` names rules by URI, and a rule may have been renamed, moved to another
 table, changed or removed since. So while a migration runs, a URI is looked up in the migration's
-state and in the current declarations. If neither has such a trigger, nothing happens.
+state and in the current declarations. A URI that is in neither has no effect; outside a migration
+it would raise KeyError.
 
 https://docs.djangoproject.com/en/stable/ref/migration-operations/#runpython
 """
@@ -57,7 +58,7 @@ _triggers: ContextVar[Callable[[], list[HistoricalTrigger]] | None] = ContextVar
 
 @contextlib.contextmanager
 def running(triggers: Callable[[], list[HistoricalTrigger]]) -> Iterator[None]:
-    """Mark a migration as running inside the block; ``triggers`` returns those of its state."""
+    """Mark a migration as running inside the block; ``triggers()`` returns its triggers."""
     token = _triggers.set(triggers)
     try:
         yield
@@ -79,7 +80,8 @@ def triggers() -> list[HistoricalTrigger]:
 def find(uri: str) -> list[HistoricalTrigger]:
     """Return the triggers with this URI in the running migration.
 
-    There are several if the migration itself changes the table or the trigger; the latest is last.
+    There are several if the migration changes the trigger's table or its name in the database: one
+    from before the change and one from after it. The latest is last.
     """
     return [trigger for trigger in triggers() if trigger.uri == uri]
 

@@ -49,10 +49,10 @@ class Requires(Rule):
 
         pgtrigger.Requires("invoice__status", "draft")
 
-    The path is a foreign key, a field of the row it refers to, and a lookup if there is one. A row
-    whose foreign key is NULL is not checked. If an UPDATE changes the foreign key, the old and the
-    new referenced row must both meet the condition. ``operation`` limits which operations are
-    checked; by default all three are.
+    The path consists of a foreign key, a field of the row that it refers to, and optionally a
+    lookup, joined by double underscores. A row whose foreign key is NULL is not checked. If an
+    UPDATE changes the foreign key, the old and the new referenced row must both meet the condition.
+    ``operation`` limits which operations are checked; by default all three are.
     """
 
     operation = clauses.Insert | clauses.Update | clauses.Delete
@@ -98,7 +98,11 @@ class Requires(Rule):
         )
 
     def get_search_path(self, model: type[Model], func: str | Body) -> Sequence[Place]:
-        """Return a generated path: the function locks rows of the other model, but writes none."""
+        """Return the search_path of the generated function.
+
+        The function may have one because it does not write to a table: it only locks rows of the
+        other model. See Note [Names in functions].
+        """
         key = foreign_key(self, model, self.key_name)
         return own_path(key.related_model, self._required())
 

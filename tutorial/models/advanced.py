@@ -1,4 +1,4 @@
-"""Models with rules at COMMIT, for whole statements, in several schemas, and for search."""
+"""Models with deferred and statement-level rules, rules in several schemas, and search."""
 
 from django.contrib.auth.models import Group
 from django.contrib.postgres.search import SearchVectorField
@@ -74,7 +74,7 @@ class Reorder(models.Model):
 
 
 class Stock(models.Model):
-    """The stock of an item. Items that fall below 5 are added to Reorder, once a statement."""
+    """The stock of an item. One INSERT adds all items that an UPDATE lowers below 5 to Reorder."""
 
     item = models.CharField(max_length=32)
     quantity = models.IntegerField()
@@ -107,7 +107,7 @@ class Stock(models.Model):
 
 
 class Ticket(models.Model):
-    """A ticket, in the schema of each tenant. It cannot be deleted once it is closed."""
+    """A ticket. Each tenant's schema has its own table. A closed ticket cannot be deleted."""
 
     subject = models.CharField(max_length=64)
     is_closed = models.BooleanField(default=False)

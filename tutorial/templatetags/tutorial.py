@@ -126,7 +126,7 @@ def tutorial_models() -> dict[str, list[Any]]:
 
 @register.simple_tag
 def tutorial_apps(app_list: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The apps of the admin's index, without the models that the chapters list."""
+    """The apps of the admin's index, without the models that are listed under a chapter."""
     listed = {model for chapter in all_chapters() for model in chapter.models}
     apps = [
         {**app, "models": [each for each in app["models"] if each["model"] not in listed]}
