@@ -40,8 +40,8 @@ class _EventTableOperation(Operation):
         """Return the declared event model; None if there is nothing to do in this database.
 
         That is so if the routers do not allow its table in this database, or if the model has been
-        renamed or removed since the migration was written. In the second case there is nothing to
-        do because a database where the migration has not run yet has no rows of such a model.
+        renamed or removed since the migration was written. In the second case, it is assumed that
+        only a new database, which has no rows, still runs the migration.
         """
         try:
             declared = project_apps.get_model(app_label, self.model_name)

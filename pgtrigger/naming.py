@@ -15,7 +15,7 @@ from django.db.backends.utils import split_identifier
 from psycopg import sql
 
 PREFIX = "pgtrigger_"
-# The tables that rules in report mode write to, and the prefix of their sequences.
+# The tables that rules in report mode write to, and the prefix of the sequences of these rules.
 VIOLATIONS = f"{PREFIX}violation"
 VIOLATION_COUNTS = f"{PREFIX}violationcount"
 REPORTS = f"{PREFIX}reports_"
@@ -54,7 +54,9 @@ def validate_uri(uri: str) -> str:
 
 
 def trigger_identifier(name: str, uri: str) -> str:
-    """Return the trigger's name in the database: ``pgtrigger_<name>_<5 hex digits of the URI>``.
+    """Return the trigger's name in the database: ``pgtrigger_<name>_<hash>``.
+
+    The hash is the first 5 hex digits of the SHA-1 of the URI.
 
     Raises:
         ValueError: If PostgreSQL would truncate it. Only a declaration that overrides

@@ -148,7 +148,10 @@ class Objects:
 
     @property
     def tables(self) -> list[GrantedRelation]:
-        """The tables and views. Partitions are left out: they are written through their parent."""
+        """The tables and views of ``relations``.
+
+        Partitions are left out: they are written through their parent.
+        """
         return [each for each in self.relations if each.kind != "S" and not each.is_partition]
 
     @property

@@ -4,8 +4,8 @@ Note [Transaction variables]. ``ignore()``, ``schema()`` and pghistory's ``conte
 each sets a Python value while a block or a decorated function runs. The value is kept in a
 ContextVar, so threads and asyncio tasks do not see each other's values. Each PostgreSQL connection
 has a ``Synchronizer``, which compares the server's values with Python's when a transaction starts,
-when a value changes, and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. It sends
-a value that differs with ``SET LOCAL``, as a separate statement. So
+when a value changes, and after a ROLLBACK TO SAVEPOINT, which also rolls back the setting. If a
+value differs, it sends the value with ``SET LOCAL``, as a separate statement. So
 
 - the user's statement is never rewritten, so parameters, ``%``, executemany, server-side binding
   and pipelines are not affected;
@@ -172,8 +172,8 @@ class _OpenScopes:
     def active(self) -> tuple[_Opened, ...]:
         """Return the scopes that have an effect now, the innermost last.
 
-        While a generator runs, its scopes come after the scopes that other code opened while the
-        generator was suspended, and so override them.
+        Other code may open scopes while a generator is suspended. When the generator runs again,
+        its scopes come after those scopes, and so override them.
         """
 
         def position(number: int) -> tuple[int, int]:
@@ -191,7 +191,7 @@ _state: ContextVar[_OpenScopes] = ContextVar("state", default=_OpenScopes())  # 
 
 
 def current() -> Values:
-    """Return the value that each variable should have. All other variables should be unset."""
+    """Return the variables that should be set, with their values. All others should be unset."""
     return _state.get().values
 
 

@@ -74,7 +74,7 @@ class Reorder(models.Model):
 
 
 class Stock(models.Model):
-    """The stock of an item. One INSERT adds all items that an UPDATE lowers below 5 to Reorder."""
+    """The stock of an item. If an UPDATE lowers items below 5, one INSERT adds them to Reorder."""
 
     item = models.CharField(max_length=32)
     quantity = models.IntegerField()

@@ -51,7 +51,7 @@ _LEXERS = {
 
 
 _NUMBER = re.compile(r"\d+")
-_A_NUMBER = "8888888888"  # a placeholder that is not in the HTML around it
+_A_NUMBER = "8888888888"  # a placeholder; the HTML tags around it do not contain this number
 
 
 @register.filter
