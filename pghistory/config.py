@@ -58,7 +58,7 @@ class Settings(SettingsOf):
     prefix = "PGHISTORY_"
 
     default_trackers = Setting[Sequence[Tracker] | None](None, of=(Sequence, NoneType))
-    """The trackers of ``track()`` without arguments; None: ``InsertEvent()``, ``UpdateEvent()``."""
+    """The trackers of ``track()`` without arguments, or None for inserts and updates."""
 
     level = Setting[pgtrigger.Level](pgtrigger.Statement, of=pgtrigger.Level)
     """Events are written once a statement (``pgtrigger.Statement``) or once a row.
@@ -71,7 +71,7 @@ class Settings(SettingsOf):
     """Event tables refuse all operations but INSERT. ``"strict"``: also inside ``ignore()``."""
 
     keep = Setting[timedelta | None](None, of=(timedelta, NoneType))
-    """How long ``manage.py pghistory prune`` and ``partition`` keep events; None: for ever.
+    """How long ``manage.py pghistory prune`` and ``partition`` keep events, or None for ever.
 
     ``track(keep=...)`` sets it for one model.
     """
@@ -130,7 +130,7 @@ class Settings(SettingsOf):
     obj_field = Setting[field_options.ObjForeignKey | None](
         field_options.ObjForeignKey(), of=(field_options.ObjForeignKey, NoneType)
     )
-    """The options of ``pgh_obj``; None: event models do not have it."""
+    """The options of ``pgh_obj``, or None if event models do not have it."""
 
     context_field = Setting[
         field_options.ContextForeignKey | field_options.ContextJSONField | None
@@ -138,12 +138,12 @@ class Settings(SettingsOf):
         field_options.ContextForeignKey(),
         of=(field_options.ContextForeignKey, field_options.ContextJSONField, NoneType),
     )
-    """The options of ``pgh_context``; None: event models do not have it."""
+    """The options of ``pgh_context``, or None if event models do not have it."""
 
     context_id_field = Setting[field_options.ContextUUIDField | None](
         field_options.ContextUUIDField(), of=(field_options.ContextUUIDField, NoneType)
     )
-    """The options of ``pgh_context_id``, which a JSON ``pgh_context`` has beside it; None: none."""
+    """The options of ``pgh_context_id`` beside a JSON ``pgh_context``, or None without options."""
 
     exclude_field_kwargs = Setting[dict[type, list[str]]]({}, of=Mapping, read=_by_field_class)
     """The arguments that event models leave out, by class of field or its path."""
@@ -155,7 +155,7 @@ class Settings(SettingsOf):
     """The model of the admin's page of events, or its label."""
 
     admin_queryset = Setting[Any](None, read=_called)
-    """The events of the admin's page, or a function that returns them; None: all of ADMIN_MODEL."""
+    """The events of the admin's page, or a function that returns them, or None for all."""
 
     admin_class = Setting[Any]("pghistory.admin.EventsAdmin", of=(type, str), read=_imported)
     """The admin of ADMIN_MODEL, or its path."""
