@@ -126,7 +126,7 @@ def _create(roles: Roles, existing: set[str]) -> Iterator[sql.Composable]:
 def _creating_in_database(
     roles: Roles, found: Objects, connection: Any
 ) -> Iterator[sql.Composable]:
-    """Only the database's owner can revoke it, and ``migrate`` may connect as another role."""
+    """Revoke CREATE on the database, if the current role may act as its owner."""
     database = found.database
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_catalog.pg_has_role(%s, 'USAGE')", [database.owner])
@@ -202,7 +202,7 @@ def _on_schemas(
 
 
 def _ownership(roles: Roles, found: Objects) -> Iterator[sql.Composable]:
-    """Everything gets the owner, but another role that is not one of these may own the database.
+    """Give everything to the owner, except the database and schemas that a third role owns.
 
     A sequence that belongs to a column has the owner of its table.
     """

@@ -195,7 +195,8 @@ def pooled(request: pytest.FixtureRequest, server: Server) -> Iterator[dict[str,
 
 def check_transactions(variables: dict[str, str], steps: int) -> None:
     found = json.loads(run(f"STEPS = {steps}\n{TRANSACTIONS}", **variables))
-    assert found["sessions"] < 8  # the clients share them; a pooler may replace one
+    # A pooler replaces a session now and then, but each one serves many transactions.
+    assert found["steps"] >= 20 * found["sessions"]
     assert found["steps"] == 8 * steps
     assert found["leaks"] == []
     assert found["wrong contexts"] == 0
